@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/job.hpp"
+
+#include "base/assert.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+
+namespace freshet {
+
+std::string_view to_text(Refusal refusal)
+{
+    switch (refusal) {
+    case Refusal::not_found: return "not_found";
+    case Refusal::not_running: return "not_running";
+    case Refusal::lease_lost: return "lease_lost";
+    case Refusal::already_over: return "already_over";
+    case Refusal::not_terminal: return "not_terminal";
+    case Refusal::generation_changed: return "generation_changed";
+    case Refusal::limited: return "limited";
+    case Refusal::busy: return "busy";
+    case Refusal::keys_full: return "keys_full";
+    case Refusal::no_held: return "no_held";
+    case Refusal::held_changed: return "held_changed";
+    case Refusal::source_removed: return "source_removed";
+    case Refusal::idempotency_reused: return "idempotency_reused";
+    case Refusal::store_failed: return "store_failed";
+    case Refusal::stopping: return "stopping";
+    }
+    return "unknown";
+}
+
+std::string_view reported_state(const Job& job, WallTime now, bool paused)
+{
+    if (job.state == JobState::running) return job.cancel_requested_at ? "cancelling" : "running";
+    if (job.state != JobState::queued) return to_text(job.state);
+    if (paused) return "paused";
+    if (job.due_at > now) return job.attempt > 0 ? "retrying" : "scheduled";
+    return "queued";
+}
+
+namespace {
+
+// Every exit from running spends the fence's right and clears what belongs to the hand-out.
+Job left_running(const Job& job)
+{
+    Job after = job;
+    after.lease_until.reset();
+    after.beat_at.reset();
+    return after;
+}
+
+Job ended(const Job& job, JobState state, WallTime now)
+{
+    Job after = left_running(job);
+    after.state = state;
+    after.finished_at = now;
+    after.behind = {};
+    after.checkpoint.clear();
+    return after;
+}
+
+Job ended_failed(const Job& job, ErrorInfo error, WallTime now)
+{
+    Job after = ended(job, JobState::failed, now);
+    after.outcome = Outcome::failed;
+    after.error = std::move(error);
+    return after;
+}
+
+Job ended_cancelled(const Job& job, bool confirmed, WallTime now)
+{
+    Job after = ended(job, JobState::cancelled, now);
+    after.forced = !confirmed;
+    after.outcome = Outcome::failed;
+    after.error = ErrorInfo{ErrorClass::cancelled, "cancelled", confirmed ? "cancelled" : "cancelled; the worker did not confirm"};
+    return after;
+}
+
+Job requeued(const Job& job, WallTime due_at)
+{
+    FRESHET_ASSERT(!job.cancel_requested_at);
+    Job after = left_running(job);
+    after.state = JobState::queued;
+    after.due_at = due_at;
+    return after;
+}
+
+std::optional<Refusal> refuse_fence(const Job& job, Seq fence)
+{
+    if (job.fence != fence) return Refusal::lease_lost;
+    if (job.state != JobState::running) return Refusal::not_running;
+    return std::nullopt;
+}
+
+Millis doubled(Millis wait, int times)
+{
+    return wait * (1LL << std::min(times, 20));
+}
+
+// Rows 5 and 6: what a failed attempt leads to, once it is known that nobody asked for a cancel.
+Job after_failure(const Job& job, const AttemptFailure& failure, const QueuePolicy& policy, WallTime now)
+{
+    Job after = job;
+    after.error = failure.error;
+    int spent = 0, budget = 0;
+    switch (failure.error.error_class) {
+    case ErrorClass::fatal: return ended_failed(job, failure.error, now);
+    case ErrorClass::rate_limited:
+        spent = ++after.rate_limited;
+        budget = policy.rate_limited_max;
+        break;
+    case ErrorClass::retryable:
+    case ErrorClass::lost:
+    case ErrorClass::cancelled:
+        spent = ++after.failed;
+        budget = policy.retry.attempts;
+        break;
+    }
+    if (spent >= budget) return ended_failed(after, failure.error, now);
+    const WallTime due = now + std::max(retry_delay(after, spent, policy.retry), failure.retry_after.value_or(Millis{0}));
+    if (after.deadline_at && due > *after.deadline_at) return ended_failed(after, failure.error, now);
+    return requeued(after, due);
+}
+
+} // namespace
+
+Millis retry_delay(const Job& job, int n, const RetryPolicy& policy)
+{
+    const Millis x = std::min(policy.max_wait, doubled(policy.wait, n - 1));
+    const std::array<std::int64_t, 3> seed{job.id.value, job.generation, n};
+    const std::uint64_t hash = hash64({reinterpret_cast<const char*>(seed.data()), sizeof seed});
+    return x / 2 + Millis{static_cast<std::int64_t>(static_cast<double>(x.count() / 2) * (static_cast<double>(hash >> 11) * 0x1.0p-53))};
+}
+
+Changed claim(const Job& job, std::string_view worker, Seq fence, std::uint64_t definition, const QueuePolicy& policy, WallTime now)
+{
+    if (job.state != JobState::queued) return std::unexpected(Refusal::not_running);
+    FRESHET_ASSERT(fence > job.fence && !job.cancel_requested_at && !job.behind);
+    Job after = job;
+    after.state = JobState::running;
+    ++after.attempt;
+    after.fence = fence;
+    after.worker = worker;
+    after.began_at = now;
+    after.lease_until = now + policy.lease;
+    after.beat_at = now;
+    after.progress_at = now;
+    after.progress = Progress{.attempt = after.attempt};
+    after.definition = definition;
+    // Data read under an older hand-out does not answer whoever asked since: the checkpoint goes.
+    if (after.asked >= after.data_fence) after.checkpoint.clear();
+    if (after.checkpoint.empty()) after.data_fence = fence;
+    return after;
+}
+
+Changed beat(const Job& job, const Beat& request, const QueuePolicy& policy, WallTime now)
+{
+    if (const auto refusal = refuse_fence(job, request.fence)) return std::unexpected(*refusal);
+    Job after = job;
+    after.beat_at = now;
+    after.lease_until = std::max(*job.lease_until, now + policy.lease);
+    if (request.checkpoint) after.checkpoint = *request.checkpoint;
+    if (request.progress) {
+        Progress next = *request.progress;
+        next.attempt = job.attempt;
+        if (moves_forward(job.progress, next)) {
+            if (!(next == job.progress)) after.progress_at = now;
+            after.progress = std::move(next);
+        }
+    }
+    return after;
+}
+
+Changed complete(const Job& job, Seq fence, Outcome outcome, WallTime now)
+{
+    if (job.fence != fence) return std::unexpected(Refusal::lease_lost);
+    // Row 4b: a late answer counts while nobody else was given the job; refusing it would run the same work twice.
+    // Not for a caller who asked after that data was read, though: he would hear of older data as his success (F3).
+    const bool late = job.state == JobState::queued && job.fence != 0 && !job.behind && job.data_fence > job.asked;
+    if (job.state != JobState::running && !late) return std::unexpected(Refusal::lease_lost);
+    Job after = ended(job, JobState::succeeded, now);
+    after.outcome = outcome;
+    after.finished_before_cancel = job.cancel_requested_at.has_value();
+    after.error.reset();
+    return after;
+}
+
+Changed fail(const Job& job, Seq fence, const AttemptFailure& failure, const QueuePolicy& policy, WallTime now)
+{
+    if (const auto refusal = refuse_fence(job, fence)) return std::unexpected(*refusal);
+    if (job.cancel_requested_at) return ended_cancelled(job, true, now);
+    return after_failure(job, failure, policy, now);
+}
+
+Changed release(const Job& job, Seq fence, Millis wait, const QueuePolicy& policy, WallTime now)
+{
+    if (const auto refusal = refuse_fence(job, fence)) return std::unexpected(*refusal);
+    if (job.cancel_requested_at) return ended_cancelled(job, true, now);
+    Job after = job;
+    if (++after.released >= policy.released_max)
+        return after_failure(job, {{ErrorClass::retryable, "released", "handed back too often without getting on"}, {}}, policy, now);
+    const Millis least = job.checkpoint.empty() ? doubled(1s, after.released) : Millis{0};
+    return requeued(after, now + std::max(wait, least));
+}
+
+Changed lease_ended(const Job& job, const QueuePolicy& policy, WallTime now)
+{
+    if (job.state != JobState::running) return std::unexpected(Refusal::not_running);
+    if (job.cancel_requested_at) return ended_cancelled(job, false, now);
+    const auto silent = std::chrono::duration_cast<std::chrono::seconds>(now - job.beat_at.value_or(now)).count();
+    const ErrorInfo error{ErrorClass::lost, "worker_lost", fmt::format("worker {} was lost: no sign of life for {} s", job.worker, silent)};
+    Job after = job;
+    after.error = error;
+    ++after.lost;
+    if (!policy.on_lost_retry || after.lost >= policy.lost_max) return ended_failed(after, error, now);
+    return requeued(after, after.lost == 1 ? now : now + doubled(1s, after.lost));
+}
+
+Changed run_limit_ended(const Job& job, const QueuePolicy& policy, WallTime now)
+{
+    if (job.state != JobState::running) return std::unexpected(Refusal::not_running);
+    if (job.cancel_requested_at) return ended_cancelled(job, false, now);
+    return after_failure(job, {{ErrorClass::retryable, "run_limit", fmt::format("ran longer than its limit of {}", to_text(policy.run_limit))}, {}}, policy, now);
+}
+
+Changed cancel(const Job& job, WallTime now)
+{
+    if (is_terminal(job.state)) return std::unexpected(Refusal::already_over);
+    if (job.state == JobState::queued) return ended_cancelled(job, true, now);
+    Job after = job;
+    if (!after.cancel_requested_at) after.cancel_requested_at = now;
+    return after;
+}
+
+Changed expire(const Job& job, std::string_view code, std::string_view message, WallTime now)
+{
+    if (is_terminal(job.state)) return std::unexpected(Refusal::already_over);
+    return ended_failed(job, {ErrorClass::fatal, std::string{code}, std::string{message}}, now);
+}
+
+Changed retry(const Job& job, std::optional<int> generation, Seq asked, WallTime now)
+{
+    if (job.state != JobState::failed && job.state != JobState::cancelled) return std::unexpected(Refusal::not_terminal);
+    if (generation && *generation != job.generation) return std::unexpected(Refusal::generation_changed);
+    Job after = job;
+    ++after.generation;
+    after.state = JobState::queued;
+    after.due_at = now;
+    after.asked = std::max(job.asked, asked);
+    after.attempt = after.failed = after.lost = after.rate_limited = after.released = 0;
+    after.cancel_requested_at.reset();
+    after.finished_at.reset();
+    after.outcome.reset();
+    after.forced = after.finished_before_cancel = false;
+    after.receipt.clear();
+    after.progress = {};
+    return after;
+}
+
+WallTime next_timer(const Job& job, const QueuePolicy& policy)
+{
+    FRESHET_ASSERT(job.state == JobState::running && job.lease_until && job.began_at);
+    WallTime at = std::min(*job.lease_until, *job.began_at + policy.run_limit);
+    if (job.cancel_requested_at) at = std::min(at, *job.cancel_requested_at + policy.cancel_grace);
+    return at;
+}
+
+} // namespace freshet

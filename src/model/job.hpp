@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// A job: what was asked, and every legal change of it (spec: docs/design/jobs.md, rows 1 to 15).
+//
+// Life: queued -> running -> succeeded | failed | cancelled, with running -> queued for another try. Each change is a
+// pure function from the old value, the request and `now` to the new value, or a refusal; stores only compare and
+// write. Fences and `asked` are ledger seqs: what came first is decided by them, never by a clock (F3, F7).
+// Always holds: a fence is spent by every exit from running; a job with cancel_requested_at never goes back to queued;
+// terminal states change only by retry() and adopt().
+
+#include "base/ids.hpp"
+#include "model/definition.hpp"
+#include "model/names.hpp"
+#include "model/progress.hpp"
+#include "model/snapshot.hpp"
+
+#include <expected>
+#include <optional>
+#include <string>
+
+namespace freshet {
+
+/// Why a request changes nothing. Closed: http maps each to one status and one problem code.
+enum class Refusal : std::uint8_t {
+    not_found,
+    not_running,     ///< the job is not running (any more)
+    lease_lost,      ///< the fence is not the job's: somebody else was given it, or it ended
+    already_over,    ///< terminal: cancel and the like change nothing
+    not_terminal,    ///< retry and adopt need an ended job
+    generation_changed,
+    limited,         ///< too soon or too often; retry_at says when
+    busy,            ///< an inbox is full
+    keys_full,       ///< the source's keys_max is reached
+    no_held,         ///< nothing is held on this key
+    held_changed,    ///< the held result is not the one that was shown
+    source_removed,
+    idempotency_reused, ///< the same Idempotency-Key came with another request
+    store_failed,
+    stopping,
+};
+
+std::string_view to_text(Refusal);
+
+/// Policy of the queue a job waits in, as far as transitions need it. Of a refresh: from its source.
+struct QueuePolicy {
+    Millis lease = 30s;
+    RetryPolicy retry;
+    Millis run_limit = 30s;
+    Millis cancel_grace = 30s;
+    bool on_lost_retry = true;
+    int lost_max = 3;          ///< the lost budget
+    int rate_limited_max = 20; ///< the budget of rate_limited ends
+    int released_max = 20;
+};
+
+struct Job {
+    JobId id;
+    JobKind kind = JobKind::refresh;
+    std::string tenant, queue;
+    std::string key; ///< of a refresh
+    std::string input;
+    int priority = 1; ///< 0 to 3; 3 first
+    JobState state = JobState::queued;
+    Trigger trigger = Trigger::manual;
+    JobId behind;    ///< not claimable until that job's attempt ended
+
+    WallTime requested_at;
+    std::string requested_by;
+    WallTime due_at;
+    std::optional<WallTime> began_at;    ///< of the current or last attempt
+    std::optional<WallTime> finished_at;
+    std::optional<WallTime> deadline_at;
+
+    int generation = 1;
+    int attempt = 0;
+    int failed = 0;       ///< attempts that failed: the retry budget spent
+    int lost = 0, rate_limited = 0, released = 0;
+    Seq asked = 0;        ///< the highest head any caller saw when asking for data read after it
+    Seq fence = 0;        ///< of the last hand-out
+    Seq data_fence = 0;   ///< first fence since the checkpoint was last empty
+    std::string worker;
+    std::optional<WallTime> lease_until, beat_at, progress_at;
+    std::optional<WallTime> cancel_requested_at;
+    std::string checkpoint;
+    Progress progress;
+    std::int64_t callers = 1;
+    std::uint64_t definition = 0; ///< hash of the source under which the last attempt was claimed
+
+    std::optional<Outcome> outcome;
+    bool forced = false;                 ///< the cancel was not confirmed
+    bool finished_before_cancel = false;
+    std::optional<ErrorInfo> error;      ///< of the last failed attempt
+    std::string receipt;                 ///< JSON of what a refresh's end adds (gen, ver, counts, phases ...)
+    Seq seq = 0;
+
+    friend bool operator==(const Job&, const Job&) = default;
+};
+
+using Changed = std::expected<Job, Refusal>;
+
+/// The word that people and programs are told; derived from what is stored.
+std::string_view reported_state(const Job& job, WallTime now, bool paused);
+
+/// Row 2. `fence` is the seq of the claim's event; the caller has checked that the job is due, ungated and not paused.
+Changed claim(const Job& job, std::string_view worker, Seq fence, std::uint64_t definition, const QueuePolicy& policy, WallTime now);
+
+struct Beat {
+    Seq fence = 0;
+    std::optional<Progress> progress;
+    std::optional<std::string> checkpoint;
+};
+/// Row 3. Progress that would go backwards is dropped, the beat still counts.
+Changed beat(const Job& job, const Beat& beat, const QueuePolicy& policy, WallTime now);
+
+/// Rows 4, 4b and 10. What is published with it is decided by decide_publish().
+Changed complete(const Job& job, Seq fence, Outcome outcome, WallTime now);
+
+struct AttemptFailure {
+    ErrorInfo error;
+    std::optional<Millis> retry_after; ///< a floor for the next try
+};
+/// Rows 5, 6 and 9.
+Changed fail(const Job& job, Seq fence, const AttemptFailure& failure, const QueuePolicy& policy, WallTime now);
+
+/// Row 8: the worker hands the job back (shutdown).
+Changed release(const Job& job, Seq fence, Millis wait, const QueuePolicy& policy, WallTime now);
+
+/// Rows 7, 7b and 9: the server's timer, or a restart that ended a built-in runner's life.
+Changed lease_ended(const Job& job, const QueuePolicy& policy, WallTime now);
+
+/// Rows 5 and 6 for an attempt that ran longer than run_limit, whatever its beats say.
+Changed run_limit_ended(const Job& job, const QueuePolicy& policy, WallTime now);
+
+/// Rows 9 (request) and 11. A running job is only marked; its worker is told with the next beat.
+Changed cancel(const Job& job, WallTime now);
+
+/// Row 6b: the source was removed, a deadline passed.
+Changed expire(const Job& job, std::string_view code, std::string_view message, WallTime now);
+
+/// Row 12.
+Changed retry(const Job& job, std::optional<int> generation, Seq asked, WallTime now);
+
+/// When a running job next needs the server, if nobody speaks: lease end, run limit or cancel grace.
+WallTime next_timer(const Job& job, const QueuePolicy& policy);
+
+/// delay = x/2 + U·x/2 with x = min(max_wait, wait·2^(n-1)); U from hash(job, generation, n): exact when shown, the
+/// same after a restart.
+Millis retry_delay(const Job& job, int n, const RetryPolicy& policy);
+
+} // namespace freshet
