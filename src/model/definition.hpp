@@ -177,9 +177,45 @@ struct ServerDefinition {
     std::string log = "info";
 };
 
+struct TenantLimits {
+    RateLimit refreshes;            ///< started by hand, over all keys
+    std::int64_t waiting_jobs = 0;  ///< 0: no limit of its own
+    std::int64_t storage_bytes = 0; ///< 0: no limit of its own
+};
+
 struct TenantDefinition {
     std::string name;
     std::vector<std::string> sources; ///< empty: all
+    TenantLimits limits;
+};
+
+/// What becomes of a job whose lease ran out.
+enum class LostRule : std::uint8_t { retry, fail };
+
+/// A queue that remote workers serve; one that no config names has these defaults.
+struct QueueDefinition {
+    std::string name;
+    Millis lease = 30s;
+    LostRule on_lost = LostRule::retry;
+    Millis cancel_grace = 30s;
+    Millis progress_deadline{0}; ///< 0: never called stalled
+    Millis run_limit{0};         ///< 0: none
+    Millis start_deadline{0};    ///< 0: none
+    RetryPolicy retry{5, 5s, 15min};
+    int concurrency = 0; ///< 0: no limit
+    RateLimit rate;
+    int priority = 1; ///< 0 to 3
+};
+
+enum class Role : std::uint8_t { viewer, operator_, worker, admin };
+
+/// A token that the file declares by its hash; it cannot be changed over the API.
+struct TokenDefinition {
+    std::string name;
+    std::string tenant; ///< "*": all
+    Role role = Role::viewer;
+    bool refresh = false;
+    std::string sha256; ///< 64 lower-case hex digits
 };
 
 /// Everything that one config file says. Immutable once made.
@@ -187,6 +223,8 @@ struct Definitions {
     ServerDefinition server;
     std::map<std::string, std::shared_ptr<const SourceDefinition>, std::less<>> sources;
     std::map<std::string, TenantDefinition, std::less<>> tenants; ///< without any: one, "default"
+    std::map<std::string, QueueDefinition, std::less<>> queues;   ///< those that the file names
+    std::map<std::string, TokenDefinition, std::less<>> tokens;
     double speed = 1.0;
 
     const SourceDefinition* source(std::string_view name) const
