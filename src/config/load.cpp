@@ -229,6 +229,11 @@ std::string read_file(const fs::path& file, std::string& error)
     return text;
 }
 
+ConfigProblem unreadable(const std::string& error)
+{
+    return {0, 0, fmt::format("the config file cannot be read: {}", error), "freshet init"};
+}
+
 } // namespace
 
 Environment process_environment()
@@ -279,10 +284,24 @@ ConfigResult load_config(const fs::path& file, const Environment& environment)
 {
     std::string error;
     const std::string text = read_file(file, error);
-    if (!error.empty())
-        return std::unexpected(
-            std::vector{ConfigProblem{0, 0, fmt::format("the config file cannot be read: {}", error), "freshet init"}});
+    if (!error.empty()) return std::unexpected(std::vector{unreadable(error)});
     return parse_config(text, file.parent_path(), environment);
+}
+
+std::expected<ServerDefinition, std::vector<ConfigProblem>> load_server(const fs::path& file)
+{
+    std::string error;
+    const std::string text = read_file(file, error);
+    if (!error.empty()) return std::unexpected(std::vector{unreadable(error)});
+    auto root = parse_toml(text);
+    if (!root) return std::unexpected(std::vector{std::move(root.error())});
+    const Environment environment = process_environment();
+    Reading reading{environment, file.parent_path().empty() ? fs::path{"."} : file.parent_path(), {}, {}};
+    ServerDefinition server;
+    read_single(reading, *root, "server", server_table(), &server, false);
+    if (!reading.problems.empty()) return std::unexpected(std::move(reading.problems));
+    server.data_dir = absolute_from(reading.folder, server.data_dir).string();
+    return server;
 }
 
 std::expected<std::string, std::string> read_secret(const Secret& secret, const Environment& environment)

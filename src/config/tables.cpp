@@ -600,7 +600,7 @@ constexpr std::array queue_rows{
             .type = count,
             .access = to<&QueueDefinition::priority>(),
             .max = 3,
-            .text = "Of its jobs, if they name none: 0 first, 3 last."},
+            .text = "Of its jobs, if they name none: 3 first, 0 last."},
 };
 
 constexpr std::array limits_rows{

@@ -187,6 +187,50 @@ Changed complete(const Job& job, Seq fence, Outcome outcome, WallTime now)
     return after;
 }
 
+Changed hold(const Job& job, Seq fence, std::string_view message, WallTime now)
+{
+    auto changed = complete(job, fence, Outcome::held, now);
+    if (!changed) return changed;
+    changed->state = JobState::failed;
+    changed->error = ErrorInfo{ErrorClass::fatal, "held", std::string{message}};
+    return changed;
+}
+
+Changed adopt(const Job& job, Outcome outcome, WallTime now)
+{
+    if (job.state != JobState::failed || job.outcome != Outcome::held) return std::unexpected(Refusal::not_terminal);
+    Job after = ended(job, JobState::succeeded, now);
+    after.outcome = outcome;
+    after.error.reset();
+    return after;
+}
+
+Superseded supersede(const Job& requeued, const Job& trailing, WallTime now)
+{
+    FRESHET_ASSERT(requeued.state == JobState::queued && trailing.behind == requeued.id);
+    Superseded both{ended_cancelled(requeued, true, now), trailing};
+    both.ended.superseded_by = trailing.id;
+    both.ended.error = ErrorInfo{ErrorClass::cancelled, "superseded", "the refresh behind it goes on in its place"};
+    Job& next = both.trailing;
+    next.behind = {};
+    next.attempt = requeued.attempt;
+    next.failed = requeued.failed;
+    next.lost = requeued.lost;
+    next.rate_limited = requeued.rate_limited;
+    next.released = requeued.released;
+    next.error = requeued.error;
+    next.due_at = std::min(requeued.due_at, std::max(trailing.due_at, now));
+    return both;
+}
+
+Job lifted(const Job& trailing, WallTime now)
+{
+    Job after = trailing;
+    after.behind = {};
+    after.due_at = std::max(after.due_at, now);
+    return after;
+}
+
 Changed fail(const Job& job, Seq fence, const AttemptFailure& failure, const QueuePolicy& policy, WallTime now)
 {
     if (const auto refusal = refuse_fence(job, fence)) return std::unexpected(*refusal);
@@ -253,6 +297,7 @@ Changed retry(const Job& job, std::optional<int> generation, Seq asked, WallTime
     after.cancel_requested_at.reset();
     after.finished_at.reset();
     after.outcome.reset();
+    after.superseded_by = {};
     after.forced = after.finished_before_cancel = false;
     after.receipt.clear();
     after.progress = {};

@@ -63,6 +63,7 @@ struct Job {
     JobState state = JobState::queued;
     Trigger trigger = Trigger::manual;
     JobId behind;    ///< not claimable until that job's attempt ended
+    JobId superseded_by; ///< of a cancelled one: the trailing job that took its place; who waits goes on with that
 
     WallTime requested_at;
     std::string requested_by;
@@ -85,6 +86,10 @@ struct Job {
     Progress progress;
     std::int64_t callers = 1;
     std::uint64_t definition = 0; ///< hash of the source under which the last attempt was claimed
+
+    /// What the last good attempts of this queue took (p50, p90, p95), as known at the claim; absent without history.
+    /// Time left is derived from it and began_at when read.
+    std::optional<Millis> took_p50, took_p90, took_p95;
 
     std::optional<Outcome> outcome;
     bool forced = false;                 ///< the cancel was not confirmed
@@ -114,6 +119,22 @@ Changed beat(const Job& job, const Beat& beat, const QueuePolicy& policy, WallTi
 
 /// Rows 4, 4b and 10. What is published with it is decided by decide_publish().
 Changed complete(const Job& job, Seq fence, Outcome outcome, WallTime now);
+
+/// Row 4 for a result that the guard did not let through: the job failed as `held`, and adopt() can still make it good.
+Changed hold(const Job& job, Seq fence, std::string_view message, WallTime now);
+
+/// Row 15: a person accepts what was held.
+Changed adopt(const Job& job, Outcome outcome, WallTime now);
+
+/// A job whose attempt is over and would be tried again, while another waits behind it: that one goes on instead and
+/// inherits attempts, losses and the earlier due time (spec "Uniqueness and Refresh").
+struct Superseded {
+    Job ended, trailing;
+};
+Superseded supersede(const Job& requeued, const Job& trailing, WallTime now);
+
+/// The trailing job, once the one before it has ended for good.
+Job lifted(const Job& trailing, WallTime now);
 
 struct AttemptFailure {
     ErrorInfo error;

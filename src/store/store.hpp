@@ -94,7 +94,7 @@ public:
     virtual void put_version(std::string_view tenant, std::string_view key, const VersionRecord& version) = 0;
     /// Drops a version's row; its payload goes with the last version or held result that names it.
     virtual void drop_version(std::string_view tenant, std::string_view key, std::int64_t ver) = 0;
-    /// Stores bytes with their checksum; returns the payload's id. Bytes written ahead (Store::write_ahead) are only named.
+    /// Stores bytes with their checksum; returns the payload's id. Bytes written ahead are only kept.
     virtual std::int64_t put_payload(std::string_view bytes) = 0;
     virtual void keep_payload(std::int64_t ahead) = 0;
     virtual void drop_payload(std::int64_t id) = 0;
@@ -143,15 +143,20 @@ public:
     virtual void commit() = 0;
 };
 
+/// Payloads above this are written ahead, in chunks of this size.
+inline constexpr std::size_t ahead_chunk_bytes_max = 256 << 10;
+
 class Store {
 public:
     virtual ~Store() = default;
     /// Threads: the engine's only. At most one at a time.
     virtual std::unique_ptr<Transaction> begin() = 0;
-    /// Writes a large payload in chunks, each in a commit of its own, so that no commit stalls the others. What no
-    /// transaction keeps is swept at the next start. Threads: the engine's only, no transaction open.
-    /// `step` is called between chunks so that the engine may serve others.
-    virtual std::int64_t write_ahead(std::string_view bytes, const std::function<void()>& step) = 0;
+    /// Large payloads are written ahead, in chunks of at most ahead_chunk_bytes_max and in commits of their own, so that no
+    /// commit stalls the others: begin_ahead() names a payload, append_ahead() adds to it, and the transaction that
+    /// publishes it calls keep_payload(). What no transaction kept is swept when the store is opened.
+    /// Threads: the engine's only, no transaction open. @throws StoreFailure
+    virtual std::int64_t begin_ahead() = 0;
+    virtual void append_ahead(std::int64_t payload, std::string_view chunk) = 0;
     /// A new query-only connection. Threads: any.
     virtual std::unique_ptr<Reader> reader() = 0;
     /// Bytes on disk (0 for memory).

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/memory_tables.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace freshet {
+
+namespace {
+
+bool full(const auto& rows, int limit)
+{
+    return static_cast<std::int64_t>(rows.size()) >= std::int64_t{limit};
+}
+
+} // namespace
+
+LedgerHead MemoryReads::ledger_head(std::string_view tenant) const
+{
+    const auto& heads = tables_.heads.rows(side_);
+    const auto found = heads.find(std::string{tenant});
+    return found == heads.end() ? LedgerHead{} : found->second;
+}
+
+std::vector<LedgerEntry> MemoryReads::ledger(std::string_view tenant, Seq after, int limit) const
+{
+    std::vector<LedgerEntry> entries;
+    const auto& rows = tables_.ledger.rows(side_);
+    for (auto row = rows.lower_bound({std::string{tenant}, after + 1}); row != rows.end() && row->first.first == tenant;
+         ++row)
+        for (const LedgerEntry& entry : row->second.entries) {
+            if (full(entries, limit)) return entries;
+            if (entry.seq > after) entries.push_back(entry);
+        }
+    return entries;
+}
+
+std::optional<KeyRecord> MemoryReads::key(std::string_view tenant, std::string_view key) const
+{
+    const auto& rows = tables_.keys.rows(side_);
+    const auto found = rows.find({std::string{tenant}, std::string{key}});
+    return found == rows.end() ? std::nullopt : std::optional{found->second};
+}
+
+std::vector<KeyRecord> MemoryReads::keys(std::string_view tenant, std::string_view source, std::string_view after,
+                                         int limit) const
+{
+    std::vector<KeyRecord> found;
+    const auto& rows = tables_.keys.rows(side_);
+    const KeyId from{std::string{tenant}, std::string{after}};
+    for (auto row = rows.upper_bound(from); row != rows.end() && row->first.first == tenant; ++row) {
+        if (full(found, limit)) break;
+        if (source.empty() || row->second.source == source) found.push_back(row->second);
+    }
+    return found;
+}
+
+std::int64_t MemoryReads::keys_count(std::string_view tenant, std::string_view source) const
+{
+    return static_cast<std::int64_t>(keys(tenant, source, "", std::numeric_limits<int>::max()).size());
+}
+
+std::vector<VersionRecord> MemoryReads::versions(std::string_view tenant, std::string_view key, std::int64_t before_ver,
+                                                 int limit) const
+{
+    std::vector<VersionRecord> found;
+    const auto& rows = tables_.versions.rows(side_);
+    const std::int64_t below = before_ver > 0 ? before_ver : std::numeric_limits<std::int64_t>::max();
+    const std::string t{tenant}, k{key};
+    const auto first = rows.lower_bound({t, k, std::numeric_limits<std::int64_t>::min()});
+    for (auto row = rows.lower_bound({t, k, below}); row != first && !full(found, limit);)
+        found.push_back((--row)->second);
+    return found;
+}
+
+std::optional<VersionRecord> MemoryReads::version(std::string_view tenant, std::string_view key, std::int64_t ver) const
+{
+    const auto& rows = tables_.versions.rows(side_);
+    const auto found = rows.find({std::string{tenant}, std::string{key}, ver});
+    return found == rows.end() ? std::nullopt : std::optional{found->second};
+}
+
+std::optional<std::string> MemoryReads::payload(std::int64_t id) const
+{
+    const auto& rows = tables_.payloads.rows(side_);
+    const auto found = rows.find(id);
+    if (found == rows.end() || !found->second.kept) return std::nullopt;
+    return found->second.bytes;
+}
+
+std::optional<Job> MemoryReads::job(JobId id) const
+{
+    const auto& rows = tables_.jobs.rows(side_);
+    const auto found = rows.find(id);
+    return found == rows.end() ? std::nullopt : std::optional{found->second.job};
+}
+
+std::vector<Job> MemoryReads::live_jobs(std::string_view tenant, std::string_view key) const
+{
+    std::vector<Job> found;
+    for (const auto& [id, nothing] : tables_.live.rows(side_)) {
+        const Job& job = tables_.jobs.rows(side_).at(id).job;
+        if (job.kind == JobKind::refresh && job.tenant == tenant && job.key == key) found.push_back(job);
+    }
+    std::ranges::stable_partition(found, [](const Job& job) { return job.state == JobState::running; });
+    return found;
+}
+
+std::vector<Job> MemoryReads::jobs(const JobFilter& filter) const
+{
+    std::vector<Job> found;
+    const auto& rows = tables_.jobs.rows(side_);
+    for (auto row = filter.before ? rows.lower_bound(filter.before) : rows.end();
+         row != rows.begin() && !full(found, filter.limit);) {
+        const Job& job = (--row)->second.job;
+        if (job.tenant == filter.tenant && (!filter.state || job.state == *filter.state) &&
+            (filter.queue.empty() || job.queue == filter.queue) && (filter.key.empty() || job.key == filter.key))
+            found.push_back(job);
+    }
+    return found;
+}
+
+std::vector<AttemptRecord> MemoryReads::attempts(JobId job) const
+{
+    std::vector<AttemptRecord> found;
+    const auto& rows = tables_.attempts.rows(side_);
+    for (auto row = rows.lower_bound({job, 0}); row != rows.end() && row->first.first == job; ++row)
+        found.push_back(row->second);
+    return found;
+}
+
+std::vector<FireRecord> MemoryReads::fires(std::string_view tenant, std::string_view key, int limit) const
+{
+    std::vector<FireRecord> found;
+    const auto& rows = tables_.fires.rows(side_);
+    const std::string t{tenant}, k{key};
+    const auto first = rows.lower_bound({t, k, WallTime::min()});
+    for (auto row = rows.upper_bound({t, k, WallTime::max()}); row != first && !full(found, limit);)
+        found.push_back((--row)->second);
+    return found;
+}
+
+} // namespace freshet
