@@ -70,8 +70,9 @@ std::string receipt_parts_json(const ReceiptInput& input);
 std::string receipt_json(const Job& job, bool paused, WallTime now);
 
 /// data of a `change` event: topic, meta, outcome, base, counts, diff or href.
-std::string change_event_json(std::string_view topic, std::string_view meta, std::optional<Outcome> outcome, std::int64_t base_ver,
-                              const std::optional<DiffCounts>& counts, std::string_view diff, std::string_view href, Seq seq);
+std::string change_event_json(std::string_view topic, std::string_view meta, std::optional<Outcome> outcome,
+                              std::int64_t base_ver, const std::optional<DiffCounts>& counts, std::string_view diff,
+                              std::string_view href, Seq seq);
 /// data of a `job` event: topic, job.
 std::string job_event_json(std::string_view topic, std::string_view job, Seq seq);
 
@@ -84,8 +85,8 @@ struct Problem {
     std::optional<int> attempt;
     std::optional<WallTime> retry_at;
     std::string limit;
-    std::string receipt;        ///< JSON
-    std::string last_good;      ///< JSON
+    std::string receipt;   ///< JSON
+    std::string last_good; ///< JSON
     std::string instance;
 };
 std::string problem_json(const Problem& problem);

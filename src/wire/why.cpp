@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// Why a key is not fresh and why a job waits, runs long or failed. The first reason that holds is told: the one that
+// has to go before any other matters. Texts hold no ages, since an event is shown long after it was written.
+#include "wire/parts.hpp"
+
+#include <fmt/format.h>
+
+namespace freshet {
+
+bool parts::slow(const Job& job, WallTime now)
+{
+    return job.state == JobState::running && job.began_at && job.took_p95 && now > *job.began_at + *job.took_p95;
+}
+
+namespace {
+
+// "the next try, not before ..." where a time is known.
+std::string next_try(const std::optional<WallTime>& at)
+{
+    return at ? fmt::format("the next try, not before {}", to_rfc3339(*at)) : "the next refresh that succeeds";
+}
+
+std::string next_refresh(const KeyRecord& record)
+{
+    return record.next_at ? fmt::format("a refresh; the schedule's next one is at {}", to_rfc3339(*record.next_at))
+                          : "a refresh";
+}
+
+Why failing(const KeyRecord& record)
+{
+    const std::string words = record.error ? record.error->message : "the last refresh failed";
+    Why why{"failing", words, next_try(record.retry_at), record.last_finished_at};
+    if (record.error && record.error->code == "source_open")
+        why.code = "source_open";
+    else if (record.parked)
+        why.code = "parked";
+    return why;
+}
+
+Why empty(const KeyRecord& record)
+{
+    if (record.gen == 0) return {"never_fetched", "nothing was read from the source yet", "a refresh", {}};
+    return {"purged", "its data was deleted and not read again since", "a refresh", {}};
+}
+
+} // namespace
+
+std::optional<Why> why_of(const MetaInput& input, WallTime now)
+{
+    const KeyRecord& record = *input.record;
+    if (input.source == nullptr)
+        return Why{"source_removed", "the config has no such source any more", "the source back in the config", {}};
+    const Freshness freshness = derive_freshness(record, *input.source, now);
+    if (freshness.state == SnapshotState::fresh) return std::nullopt;
+    if (input.paused) return Why{"paused", "the source is paused", "resuming it", {}};
+    if (record.held && record.last_outcome == Outcome::held)
+        return Why{"held",
+                   record.held->message.empty() ? "the new result waits for a person to decide" : record.held->message,
+                   "accepting or discarding the held result", record.held->held_at};
+    if (record.attempts > 0) return failing(record);
+    if (freshness.state == SnapshotState::empty) return empty(record);
+    if (record.definition != input.source->hash)
+        return Why{
+            "definition_changed", "the source's definition changed since this was read", next_refresh(record), {}};
+    if (record.data_fence <= record.stale_seq)
+        return Why{"purged", "marked stale by a purge or by a source it depends on", next_refresh(record), {}};
+    const bool forced = record.trigger == Trigger::manual && input.source->fresh_for_forced.count() > 0;
+    const Millis fresh_for = forced ? input.source->fresh_for_forced : input.source->fresh_for;
+    return Why{"age",
+               fmt::format("read from the source longer ago than {}, for which it counts as fresh", to_text(fresh_for)),
+               next_refresh(record), freshness.stale_at};
+}
+
+namespace {
+
+std::optional<Why> why_queued(const Job& job, bool paused, WallTime now)
+{
+    if (paused) return Why{"paused", fmt::format("{} is paused", job.queue), "resuming it", {}};
+    if (job.behind)
+        return Why{"behind", fmt::format("{} runs and began before this was asked for", to_text(job.behind)),
+                   fmt::format("the end of {}", to_text(job.behind)), job.requested_at};
+    if (job.due_at > now) {
+        const std::string due = fmt::format("its time, {}", to_rfc3339(job.due_at));
+        if (job.error && job.error->code == "source_open") return Why{"source_open", job.error->message, due, {}};
+        if (job.attempt == 0) return Why{"scheduled", "it is not due yet", due, job.requested_at};
+        return Why{"retrying", job.error ? job.error->message : "the last attempt was handed back", due, {}};
+    }
+    return Why{"waiting_slot", fmt::format("it waits for a free slot of {}", job.queue),
+               fmt::format("the end of another job of {}, or a worker that claims it", job.queue),
+               std::max(job.requested_at, job.due_at)};
+}
+
+std::optional<Why> why_running(const Job& job, WallTime now)
+{
+    if (job.cancel_requested_at)
+        return Why{"cancelling", "a cancel was asked for", "the worker's confirmation, or the end of its grace",
+                   job.cancel_requested_at};
+    if (parts::slow(job, now))
+        return Why{"slow", fmt::format("it runs longer than 95 of 100 before it, {}", to_text(*job.took_p95)),
+                   "its end, or its run limit", *job.began_at + *job.took_p95};
+    return std::nullopt;
+}
+
+} // namespace
+
+std::optional<Why> why_of(const Job& job, bool paused, WallTime now)
+{
+    switch (job.state) {
+    case JobState::queued: return why_queued(job, paused, now);
+    case JobState::running: return why_running(job, now);
+    case JobState::succeeded: return std::nullopt;
+    case JobState::cancelled:
+        if (job.superseded_by)
+            return Why{"superseded", fmt::format("{} took its place", to_text(job.superseded_by)),
+                       fmt::format("following {}", to_text(job.superseded_by)), job.finished_at};
+        return Why{"cancelled", job.error ? job.error->message : "cancelled", "a retry", job.finished_at};
+    case JobState::failed:
+        return Why{job.error ? job.error->code : "failed", job.error ? job.error->message : "it failed",
+                   "a retry, or a new refresh", job.finished_at};
+    }
+    return std::nullopt;
+}
+
+} // namespace freshet
