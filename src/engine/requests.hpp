@@ -58,8 +58,17 @@ struct Done {};
 /// A key was read: its schedule stays alive. Coarse, a hint.
 struct TouchKey { std::string tenant, key, source; };
 
-/// A worker offers free slots; answered when there is work, or with nothing when the offer is replaced.
+/// A worker offers free slots; answered with jobs as soon as there are any, in the commit that claims them, or with
+/// nothing when another offer of the same worker takes its place. One open offer per worker.
 struct ClaimWork { std::string worker; std::vector<std::string> queues; int slots = 0; };
+struct ClaimedJob {
+    std::shared_ptr<const Job> job;
+    std::shared_ptr<const SourceDefinition> source; ///< of a refresh: the definition it was claimed under
+    std::vector<std::string> params;                ///< of a refresh: decoded
+    Validators validators;                          ///< of the published snapshot, if it has the same definition
+    bool forced = false;                            ///< a person asked: caches on the way are told no-cache
+};
+struct Claimed { std::vector<ClaimedJob> jobs; };
 
 struct BeatJob { JobId job; Beat beat; };
 struct BeatWork { std::string worker; std::vector<BeatJob> jobs; };
@@ -69,6 +78,7 @@ struct Beaten { std::vector<std::pair<JobId, BeatAnswer>> answers; };
 /// A result made ready outside of the engine thread: canonical, hashed, counted and compared with `base`.
 struct PreparedResult {
     std::shared_ptr<const Body> body; ///< null: unchanged by the source's own word (304)
+    std::int64_t written_ahead = 0;   ///< the engine's own: payload whose bytes are on disk already
     std::int64_t base_ver = 0;        ///< the version that `counts` and `diff` are against; 0: none
     DiffCounts counts;
     std::string diff;                 ///< application/vnd.freshet.diff+json, bounded; may be empty
@@ -81,8 +91,9 @@ struct FailJob { JobId job; Seq fence = 0; FlightFailure failure; };
 struct ReleaseJob { JobId job; Seq fence = 0; };
 struct Reconfigure { std::shared_ptr<const Definitions> definitions; };
 
-using Request = std::variant<AskRefresh, CancelJob, RetryJob, PurgeKey, DecideHeld, PauseSource, TouchKey, BeatWork, CompleteJob, FailJob,
-                             ReleaseJob, Reconfigure>;
+using Request =
+    std::variant<AskRefresh, CancelJob, RetryJob, PurgeKey, DecideHeld, PauseSource, TouchKey, ClaimWork, BeatWork, CompleteJob, FailJob,
+                 ReleaseJob, Reconfigure>;
 
 /// A refusal in words; `retry_at` and `job` where they help.
 struct Refused {
@@ -94,7 +105,7 @@ struct Refused {
     Millis limit_per{0};
 };
 
-using Answer = std::variant<Asked, std::shared_ptr<const Job>, Purged, HeldDecided, Beaten, Done>;
+using Answer = std::variant<Asked, std::shared_ptr<const Job>, Purged, HeldDecided, Claimed, Beaten, Done>;
 using Reply = std::expected<Answer, Refused>;
 using ReplyTo = std::function<void(Reply)>;
 

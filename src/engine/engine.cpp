@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/engine.hpp"
+
+#include "base/log.hpp"
+#include "engine/group.hpp"
+
+#include <algorithm>
+
+namespace freshet {
+
+namespace {
+
+constexpr Millis after_failure_wait = 200ms;
+constexpr Millis pause_noticed = 1s;
+
+bool is_large(const Request& request)
+{
+    const auto* complete = std::get_if<CompleteJob>(&request);
+    return complete != nullptr && complete->result.body && complete->result.written_ahead == 0 &&
+           complete->result.body->bytes.size() > ahead_chunk_bytes_max;
+}
+
+// One chunk of the first completion that is being written ahead; true when it may go into a group.
+bool write_chunk(Store& store, Ahead& ahead)
+{
+    const std::string& bytes = std::get<CompleteJob>(ahead.posted.request).result.body->bytes;
+    if (ahead.payload == 0) ahead.payload = store.begin_ahead();
+    store.append_ahead(ahead.payload, std::string_view{bytes}.substr(ahead.written, ahead_chunk_bytes_max));
+    ahead.written = std::min(bytes.size(), ahead.written + ahead_chunk_bytes_max);
+    return ahead.written == bytes.size();
+}
+
+void refuse(CommitSink& sink, Posted& posted, std::string_view words)
+{
+    if (!posted.reply) return;
+    Refused refused;
+    refused.refusal = Refusal::store_failed;
+    refused.message = words;
+    sink.deliver(posted.core, [reply = std::move(posted.reply), refused]() mutable { reply(std::unexpected(std::move(refused))); });
+}
+
+} // namespace
+
+Engine::Engine(Store& store, CommitSink& sink, Metrics& metrics, EngineOptions options)
+    : state_{std::make_unique<State>(store, sink, metrics, std::move(options))}
+{
+}
+
+Engine::~Engine() = default;
+
+void Engine::start(WallTime now)
+{
+    Group group{*state_, now};
+    group.take_up();
+    group.commit();
+}
+
+std::optional<WallTime> Engine::step(std::vector<Posted> posted, WallTime now)
+{
+    State& state = *state_;
+    const bool paused = state.wake_expected && now - *state.wake_expected > pause_noticed && now > *state.wake_expected;
+    std::vector<Posted> requests;
+    for (Posted& one : posted) {
+        if (is_large(one.request)) state.ahead.push_back({std::move(one), 0, 0});
+        else requests.push_back(std::move(one));
+    }
+    if (!state.ahead.empty()) {
+        try {
+            if (write_chunk(state.store, state.ahead.front())) {
+                Posted ready = std::move(state.ahead.front().posted);
+                std::get<CompleteJob>(ready.request).result.written_ahead = state.ahead.front().payload;
+                state.ahead.pop_front();
+                requests.push_back(std::move(ready));
+            }
+        } catch (const StoreFailure& failure) {
+            log::error("payload not written", {{"words", failure.what()}});
+            Posted lost = std::move(state.ahead.front().posted);
+            state.ahead.pop_front();
+            refuse(state.sink, lost, failure.what());
+        }
+    }
+
+    std::optional<Group> group;
+    std::size_t served = 0;
+    try {
+        group.emplace(state, now);
+        for (; served < requests.size(); ++served) group->serve(requests[served]);
+        group->end_leases(paused);
+        group->fire_schedules();
+        group->upkeep();
+        const auto rate_wake = group->feed_offers();
+        std::optional<WallTime> wake = group->next_wake();
+        group->commit();
+        if (rate_wake) wake = std::min(wake.value_or(*rate_wake), *rate_wake);
+        wake = std::min(wake.value_or(state.upkeep_at), state.upkeep_at);
+        if (!state.ahead.empty()) wake = now;
+        state.wake_expected = wake;
+        return wake;
+    } catch (const StoreFailure& failure) {
+        log::error("commit failed", {{"words", failure.what()}, {"requests", requests.size()}});
+        if (group) group->refuse_all(failure.what());
+        for (; served < requests.size(); ++served) refuse(state.sink, requests[served], failure.what());
+        state.stale_memory = true;
+        state.wake_expected.reset();
+        return now + after_failure_wait;
+    }
+}
+
+bool Engine::store_failing() const
+{
+    return state_->stale_memory;
+}
+
+} // namespace freshet

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// For tests: an engine over a store, with time that stands still, a sink that remembers, and workers made of values.
+
+#include "engine/engine.hpp"
+#include "store/memory.hpp"
+#include "wire/canonical.hpp"
+
+#include <gtest/gtest.h>
+#include <map>
+
+namespace freshet {
+
+class EngineWorld : public CommitSink {
+public:
+    explicit EngineWorld(std::unique_ptr<Store> given = nullptr) : store{given ? std::move(given) : std::make_unique<MemoryStore>()}
+    {
+        auto made = std::make_shared<Definitions>();
+        add_source(*made, "prices");
+        definitions = made;
+    }
+
+    static SourceDefinition& add_source(Definitions& definitions, const std::string& name)
+    {
+        auto source = std::make_shared<SourceDefinition>();
+        source->name = source->queue = name;
+        source->http.url = "https://example.com/" + name;
+        source->hash = hash64(name);
+        source->manual_limit = {};
+        auto& slot = definitions.sources[name];
+        slot = source;
+        return *source;
+    }
+    /// Changes the definitions before start().
+    SourceDefinition& source(const std::string& name)
+    {
+        auto changed = std::make_shared<Definitions>(*definitions);
+        const auto found = changed->sources.find(name);
+        auto copy = std::make_shared<SourceDefinition>();
+        if (found != changed->sources.end()) *copy = *found->second;
+        else *copy = add_source(*changed, name);
+        changed->sources[name] = copy;
+        definitions = changed;
+        return *copy;
+    }
+
+    /// Begins a process: the first, or another after a crash (what was not committed is gone).
+    void start()
+    {
+        ++boot;
+        position = 0;
+        metrics = std::make_unique<Metrics>();
+        engine = std::make_unique<Engine>(*store, *this, *metrics, EngineOptions{definitions, std::to_string(boot)});
+        engine->start(now);
+    }
+    std::string worker() const { return "builtin-" + std::to_string(boot); }
+
+    std::optional<WallTime> step(std::vector<Posted> group = {}) { return engine->step(std::move(group), now); }
+
+    Reply ask_engine(Request request)
+    {
+        std::optional<Reply> got;
+        std::vector<Posted> group;
+        group.push_back({std::move(request), -1, [&](Reply reply) { got = std::move(reply); }});
+        step(std::move(group));
+        EXPECT_TRUE(got.has_value()) << "no reply";
+        return got.value_or(std::unexpected(Refused{}));
+    }
+    AskRefresh refresh_of(const std::string& key = "prices") const
+    {
+        return {.tenant = "default", .key = key, .source = key.substr(0, key.find('/')), .trigger = Trigger::manual, .caller = "somebody"};
+    }
+    std::expected<Asked, Refused> ask(AskRefresh request)
+    {
+        Reply reply = ask_engine(std::move(request));
+        if (!reply) return std::unexpected(reply.error());
+        return std::get<Asked>(*reply);
+    }
+    Asked refresh(const std::string& key = "prices")
+    {
+        auto asked = ask(refresh_of(key));
+        EXPECT_TRUE(asked.has_value()) << (asked ? "" : asked.error().message);
+        return asked.value();
+    }
+
+    std::vector<ClaimedJob> claim(int slots = 16)
+    {
+        ClaimWork work{worker(), {}, slots};
+        for (const auto& [name, source] : definitions->sources) work.queues.push_back(name);
+        std::optional<Reply> got;
+        std::vector<Posted> group;
+        group.push_back({work, -1, [&](Reply reply) { got = std::move(reply); }});
+        step(std::move(group));
+        if (!got) { // take the offer back, so that it does not take what a later test step wants
+            work.queues.clear();
+            std::vector<Posted> again;
+            again.push_back({work, -1, [](Reply) {}});
+            step(std::move(again));
+            return {};
+        }
+        return std::get<Claimed>(got->value()).jobs;
+    }
+    static PreparedResult result_of(const std::string& json, std::int64_t rows)
+    {
+        PreparedResult result;
+        auto body = std::make_shared<Body>();
+        body->bytes = json;
+        body->hash = hash128(json);
+        body->rows = rows;
+        result.body = body;
+        return result;
+    }
+    Reply complete(const ClaimedJob& claimed, const std::string& json, std::int64_t rows = 3)
+    {
+        return ask_engine(CompleteJob{claimed.job->id, claimed.job->fence, result_of(json, rows)});
+    }
+    Reply fail(const ClaimedJob& claimed, ErrorClass error_class = ErrorClass::retryable, std::optional<Millis> retry_after = {})
+    {
+        return ask_engine(FailJob{claimed.job->id, claimed.job->fence, {error_class, "http_status", "the source answered 500", retry_after, {}}});
+    }
+
+    KeyRecord key(const std::string& text = "prices") { return store->begin()->key("default", text).value_or(KeyRecord{}); }
+    Job job(JobId id) { return store->begin()->job(id).value_or(Job{}); }
+    std::vector<Job> live(const std::string& text = "prices") { return store->begin()->live_jobs("default", text); }
+
+    void publish(std::shared_ptr<const Notice> notice) override
+    {
+        EXPECT_EQ(notice->position, ++position);
+        notices.push_back(std::move(notice));
+    }
+    void deliver(int, std::function<void()> reply) override { reply(); }
+
+    std::unique_ptr<Store> store;
+    std::shared_ptr<const Definitions> definitions;
+    WallTime now = from_ms(1'790'000'000'000);
+    int boot = 0;
+    std::uint64_t position = 0;
+    std::unique_ptr<Metrics> metrics;
+    std::unique_ptr<Engine> engine;
+    std::vector<std::shared_ptr<const Notice>> notices;
+};
+
+} // namespace freshet

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/group.hpp"
+
+#include "base/assert.hpp"
+#include "base/log.hpp"
+#include "engine/reads.hpp"
+
+#include <algorithm>
+
+namespace freshet {
+
+QueuePolicy policy_of(const Definitions& definitions, const Job& job)
+{
+    QueuePolicy policy;
+    if (const SourceDefinition* source = definitions.source(job.queue); source != nullptr && source->kind != SourceKind::worker) {
+        policy.lease = source->lease;
+        policy.retry = source->retry;
+        policy.run_limit = source->run_limit + run_limit_grace;
+        return policy;
+    }
+    const auto found = definitions.queues.find(job.queue);
+    const QueueDefinition queue = found == definitions.queues.end() ? QueueDefinition{} : found->second;
+    policy.lease = queue.lease;
+    policy.retry = queue.retry;
+    policy.run_limit = queue.run_limit.count() > 0 ? queue.run_limit : Millis{std::chrono::hours{24 * 365}};
+    policy.cancel_grace = queue.cancel_grace;
+    policy.on_lost_retry = queue.on_lost == LostRule::retry;
+    return policy;
+}
+
+Group::Group(Engine::State& state, WallTime now) : state_{state}, now_{now}, definitions_{state.definitions}, tx_{state.store.begin()}
+{
+    if (!state_.stale_memory) return;
+    state_.running.clear();
+    for (auto& [queue, count] : tx_->running_counts()) state_.running[queue] = count;
+    state_.paused.clear();
+    for (auto& name : tx_->paused()) state_.paused.insert(std::move(name));
+    state_.ids.not_below(tx_->last_job_id());
+    state_.stale_memory = false;
+}
+
+Refused Group::refused(Refusal refusal, std::string message) const
+{
+    Refused words;
+    words.refusal = refusal;
+    words.message = std::move(message);
+    return words;
+}
+
+void Group::answer(Posted& posted, Reply reply)
+{
+    if (posted.reply) replies_.emplace_back(std::pair{posted.core, std::move(posted.reply)}, std::move(reply));
+}
+
+void Group::serve(Posted& posted)
+{
+    ++requests_;
+    if (auto* claim = std::get_if<ClaimWork>(&posted.request)) {
+        offer(*claim, posted.core, std::move(posted.reply));
+        return;
+    }
+    Reply reply = std::visit(
+        [&](auto& request) -> Reply {
+            using T = std::decay_t<decltype(request)>;
+            if constexpr (std::is_same_v<T, AskRefresh>) return ask(request);
+            else if constexpr (std::is_same_v<T, CancelJob>) return cancel(request);
+            else if constexpr (std::is_same_v<T, RetryJob>) return retry(request);
+            else if constexpr (std::is_same_v<T, PurgeKey>) return purge(request);
+            else if constexpr (std::is_same_v<T, DecideHeld>) return decide_held(request);
+            else if constexpr (std::is_same_v<T, PauseSource>) return pause(request);
+            else if constexpr (std::is_same_v<T, BeatWork>) return beat(request);
+            else if constexpr (std::is_same_v<T, CompleteJob>) return complete(request);
+            else if constexpr (std::is_same_v<T, FailJob>) return fail(request);
+            else if constexpr (std::is_same_v<T, ReleaseJob>) return release(request);
+            else if constexpr (std::is_same_v<T, Reconfigure>) return reconfigure(request);
+            else if constexpr (std::is_same_v<T, TouchKey>) touch(request);
+            return Answer{Done{}};
+        },
+        posted.request);
+    answer(posted, std::move(reply));
+}
+
+KeyWork& Group::key(std::string_view tenant, std::string_view key, std::string_view source_name)
+{
+    const auto [at, fresh] = keys_.try_emplace({std::string{tenant}, std::string{key}});
+    KeyWork& work = at->second;
+    if (!fresh) return work;
+    if (auto record = tx_->key(tenant, key)) {
+        work.record = std::move(*record);
+    } else {
+        work.record.tenant = tenant;
+        work.record.key = key;
+        work.record.source = source_name;
+    }
+    work.source = source(work.record.source);
+    return work;
+}
+
+std::vector<std::string> Group::params_of(std::string_view key) const
+{
+    std::vector<std::string> params;
+    for (auto slash = key.find('/'); slash != std::string_view::npos; slash = key.find('/')) {
+        key.remove_prefix(slash + 1);
+        params.push_back(percent_decode(key.substr(0, key.find('/'))).value_or(""));
+    }
+    return params;
+}
+
+std::string Group::host_of(const SourceDefinition& source, std::string_view key) const
+{
+    if (source.kind != SourceKind::http) return {};
+    const std::string url = fill_template(source.http.url, source, params_of(key), percent_encode);
+    const auto scheme = url.find("://");
+    if (scheme == std::string::npos) return {};
+    const auto begin = scheme + 3;
+    return url.substr(begin, url.find_first_of("/?#", begin) - begin);
+}
+
+Seq Group::append(const std::string& tenant, Event event)
+{
+    LedgerEntry entry{tx_->append(tenant, event, now_), std::move(event)};
+    wrote_ = true;
+    Notice::TenantEvents& events = events_[tenant];
+    events.tenant = tenant;
+    events.entries.push_back(std::move(entry));
+    return events.entries.back().seq;
+}
+
+Job Group::with_progress(Job job) const
+{
+    const auto live = state_.progress.find(job.id.value);
+    if (live == state_.progress.end()) return job;
+    if (live->second.progress.attempt == job.attempt) {
+        job.progress = live->second.progress;
+        if (live->second.moved_at) job.progress_at = live->second.moved_at;
+    }
+    return job;
+}
+
+std::optional<Job> Group::job_behind(const Job& first)
+{
+    if (first.kind != JobKind::refresh) return std::nullopt;
+    for (Job& job : tx_->live_jobs(first.tenant, first.key))
+        if (job.behind == first.id) return std::move(job);
+    return std::nullopt;
+}
+
+void Group::close_attempt(const Job& before, AttemptEnd end, const std::optional<ErrorInfo>& error)
+{
+    AttemptRecord attempt{before.id, before.generation, before.attempt, before.fence, before.worker, before.began_at.value_or(now_), now_, end, error};
+    tx_->put_attempt(attempt);
+}
+
+std::shared_ptr<const Job> Group::put_job(const Job* before, Job after, AttemptEnd end)
+{
+    const bool was_running = before != nullptr && before->state == JobState::running;
+    const bool runs = after.state == JobState::running;
+    const std::optional<Job> trailing = was_running && !runs ? job_behind(*before) : std::nullopt;
+    std::optional<Job> next;
+    if (trailing && after.state == JobState::queued) {
+        Superseded both = supersede(after, *trailing, now_);
+        after = std::move(both.ended);
+        next = std::move(both.trailing);
+    } else if (trailing) {
+        next = lifted(*trailing, now_);
+    }
+    if (was_running && !runs) {
+        if (before->kind == JobKind::refresh) end_probe(*before);
+        close_attempt(*before, end, after.error);
+        state_.progress.erase(after.id.value);
+        --state_.running[after.queue];
+    }
+    if (!was_running && runs) ++state_.running[after.queue];
+    state_.meters.moved(after.queue, before == nullptr ? std::nullopt : std::optional{before->state}, after.state);
+
+    after.seq = tx_->next_seq(after.tenant);
+    const bool over = is_terminal(after.state);
+    const std::string topic = "job/" + to_text(after.id);
+    const bool is_paused = state_.paused.contains(after.queue);
+    Event event{EventKind::job, topic, job_event_json(topic, receipt_json(after, is_paused, now_), after.seq), "jobs/" + after.queue, over};
+    const Seq seq = append(after.tenant, std::move(event));
+    FRESHET_ASSERT(seq == after.seq);
+    tx_->put_job(after, runs ? std::optional{next_timer(after, policy_of(*definitions_, after))} : std::nullopt);
+    const auto job = std::make_shared<const Job>(std::move(after));
+    jobs_[job->id.value] = job;
+    if (job->kind == JobKind::refresh) {
+        KeyWork& work = key_of(*job);
+        work.told = true;
+        if (over && work.record.last_job < job->id) work.record.last_job = job->id;
+        if (over) state_.meters.refresh_ended(*job, job->outcome.value_or(Outcome::failed));
+    }
+    if (next) put_job(&*trailing, std::move(*next));
+    return job;
+}
+
+std::string Group::receipt(const KeyWork& work, const FlightFacts& facts, std::optional<HeldReason> held, std::int64_t held_rows, bool good) const
+{
+    ReceiptInput input;
+    if (good) {
+        input.gen = work.record.gen;
+        input.ver = work.record.ver;
+        input.base_ver = work.base_ver;
+        input.as_of = work.record.as_of;
+        input.checked_at = work.record.checked_at;
+        input.counts = work.counts;
+        input.rows = work.record.rows;
+    } else if (work.record.has_data) {
+        input.last_good = &work.record;
+        input.last_good_href = "/v1/data/" + work.record.key;
+    }
+    for (const PhaseTime& phase : facts.phases) input.phases.emplace_back(phase.name, phase.took);
+    input.bytes = facts.bytes_in;
+    input.source_status = facts.source_status;
+    input.notes = facts.notes;
+    input.held_reason = held;
+    input.held_rows = held_rows;
+    return receipt_parts_json(input);
+}
+
+void Group::tell_keys()
+{
+    for (auto& [id, work] : keys_) {
+        KeyRecord& record = work.record;
+        if (work.told) {
+            const std::string topic = "data/" + record.key;
+            const auto flight = flight_of(tx_->live_jobs(record.tenant, record.key));
+            record.seq = tx_->next_seq(record.tenant);
+            MetaInput input{&record, work.source, params_of(record.key), {}, state_.paused.contains(record.source), true};
+            if (flight) input.flight = MetaFlight{flight->id, flight->running, flight->requested_at, {}};
+            std::string data = change_event_json(topic, meta_json(input, now_), work.outcome, work.base_ver, work.counts, work.diff, {}, record.seq);
+            append(record.tenant, {EventKind::change, topic, std::move(data), {}, false});
+            auto view = std::make_shared<KeyView>();
+            view->record = record;
+            view->body = work.body;
+            view->flight = flight;
+            view->paused = input.paused;
+            notice_->keys.push_back(std::move(view));
+            work.dirty = true;
+        }
+        if (work.dirty) {
+            tx_->put_key(record);
+            wrote_ = true;
+        }
+    }
+}
+
+void Group::commit()
+{
+    tell_keys();
+    if (wrote_) tx_->commit();
+    tx_.reset();
+    state_.definitions = definitions_;
+
+    std::size_t events = 0;
+    for (auto& [tenant, told] : events_) {
+        events += told.entries.size();
+        notice_->events.push_back(std::move(told));
+    }
+    for (auto& [id, job] : jobs_) notice_->jobs.push_back(job);
+    if (events > 0 || !notice_->progress.empty() || notice_->definitions) {
+        notice_->position = ++state_.position;
+        state_.sink.publish(std::move(notice_));
+    }
+    if (wrote_) state_.meters.committed(requests_, events);
+    for (auto& [to, reply] : replies_)
+        state_.sink.deliver(to.first, [reply_to = std::move(to.second), reply = std::move(reply)]() mutable { reply_to(std::move(reply)); });
+    replies_.clear();
+}
+
+void Group::refuse_all(std::string_view words)
+{
+    tx_.reset();
+    state_.stale_memory = true;
+    state_.meters.commit_failed();
+    for (Offer& offer : fed_) state_.offers.push_back(std::move(offer));
+    for (auto& [to, reply] : replies_) {
+        Reply failed = std::unexpected(refused(Refusal::store_failed, std::string{words}));
+        state_.sink.deliver(to.first, [reply_to = std::move(to.second), failed = std::move(failed)]() mutable { reply_to(std::move(failed)); });
+    }
+    replies_.clear();
+}
+
+} // namespace freshet

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// One group commit in the making: a transaction, the keys and jobs it touched, and the replies it owes.
+//
+// Life: made by step(), filled by serve(), timers, fires and claims, ended by commit(), which writes the keys' last
+// state, commits, publishes the notice and then answers. Dropped without it, nothing happened on disk; the memory that
+// the group changed (State::stale_memory) is built anew. Threads: the engine's. Within the floor `engine`.
+// Always holds: every change of a job or of what readers see of a key has its ledger event in the same transaction.
+
+#include "engine/state.hpp"
+#include "model/ask.hpp"
+#include "model/key.hpp"
+#include "wire/views.hpp"
+
+#include <map>
+#include <utility>
+
+namespace freshet {
+
+/// A key that the group works on.
+struct KeyWork {
+    KeyRecord record;
+    const SourceDefinition* source = nullptr; ///< null: removed
+    bool dirty = false;                       ///< the row must be written
+    bool told = false;                        ///< readers see a difference: event and notice
+    // Of a refresh that ended in this group.
+    std::optional<Outcome> outcome;
+    std::int64_t base_ver = 0;
+    std::optional<DiffCounts> counts;
+    std::string diff;
+    std::shared_ptr<const Body> body; ///< of a new version
+};
+
+class Group {
+public:
+    Group(Engine::State& state, WallTime now);
+
+    /// One request; its reply is kept until the commit.
+    void serve(Posted& posted);
+    /// Leases, run limits and cancel graces that ran out. @param paused  the process itself stood still for a while.
+    void end_leases(bool paused);
+    void fire_schedules();
+    /// Feeds open offers with what is claimable. Says when a rate limit lets more begin.
+    std::optional<WallTime> feed_offers();
+    /// Trims ledgers, drops what is past its time.
+    void upkeep();
+    /// First step of a process: what the last one left.
+    void take_up();
+
+    /// Writes, commits, publishes, replies. @throws StoreFailure before anything was published.
+    void commit();
+    /// Answers every request with `store_failed`.
+    void refuse_all(std::string_view words);
+
+    std::optional<WallTime> next_wake() { return tx_->next_wake(now_); }
+
+private:
+    // group_ask.cpp
+    Reply ask(const AskRefresh& request);
+    std::expected<Asked, Refused> ask_for(const AskRefresh& request, bool person);
+    std::optional<Refused> charge(const AskRefresh& request, const SourceDefinition& source);
+    Reply replay(const IdempotencyRecord& record);
+    void touch(const TouchKey& request);
+
+    // group_job.cpp
+    Reply cancel(const CancelJob& request);
+    Reply retry(const RetryJob& request);
+    Reply beat(const BeatWork& request);
+    BeatAnswer beat_one(const std::string& worker, const BeatJob& request);
+    Reply release(const ReleaseJob& request);
+    void offer(const ClaimWork& request, int core, ReplyTo reply);
+    int claim_from(Offer& offer, const std::string& queue, int slots, Claimed& claimed);
+    bool claim_one(const Job& job, const std::string& worker, Claimed& claimed);
+
+    // group_end.cpp
+    Reply complete(CompleteJob& request);
+    Reply fail(const FailJob& request);
+    /// Whose failure it is: only the source's own is remembered against its key and its origin.
+    enum class Blame : std::uint8_t { source, ours };
+    void fail_attempt(const Job& job, const AttemptFailure& failure, const FlightFacts& facts, AttemptEnd end, Blame blame = Blame::source);
+    void publish(KeyWork& work, Job job, const CompleteJob& request, bool new_version);
+    void hold(KeyWork& work, Job job, const CompleteJob& request, HeldReason reason, const std::string& message);
+    /// The key's story after an attempt that came to nothing.
+    void note_failure(KeyWork& work, const Job& after, const ErrorInfo& error, bool parked);
+    void note_breaker(const Job& job, bool good);
+    /// A probe that left running without a word on the source (cancelled, lost) opens the breaker again.
+    void end_probe(const Job& job);
+    void warm_dependents(const KeyWork& work, Seq published);
+
+    // group_keep.cpp
+    Reply purge(const PurgeKey& request);
+    Reply decide_held(const DecideHeld& request);
+    Reply pause(const PauseSource& request);
+    Reply reconfigure(const Reconfigure& request);
+    void drop_held(KeyWork& work);
+    void drop_versions(KeyWork& work);
+    void set_schedules();
+    void set_next_fire(KeyWork& work);
+    void end_removed_sources();
+    void audit(const std::string& tenant, const std::string& actor, std::string_view action, const std::string& object, std::string_view detail);
+
+    // group.cpp
+    KeyWork& key(std::string_view tenant, std::string_view key, std::string_view source);
+    KeyWork& key_of(const Job& job) { return key(job.tenant, job.key, job.queue); }
+    const SourceDefinition* source(std::string_view name) const { return definitions_->source(name); }
+    std::string host_of(const SourceDefinition& source, std::string_view key) const;
+    /// Writes the job, its event and its attempt's end, and releases or ends what stood behind it.
+    /// @return the job as it is now.
+    std::shared_ptr<const Job> put_job(const Job* before, Job after, AttemptEnd end = AttemptEnd::running);
+    std::optional<Job> job_behind(const Job& first);
+    void close_attempt(const Job& before, AttemptEnd end, const std::optional<ErrorInfo>& error);
+    Job with_progress(Job job) const;
+    std::string receipt(const KeyWork& work, const FlightFacts& facts, std::optional<HeldReason> held, std::int64_t held_rows, bool good) const;
+    std::vector<std::string> params_of(std::string_view key) const;
+    void tell_keys();
+    void answer(Posted& posted, Reply reply);
+    Refused refused(Refusal refusal, std::string message) const;
+
+    Engine::State& state_;
+    const WallTime now_;
+    std::shared_ptr<const Definitions> definitions_; ///< those in force, also within the group that changes them
+    std::unique_ptr<Transaction> tx_;
+    std::map<std::pair<std::string, std::string>, KeyWork> keys_;
+    std::map<std::int64_t, std::shared_ptr<const Job>> jobs_;
+    std::map<std::string, Notice::TenantEvents, std::less<>> events_;
+    std::vector<std::pair<std::pair<int, ReplyTo>, Reply>> replies_;
+    std::vector<Offer> fed_; ///< offers that this group answers; open again if it fails
+    std::shared_ptr<Notice> notice_ = std::make_shared<Notice>();
+    std::size_t requests_ = 0;
+    bool wrote_ = false;
+    bool reset_memory_ = false;
+    Seq append(const std::string& tenant, Event event);
+};
+
+} // namespace freshet

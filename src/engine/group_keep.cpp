@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: Apache-2.0
+// Purge, held results, pauses, reload, schedules, and what a process does at its start and now and then.
+#include "engine/group.hpp"
+
+#include "base/log.hpp"
+#include "model/schedule.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace freshet {
+
+namespace {
+
+constexpr Millis upkeep_every = 60s;
+constexpr Millis ended_jobs_kept = 48h;
+constexpr Millis removed_source_kept = 168h;
+constexpr int per_commit = 256;
+constexpr int keys_told_max = 1000;
+
+std::uint64_t hash_of(const KeyRecord& record)
+{
+    return hash64(record.key, hash64(record.tenant));
+}
+
+} // namespace
+
+void Group::audit(const std::string& tenant, const std::string& actor, std::string_view action, const std::string& object, std::string_view detail)
+{
+    tx_->put_audit({tenant, actor, std::string{action}, object, std::string{detail}, now_});
+    wrote_ = true;
+}
+
+void Group::drop_held(KeyWork& work)
+{
+    if (!work.record.held) return;
+    if (work.record.held->payload != 0) tx_->drop_payload(work.record.held->payload);
+    work.record.held.reset();
+}
+
+void Group::drop_versions(KeyWork& work)
+{
+    KeyRecord& record = work.record;
+    for (auto versions = tx_->versions(record.tenant, record.key, record.ver + 1, per_commit); !versions.empty();
+         versions = tx_->versions(record.tenant, record.key, record.ver + 1, per_commit))
+        for (const VersionRecord& version : versions) tx_->drop_version(record.tenant, record.key, version.ver);
+    drop_held(work);
+    record.has_data = false;
+    record.payload = 0;
+    record.rows = record.bytes = 0;
+    record.hash = {};
+    record.as_of.reset();
+    record.checked_at.reset();
+    record.etag.clear();
+    record.last_modified.clear();
+}
+
+Reply Group::purge(const PurgeKey& request)
+{
+    KeyWork& work = key(request.tenant, request.key, request.source);
+    if (!work.record.seq && !work.told) return std::unexpected(refused(Refusal::not_found, "nothing is kept of this key"));
+    KeyRecord& record = work.record;
+    const Seq head = tx_->ledger_head(request.tenant).head;
+    work.told = true;
+    record.stale_seq = std::max(record.stale_seq, head);
+    Purged purged;
+    if (request.mode == PurgeMode::hard) {
+        record.gone_seq = std::max(record.gone_seq, head);
+        record.attempts = 0;
+        record.error.reset();
+        record.retry_at.reset();
+        drop_versions(work);
+    }
+    if (request.mode == PurgeMode::refresh) {
+        auto asked = ask_for({.tenant = request.tenant, .key = request.key, .source = request.source, .trigger = Trigger::purge, .caller = request.caller}, true);
+        if (!asked) return std::unexpected(std::move(asked.error()));
+        purged.job = asked->job->id;
+    }
+    constexpr std::string_view words[]{"soft", "hard", "refresh"};
+    audit(request.tenant, request.caller, "purge", request.key, words[static_cast<std::size_t>(request.mode)]);
+    auto view = std::make_shared<KeyView>();
+    view->record = record;
+    purged.view = std::move(view);
+    return Answer{std::move(purged)};
+}
+
+Reply Group::decide_held(const DecideHeld& request)
+{
+    KeyWork& work = key(request.tenant, request.key, request.source);
+    KeyRecord& record = work.record;
+    if (!record.held) return std::unexpected(refused(Refusal::no_held, "nothing is held on this key"));
+    if (request.held_job && record.held->job != request.held_job)
+        return std::unexpected(refused(Refusal::held_changed, "another result is held by now; look at it first"));
+    const HeldResult held = *record.held;
+    if (request.accept) {
+        if (held.payload == 0) return std::unexpected(refused(Refusal::no_held, "the held result has no data that could be shown"));
+        if (held.data_fence <= record.gone_seq || held.data_fence <= record.data_fence)
+            return std::unexpected(refused(Refusal::held_changed, "newer data was published, or the key was purged, since it was held"));
+        const bool new_version = !record.has_data || !(record.hash == held.hash);
+        work.base_ver = record.has_data ? record.ver : 0;
+        record.held.reset(); // its payload becomes the version's
+        ++record.gen;
+        const auto job = tx_->job(held.job);
+        if (new_version) {
+            ++record.ver;
+            record.payload = held.payload;
+            record.hash = held.hash;
+            record.rows = held.rows;
+            record.bytes = held.bytes;
+            record.changed_at = now_;
+            tx_->put_version(record.tenant, record.key, {record.ver, record.gen, held.payload, held.hash, held.rows, held.bytes, held.as_of, now_, held.counts});
+        } else {
+            tx_->drop_payload(held.payload);
+        }
+        record.has_data = true;
+        record.data_fence = held.data_fence;
+        record.definition = held.definition;
+        record.checked_at = job && job->began_at ? *job->began_at : held.held_at;
+        record.as_of = held.as_of ? held.as_of : record.checked_at;
+        record.as_of_by = held.as_of ? AsOfBy::source : AsOfBy::fetch;
+        record.etag = held.etag;
+        record.last_modified = held.last_modified;
+        record.attempts = 0;
+        record.error.reset();
+        work.counts = held.counts;
+        const Outcome outcome = new_version ? Outcome::updated : Outcome::unchanged;
+        record.last_outcome = work.outcome = outcome;
+        if (new_version) {
+            auto bytes = tx_->payload(record.payload);
+            auto body = std::make_shared<Body>();
+            body->bytes = bytes.value_or("");
+            body->hash = held.hash;
+            body->rows = held.rows;
+            work.body = std::move(body);
+        }
+        if (job)
+            if (auto adopted = adopt(*job, outcome, now_)) {
+                adopted->receipt = receipt(work, {}, std::nullopt, 0, true);
+                put_job(&*job, std::move(*adopted));
+            }
+        if (new_version && work.source != nullptr) warm_dependents(work, tx_->ledger_head(record.tenant).head);
+    } else {
+        drop_held(work);
+    }
+    record.retry_at.reset();
+    work.told = true;
+    audit(request.tenant, request.caller, request.accept ? "held_accept" : "held_discard", request.key, to_text(held.reason));
+    auto view = std::make_shared<KeyView>();
+    view->record = record;
+    view->body = work.body;
+    return Answer{HeldDecided{std::move(view)}};
+}
+
+Reply Group::pause(const PauseSource& request)
+{
+    if (source(request.source) == nullptr) return std::unexpected(refused(Refusal::source_removed, fmt::format("there is no source \"{}\"", request.source)));
+    if (request.paused == state_.paused.contains(request.source)) return Answer{Done{}};
+    tx_->put_paused(request.source, request.paused);
+    wrote_ = true;
+    if (request.paused) state_.paused.insert(request.source);
+    else state_.paused.erase(request.source);
+    audit(request.tenant, request.caller, request.paused ? "pause" : "resume", request.source, {});
+    for (const std::string& tenant : tx_->tenants())
+        for (const KeyRecord& record : tx_->keys(tenant, request.source, {}, keys_told_max)) key(tenant, record.key, record.source).told = true;
+    return Answer{Done{}};
+}
+
+Reply Group::reconfigure(const Reconfigure& request)
+{
+    definitions_ = request.definitions;
+    notice_->definitions = definitions_;
+    for (auto& [id, work] : keys_) work.source = source(work.record.source);
+    set_schedules();
+    end_removed_sources();
+    return Answer{Done{}};
+}
+
+void Group::end_removed_sources()
+{
+    for (const std::string& tenant : tx_->tenants())
+        for (const JobState state : {JobState::queued, JobState::running})
+            for (JobId before{}; ;) {
+                const std::vector<Job> jobs = tx_->jobs({.tenant = tenant, .state = state, .queue = {}, .key = {}, .before = before, .limit = per_commit});
+                for (const Job& job : jobs) {
+                    before = job.id;
+                    if (job.kind != JobKind::refresh || key_of(job).source != nullptr) continue;
+                    if (auto ended = expire(job, "source_removed", "the source is no longer configured", now_)) put_job(&job, std::move(*ended), AttemptEnd::cancelled);
+                }
+                if (jobs.size() < static_cast<std::size_t>(per_commit)) break;
+            }
+}
+
+void Group::set_next_fire(KeyWork& work)
+{
+    if (work.source == nullptr) {
+        // Kept for a while in case the source comes back.
+        if (!work.record.next_at) work.record.next_at = now_ + removed_source_kept;
+        return;
+    }
+    const auto fire = next_fire(work.source->schedule, hash_of(work.record), now_);
+    work.record.next_at = fire ? std::optional{fire->at} : std::nullopt;
+}
+
+void Group::set_schedules()
+{
+    std::vector<std::string> tenants = tx_->tenants();
+    if (definitions_->tenants.empty() && std::ranges::find(tenants, "default") == tenants.end()) tenants.push_back("default");
+    for (const auto& [name, tenant] : definitions_->tenants)
+        if (std::ranges::find(tenants, name) == tenants.end()) tenants.push_back(name);
+    const auto lists = [&](const std::string& tenant, const std::string& name) {
+        const auto found = definitions_->tenants.find(tenant);
+        if (found == definitions_->tenants.end()) return definitions_->tenants.empty() && tenant == "default";
+        return found->second.sources.empty() || std::ranges::find(found->second.sources, name) != found->second.sources.end();
+    };
+    for (const std::string& tenant : tenants) {
+        for (std::string after; ;) {
+            const auto records = tx_->keys(tenant, {}, after, per_commit);
+            for (const KeyRecord& record : records) {
+                after = record.key;
+                const SourceDefinition* definition = source(record.source);
+                const bool scheduled = definition != nullptr && definition->schedule.any();
+                if (!scheduled && definition != nullptr && !record.next_at) continue;
+                if (record.next_at && *record.next_at <= now_ && scheduled) continue; // a missed fire is decided, not forgotten
+                KeyWork& work = key(tenant, record.key, record.source);
+                const auto before = work.record.next_at;
+                if (definition != nullptr || !before) set_next_fire(work);
+                if (work.record.next_at != before) work.dirty = true;
+            }
+            if (records.size() < static_cast<std::size_t>(per_commit)) break;
+        }
+        // A source without parameters has one key, which needs no reader to be on its schedule.
+        for (const auto& [name, definition] : definitions_->sources) {
+            if (!definition->schedule.any() || !definition->params.empty() || !lists(tenant, name)) continue;
+            KeyWork& work = key(tenant, name, name);
+            if (work.record.seq || work.told) continue;
+            set_next_fire(work);
+            // The first data need not wait for the first fire.
+            AskRefresh first{.tenant = tenant, .key = name, .source = name, .trigger = Trigger::schedule, .caller = "schedule", .read_after_now = false};
+            (void)ask_for(first, false);
+        }
+    }
+}
+
+void Group::fire_schedules()
+{
+    for (const KeyRecord& due : tx_->keys_due(now_, per_commit)) {
+        KeyWork& work = key(due.tenant, due.key, due.source);
+        KeyRecord& record = work.record;
+        if (!record.next_at || *record.next_at > now_) continue;
+        work.dirty = true;
+        if (work.source == nullptr) {
+            record.next_at.reset();
+            work.told = true;
+            drop_versions(work);
+            continue;
+        }
+        const bool unread = !work.source->params.empty() && record.read_at && now_ - *record.read_at > work.source->keep_warm;
+        if (!work.source->schedule.any() || unread) {
+            record.next_at.reset();
+            continue;
+        }
+        const std::vector<Job> live = tx_->live_jobs(record.tenant, record.key);
+        DueFires fires = decide_fires(work.source->schedule, hash_of(record), *record.next_at, {!live.empty()}, now_);
+        record.next_at = fires.next_at;
+        for (FireDecision& fire : fires.fires) {
+            FireRecord row{record.tenant, record.key, fire.nominal, now_, std::string{fire.decision}, fire.reason, {}};
+            if (state_.paused.contains(record.source)) {
+                row.decision = "skipped";
+                row.reason = "the source is paused";
+            } else if (fire.act != FireAct::nothing) {
+                if (fire.act == FireAct::replace)
+                    for (const Job& job : live)
+                        if (auto after = freshet::cancel(job, now_)) put_job(&job, std::move(*after), AttemptEnd::cancelled);
+                AskRefresh ask{.tenant = record.tenant, .key = record.key, .source = record.source, .trigger = Trigger::schedule, .caller = "schedule",
+                               .read_after_now = fire.act != FireAct::ask};
+                auto asked = ask_for(ask, false);
+                if (asked) {
+                    row.job = asked->job->id;
+                } else {
+                    row.decision = "skipped";
+                    row.reason = asked.error().message;
+                }
+            }
+            tx_->put_fire(row);
+            wrote_ = true;
+        }
+    }
+}
+
+void Group::upkeep()
+{
+    if (now_ < state_.upkeep_at) return;
+    state_.upkeep_at = now_ + upkeep_every;
+    for (const std::string& tenant : tx_->tenants())
+        tx_->trim_ledger(tenant, now_ - definitions_->server.ledger_keep, definitions_->server.ledger_bytes_max);
+    for (const JobId id : tx_->ended_jobs(now_ - ended_jobs_kept, per_commit)) tx_->drop_job(id);
+    tx_->drop_idempotency(now_);
+    wrote_ = true;
+    std::erase_if(state_.charged, [&](const auto& window) { return window.second.idle(now_ - 24h); });
+    std::erase_if(state_.begun, [&](const auto& window) { return window.second.idle(now_ - 24h); });
+}
+
+void Group::take_up()
+{
+    for (std::vector<Job> jobs = tx_->running_jobs("builtin-", per_commit); !jobs.empty(); jobs = tx_->running_jobs("builtin-", per_commit))
+        for (const Job& job : jobs) {
+            auto after = lease_ended(job, policy_of(*definitions_, job), now_);
+            put_job(&job, std::move(*after), job.cancel_requested_at ? AttemptEnd::cancelled : AttemptEnd::lost);
+        }
+    for (const Job& job : tx_->running_jobs("", 100'000)) {
+        Job again = job;
+        const QueuePolicy policy = policy_of(*definitions_, job);
+        again.lease_until = std::max(*job.lease_until, now_ + policy.lease);
+        tx_->put_job(again, next_timer(again, policy));
+        wrote_ = true;
+    }
+    for (const auto& [name, definition] : definitions_->sources)
+        for (const std::string& tenant : tx_->tenants())
+            for (const Job& job : tx_->jobs({.tenant = tenant, .state = JobState::succeeded, .queue = name, .key = {}, .before = {}, .limit = static_cast<int>(History::kept_max)}))
+                if (job.began_at && job.finished_at) state_.took[name].add(*job.finished_at - *job.began_at);
+    set_schedules();
+    end_removed_sources();
+}
+
+} // namespace freshet
