@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/commands.hpp"
+
+#include "cli/json.hpp"
+#include "cli/words.hpp"
+#include "config/reference.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <memory>
+
+namespace freshet::cli {
+
+namespace {
+
+// Options live as long as the callback that reads them, which the app owns.
+template <class Options>
+std::shared_ptr<Options> kept()
+{
+    return std::make_shared<Options>();
+}
+
+void add_json(CLI::App* command, bool& json)
+{
+    command->add_flag("--json", json, "Print JSON");
+}
+
+void add_common(CLI::App* command, CommonOptions& common)
+{
+    add_json(command, common.json);
+    command
+        ->add_option("--config", common.config,
+                     "The server's config file; its listen is the address, unless FRESHET_URL is set")
+        ->type_name("FILE");
+}
+
+CLI::Option* add_duration(CLI::App* command, const std::string& name, std::function<void(Millis)> put,
+                          const std::string& text)
+{
+    auto read = [put = std::move(put), name](const std::string& given) {
+        const auto length = parse_duration(given);
+        if (!length)
+            throw CLI::ValidationError{name, fmt::format("must be a length of time such as 10s or 5m, not {}", given)};
+        put(*length);
+    };
+    return command->add_option_function<std::string>(name, std::move(read), text)->type_name("DURATION");
+}
+
+void add_get(CLI::App& app, CliContext& context)
+{
+    CLI::App* command = app.add_subcommand("get", "Print the data of a key as it is kept; starts no work");
+    const auto options = kept<GetOptions>();
+    add_common(command, options->common);
+    command->add_option("KEY", options->key, "SOURCE, or SOURCE/PARAM...")->required();
+    add_duration(
+        command, "--max-age", [options](Millis age) { options->max_age = age; },
+        "Exit 3 if the data is older than this");
+    command->add_flag("--meta", options->meta, "Print state, ages and versions instead of the data");
+    command->callback([&context, options] { context.exit_code = run_get(context, *options); });
+}
+
+void add_refresh(CLI::App& app, CliContext& context)
+{
+    CLI::App* command = app.add_subcommand("refresh", "Have a key fetched anew");
+    const auto options = kept<RefreshOptions>();
+    add_common(command, options->common);
+    command->add_option("KEY", options->key, "SOURCE, or SOURCE/PARAM...")->required();
+    add_duration(
+        command, "--wait", [options](Millis wait) { options->wait = wait; },
+        "Wait this long for the end; exit 7 if it goes on");
+    command->callback([&context, options] { context.exit_code = run_refresh(context, *options); });
+}
+
+void add_watch(CLI::App& app, CliContext& context)
+{
+    CLI::App* command = app.add_subcommand("watch", "Print a line whenever a key changes");
+    const auto options = kept<WatchOptions>();
+    add_common(command, options->common);
+    command->add_option("KEY", options->keys, "SOURCE, SOURCE/PARAM..., or SOURCE/* for all of its keys")->required();
+    command->callback([&context, options] { context.exit_code = run_watch(context, *options); });
+}
+
+void add_jobs(CLI::App& app, CliContext& context)
+{
+    CLI::App* jobs = app.add_subcommand("jobs", "What runs, waits and ended");
+    jobs->require_subcommand(1);
+    CLI::App* list = jobs->add_subcommand("list", "The latest jobs");
+    const auto list_options = kept<JobsListOptions>();
+    add_common(list, list_options->common);
+    list->add_option("--state", list_options->state, "queued, running, succeeded, failed or cancelled");
+    list->add_option("--queue", list_options->queue, "Of one queue; a source's refreshes have the queue of its name");
+    list->add_option("--limit", list_options->limit, "At most so many")->check(CLI::Range(1, 500));
+    list->add_option("--after", list_options->after, "Go on behind this, as the end of a list says");
+    list->callback([&context, list_options] { context.exit_code = run_jobs_list(context, *list_options); });
+
+    CLI::App* show = jobs->add_subcommand("show", "One job");
+    const auto show_options = kept<JobsShowOptions>();
+    add_common(show, show_options->common);
+    show->add_option("JOB", show_options->id, "j_...")->required();
+    show->callback([&context, show_options] { context.exit_code = run_jobs_show(context, *show_options); });
+}
+
+void add_top(CLI::App& app, CliContext& context)
+{
+    CLI::App* command = app.add_subcommand("top", "Every key with state, age and next refresh");
+    const auto options = kept<TopOptions>();
+    add_common(command, options->common);
+    command->add_flag("-1,--once", options->once, "Once, instead of again and again");
+    command->callback([&context, options] { context.exit_code = run_top(context, *options); });
+}
+
+void add_doctor(CLI::App& app, CliContext& context)
+{
+    CLI::App* command = app.add_subcommand("doctor", "Check config, disk, server, sources and streams");
+    const auto options = kept<CommonOptions>();
+    add_common(command, *options);
+    command->callback([&context, options] { context.exit_code = run_doctor(context, *options); });
+}
+
+void add_init(CLI::App& app, CliContext& context)
+{
+    CLI::App* command = app.add_subcommand("init", "Write a freshet.toml to begin with");
+    const auto options = kept<CommonOptions>();
+    add_json(command, options->json);
+    command->add_option("--config", options->config, "Where to write it")->type_name("FILE");
+    command->callback([&context, options] { context.exit_code = run_init(context, *options); });
+}
+
+void add_completion(CLI::App& app, CliContext& context)
+{
+    CLI::App* command = app.add_subcommand("completion", "Print a completion script");
+    const auto shell = kept<std::string>();
+    const auto json = kept<bool>();
+    add_json(command, *json);
+    command->add_option("SHELL", *shell, "bash, zsh or fish")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+    command->callback([&app, &context, shell, json] {
+        const std::string script = completion_script(app, *shell);
+        context.out << (*json ? json_of_texts({{"shell", *shell}, {"script", script}}) + "\n" : script) << std::flush;
+    });
+}
+
+// What "help TOPIC..." prints: of no topic the whole; "config" and "config SETTING" the settings; "jobs show" leads two
+// commands down.
+CliResult<std::string> help_on(const CLI::App& app, const std::vector<std::string>& topics)
+{
+    if (!topics.empty() && topics.front() == "config") {
+        const std::string text = config_help(topics.size() > 1 ? topics[1] : "");
+        if (text.empty())
+            return std::unexpected(
+                CliError{exit_usage, fmt::format("there is no setting {}", topics[1]), "freshet help config"});
+        return text;
+    }
+    const CLI::App* about = &app;
+    for (const std::string& name : topics) {
+        const auto named = about->get_subcommands([&](const CLI::App* below) { return below->get_name() == name; });
+        if (named.empty())
+            return std::unexpected(
+                CliError{exit_usage, fmt::format("there is no command {}", fmt::join(topics, " ")), "freshet help"});
+        about = named.front();
+    }
+    return about->help();
+}
+
+void add_help(CLI::App& app, CliContext& context)
+{
+    CLI::App* command = app.add_subcommand("help", "Explain a command, or the settings of the config");
+    const auto topics = kept<std::vector<std::string>>();
+    const auto json = kept<bool>();
+    add_json(command, *json);
+    command->add_option("TOPIC", *topics, "A command, or config [SETTING]");
+    command->callback([&app, &context, topics, json] {
+        const auto text = help_on(app, *topics);
+        if (!text)
+            context.exit_code = tell(context, text.error());
+        else
+            context.out << (*json ? json_of_texts({{"help", *text}}) + "\n" : *text) << std::flush;
+    });
+}
+
+} // namespace
+
+void add_client_commands(CLI::App& app, CliContext& context)
+{
+    add_init(app, context);
+    add_get(app, context);
+    add_refresh(app, context);
+    add_watch(app, context);
+    add_jobs(app, context);
+    add_top(app, context);
+    add_doctor(app, context);
+    add_completion(app, context);
+    add_help(app, context);
+}
+
+int tell_usage(const CLI::App& app, const CLI::ParseError& error, CliContext& context)
+{
+    // Help and version come as exceptions with code 0.
+    if (error.get_exit_code() == 0) return app.exit(error, context.out, context.err);
+    std::string path = app.get_name().empty() ? "freshet" : app.get_name();
+    const CLI::App* deepest = &app;
+    while (!deepest->get_subcommands().empty()) {
+        deepest = deepest->get_subcommands().front();
+        path += " " + deepest->get_name();
+    }
+    std::string what = error.what();
+    while (what.ends_with('.') || what.ends_with('\n')) what.pop_back();
+    return tell(context, {exit_usage, what, path + " --help"});
+}
+
+} // namespace freshet::cli

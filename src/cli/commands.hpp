@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The commands that speak to a server, and those that need none: get, refresh, watch, jobs, doctor, top, completion,
+// init. Each answers its exit code; add_client_commands() hangs them on main's CLI::App.
+
+#include "cli/context.hpp"
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace freshet::cli {
+
+/// What every command takes.
+struct CommonOptions {
+    bool json = false;
+    std::string config; ///< --config FILE; empty: ./freshet.toml
+};
+
+struct GetOptions {
+    CommonOptions common;
+    std::string key;
+    std::optional<Millis> max_age;
+    bool meta = false;
+};
+/// The value on stdout, byte for byte. It compares ages itself and never starts work.
+int run_get(CliContext& context, const GetOptions& options);
+
+struct RefreshOptions {
+    CommonOptions common;
+    std::string key;
+    Millis wait{0}; ///< 0: asks and does not wait
+};
+int run_refresh(CliContext& context, const RefreshOptions& options);
+
+struct WatchOptions {
+    CommonOptions common;
+    std::vector<std::string> keys;
+};
+/// A line for each state and change, until it is interrupted or the server says that there is no more.
+int run_watch(CliContext& context, const WatchOptions& options);
+
+struct JobsListOptions {
+    CommonOptions common;
+    std::string state, queue, after;
+    int limit = 50;
+};
+int run_jobs_list(CliContext& context, const JobsListOptions& options);
+
+struct JobsShowOptions {
+    CommonOptions common;
+    std::string id;
+};
+int run_jobs_show(CliContext& context, const JobsShowOptions& options);
+
+struct TopOptions {
+    CommonOptions common;
+    bool once = false;
+};
+/// The freshness table; on a terminal redrawn until it is interrupted, elsewhere once.
+int run_top(CliContext& context, const TopOptions& options);
+
+/// Works with the server up or down; exit 1 if anything is a FAIL.
+int run_doctor(CliContext& context, const CommonOptions& options);
+
+/// Writes a freshet.toml (or options.config) that works as it is; never over another.
+int run_init(CliContext& context, const CommonOptions& options);
+/// The file that init writes.
+std::string_view init_text();
+
+/// A completion script for bash, zsh or fish, made of the commands and options that `app` has.
+std::string completion_script(const CLI::App& app, std::string_view shell);
+
+/// Adds the commands to `app`. Their callbacks run them and leave the code in context.exit_code; `app` and `context`
+/// must outlive the parse.
+void add_client_commands(CLI::App& app, CliContext& context);
+
+/// For main's catch of CLI::ParseError: prints help and version as asked (0), or what is wrong with a try line (2).
+int tell_usage(const CLI::App& app, const CLI::ParseError& error, CliContext& context);
+
+} // namespace freshet::cli

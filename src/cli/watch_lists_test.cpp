@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/doctor.hpp"
+#include "cli/fake_server.hpp"
+#include "cli/test_world.hpp"
+
+#include <atomic>
+#include <gmock/gmock.h>
+
+namespace freshet::cli {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+FakeAnswer json(std::string body)
+{
+    return {200, {{"Content-Type", "application/json"}}, std::move(body)};
+}
+FakeAnswer sse(std::string body)
+{
+    return {200, {{"Content-Type", "text/event-stream"}}, std::move(body)};
+}
+
+std::string state_event(std::string_view event, int gen, std::string_view state, std::string_view more = "")
+{
+    return fmt::format("event: {}\nid: 1:{}\ndata: "
+                       "{{\"topic\":\"data/"
+                       "sales\",\"meta\":{{\"key\":\"sales\",\"gen\":{},\"ver\":{},\"state\":\"{}\",\"now\":\"2026-11-"
+                       "24T16:00:00Z\"}}{}}}\n\n",
+                       event, gen, gen, gen, state, more);
+}
+
+TEST(Watch, PrintsStatesAndChangesUntilTheServerSaysThatThereIsNoMore)
+{
+    std::atomic<int> streams{0};
+    FakeServer server{[&](const FakeRequest&) {
+        if (streams++ > 0) return FakeAnswer{.status = 204};
+        return sse("retry: 0\nevent: hello\ndata: {\"resume\":\"new\",\"beat_ms\":15000}\n\n" +
+                   state_event("snapshot", 7, "fresh") +
+                   state_event("change", 8, "fresh", ",\"outcome\":\"updated\",\"counts\":{\"changed\":3}"));
+    }};
+    TestWorld world{server.url()};
+    EXPECT_EQ(world.run({"watch", "sales", "rates/*"}), exit_done);
+    EXPECT_EQ(
+        world.out.str(),
+        "2026-11-24T16:00:00.000Z  sales  fresh  v7\n2026-11-24T16:00:00.000Z  sales  fresh  v8  updated  3 changed\n");
+    EXPECT_EQ(server.requests()[0].path, "/v1/stream?topic=data%2Fsales&topic=data%2Frates%2F%2A");
+}
+
+TEST(Watch, F4NeverPrintsAnOlderGenAndTakesUpTheStreamWhereItWasCut)
+{
+    std::atomic<int> streams{0};
+    FakeServer server{[&](const FakeRequest&) {
+        const int at = streams++;
+        const std::string hello = "retry: 0\nevent: hello\ndata: {\"resume\":\"ok\"}\n\n";
+        if (at == 0) return sse(hello + state_event("change", 8, "fresh"));
+        if (at == 1)
+            return sse(hello + state_event("snapshot", 7, "stale") + state_event("snapshot", 8, "fresh") +
+                       state_event("change", 9, "fresh"));
+        return FakeAnswer{.status = 204};
+    }};
+    TestWorld world{server.url()};
+    EXPECT_EQ(world.run({"watch", "sales", "--json"}), exit_done);
+    EXPECT_EQ(std::ranges::count(world.out.str(), '\n'), 2);
+    EXPECT_THAT(world.out.str(), AllOf(HasSubstr("\"gen\":8"), HasSubstr("\"gen\":9"), Not(HasSubstr("\"gen\":7"))));
+    EXPECT_EQ(server.requests()[0].header("last-event-id"), "");
+    EXPECT_EQ(server.requests()[1].header("last-event-id"), "1:8");
+    EXPECT_EQ(server.requests()[2].header("last-event-id"), "1:9");
+}
+
+TEST(Watch, EndsWithTheServersLastWord)
+{
+    FakeServer server{[](const FakeRequest&) {
+        return FakeAnswer{404,
+                          {{"Content-Type", "application/problem+json"}},
+                          R"({"status":404,"detail":"there is no source sales"})"};
+    }};
+    TestWorld world{server.url()};
+    EXPECT_EQ(world.run({"watch", "sales"}), exit_not_found);
+    EXPECT_THAT(world.err.str(), HasSubstr("sales: there is no source sales.   try: "));
+}
+
+TEST(Watch, EndsWithAHundredAndThirtyWhenItIsInterrupted)
+{
+    std::atomic<bool> interrupted{true};
+    FakeServer server{[](const FakeRequest&) { return sse(""); }};
+    TestWorld world{server.url()};
+    world.context.interrupted = &interrupted;
+    EXPECT_EQ(world.run({"watch", "sales"}), exit_interrupted);
+    EXPECT_THAT(world.err.str(), IsEmpty());
+}
+
+TEST(Jobs, ShowsOneJobAsALine)
+{
+    FakeServer server{[](const FakeRequest&) {
+        return json(
+            R"({"id":"j_01k","queue":"forecast","state":"running","worker":"py-3","attempt":1,"attempts_max":5,"beat_at":"2026-11-24T16:00:00Z",
+            "progress":{"phase":"fit","done":310,"total":500},"eta":{"low_ms":35000,"high_ms":50000},"now":"2026-11-24T16:00:02Z"})");
+    }};
+    TestWorld world{server.url()};
+    EXPECT_EQ(world.run({"jobs", "show", "j_01k"}), exit_done);
+    EXPECT_EQ(
+        world.out.str(),
+        "j_01k  forecast  RUNNING  62 %  fit 310/500  ETA 35-50 s   worker py-3 (beat 2 s ago)   attempt 1 of 5\n");
+    EXPECT_EQ(server.requests()[0].path, "/v1/jobs/j_01k");
+}
+
+TEST(Jobs, ListsWithFiltersAndSaysHowToGoOn)
+{
+    FakeServer server{[](const FakeRequest&) {
+        return json(
+            R"({"items":[{"id":"j_2","key":"rates/EUR","state":"failed","attempt":3,"requested_at":"2026-11-24T15:59:00Z","outcome":"failed","error":{"message":"tim\u001b[31meout"}}],
+            "next":"abc","now":"2026-11-24T16:00:00Z"})");
+    }};
+    TestWorld world{server.url()};
+    EXPECT_EQ(world.run({"jobs", "list", "--state", "failed", "--queue", "a b", "--limit", "1"}), exit_done);
+    EXPECT_EQ(server.requests()[0].path, "/v1/jobs?limit=1&state=failed&queue=a%20b");
+    EXPECT_EQ(world.out.str(), "JOB  OF         STATE   ATTEMPT  REQUESTED  PROGRESS\nj_2  rates/EUR  failed  3        "
+                               "60 s ago   failed: tim?[31meout\n");
+    EXPECT_EQ(world.err.str(), "more: --after abc\n");
+    EXPECT_EQ(world.run({"jobs", "list", "--json"}), exit_done);
+    EXPECT_EQ(std::ranges::count(world.out.str(), '\n'), 1);
+    EXPECT_EQ(world.run({"jobs", "list", "--limit", "501"}), exit_usage);
+}
+
+const char* const freshness = R"({"items":[
+  {"key":"sales","state":"fresh","age_ms":4000,"ver":412,"rows":9,"next_at":"2026-11-24T16:00:20Z","refreshing":true,"last":{"outcome":"updated","job":"j_1"}},
+  {"key":"rates/EUR","state":"failing","age_ms":7200000,"ver":3,"rows":1,"error":{"message":"connection refused"},"last":{"outcome":"failed","job":"j_2"}},
+  {"key":"list","state":"overdue","held":true,"why":{"text":"it waits"}}],
+  "counts":{"fresh":1,"failing":1,"overdue":1},"now":"2026-11-24T16:00:00Z"})";
+
+TEST(Top, ShowsEveryKeyWithStateAgeAndReason)
+{
+    FakeServer server{[](const FakeRequest&) { return json(freshness); }};
+    TestWorld world{server.url()};
+    EXPECT_EQ(world.run({"top", "-1"}), exit_done);
+    EXPECT_EQ(world.out.str(), "KEY        STATE    AGE  VER   ROWS  LAST     NEXT     WHY\n"
+                               "sales      fresh +  4 s  v412  9     updated  in 20 s\n"
+                               "rates/EUR  failing  2 h  v3    1     failed   -        connection refused\n"
+                               "list       overdue  -    -     -              -        held it waits\n");
+    world.context.color = true;
+    EXPECT_EQ(world.run({"top", "-1"}), exit_done);
+    EXPECT_THAT(world.out.str(), HasSubstr("\x1b[31m✖ failing\x1b[0m")) << "icon, word and colour together";
+}
+
+FakeAnswer healthy(const FakeRequest& request)
+{
+    if (request.path == "/readyz")
+        return json(
+            R"({"ready":true,"components":[{"name":"store","ready":true},{"name":"engine","ready":true},{"name":"runners","ready":true}]})");
+    if (request.path.starts_with("/v1/freshness"))
+        return json(fmt::format(R"({{"items":[{{"key":"disk","state":"fresh"}}],"now":"{}"}})",
+                                to_rfc3339(SystemClock{}.wall())));
+    if (request.path.starts_with("/v1/stream")) return sse("event: hello\ndata: {}\n\n");
+    return {404, {}, ""};
+}
+
+TEST(Doctor, SaysOkInOneLineWhenAllIsWell)
+{
+    FakeServer server{healthy};
+    TestWorld world;
+    world.write("freshet.toml", fmt::format("[server]\nlisten = \"{}\"\ndata_dir = \"./data\"\n[source.disk]\nkind = "
+                                            "\"command\"\nrun = [\"df\"]\nformat = \"table\"\n",
+                                            server.url().substr(7)));
+    EXPECT_EQ(world.run({"doctor"}), exit_done) << world.out.str();
+    EXPECT_THAT(
+        world.out.str(),
+        HasSubstr(
+            "ok    config, storage (made at the first start), disk space, 3 components, clock, 1 key, streams\n"));
+}
+
+TEST(Doctor, WorksWithoutAServerAndSaysWhatIsMissing)
+{
+    TestWorld world;
+    world.write("freshet.toml", "[server]\nlisten = \"127.0.0.1:1\"\n[source.sales]\nkind = \"http\"\nurl = "
+                                "\"https://api.example.com/\"\nevery = \"15m\"\nfresh_for = \"5m\"\n");
+    EXPECT_EQ(world.run({"doctor"}), exit_failed);
+    EXPECT_THAT(world.out.str(),
+                AllOf(HasSubstr("FAIL  no freshet server answers at http://127.0.0.1:1"),
+                      HasSubstr("   try: freshet serve"), HasSubstr("WARN  "), HasSubstr("ok    config, storage")));
+    world.write("freshet.toml", "[server]\nlisten = \"127.0.0.1:1\"\n[source.sales]\nkid = \"http\"\n");
+    EXPECT_EQ(world.run({"doctor", "--json"}), exit_failed);
+    EXPECT_THAT(world.out.str(), AllOf(HasSubstr("\"grade\":\"FAIL\""), HasSubstr("kid"), HasSubstr("\"try\"")));
+}
+
+TEST(Doctor, TellsARejectedTokenABrokenComponentAndAForeignServer)
+{
+    std::atomic<int> kind{0};
+    FakeServer server{[&](const FakeRequest& request) {
+        if (kind == 2) return FakeAnswer{200, {{"Content-Type", "text/html"}}, "<html>"};
+        if (request.path == "/readyz" && kind == 1)
+            return FakeAnswer{503,
+                              {{"Content-Type", "application/json"}},
+                              R"({"components":{"store":{"ready":false,"text":"the disk is full."}}})"};
+        if (request.path.starts_with("/v1/freshness") && kind == 0)
+            return FakeAnswer{
+                401, {{"Content-Type", "application/problem+json"}}, R"({"detail":"the token was revoked"})"};
+        return healthy(request);
+    }};
+    TestWorld world{server.url()};
+    world.variables["FRESHET_TOKEN"] = "old";
+    EXPECT_EQ(world.run({"doctor"}), exit_failed);
+    EXPECT_THAT(world.out.str(),
+                HasSubstr("FAIL  the token is rejected: the token was revoked.   try: export FRESHET_TOKEN=..."));
+    kind = 1;
+    EXPECT_EQ(world.run({"doctor"}), exit_failed);
+    EXPECT_THAT(world.out.str(), HasSubstr("FAIL  component store: the disk is full.   try: "));
+    kind = 2;
+    EXPECT_EQ(world.run({"doctor"}), exit_failed);
+    EXPECT_THAT(world.out.str(), HasSubstr("FAIL  something that is not freshet answers at " + server.url()));
+}
+
+TEST(Doctor, LooksAtEverySource)
+{
+    Findings findings;
+    check_sources(findings, *Json::parse(freshness));
+    EXPECT_EQ(findings_words(findings, false),
+              "FAIL  source rates/EUR: failing, connection refused.   try: freshet jobs show j_2\n"
+              "WARN  source list: a result is held for a person to decide.   try: freshet get list --meta\n"
+              "ok    1 key\n");
+}
+
+} // namespace
+} // namespace freshet::cli
