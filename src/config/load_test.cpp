@@ -267,6 +267,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "bound, never pasted", ":x and bind"},
         Mistake{"unknown database", "[source.a]\nkind = 'sql'\ndatabase = 'mysql://h'\nquery = 'select 1'", 3, 1,
                 "sqlite: or postgres://", "sqlite"},
+        Mistake{"cron", COMMAND "schedule = { cron = '61 * * * *' }", 4, 14, "must lie between 0 and 59", "cron ="},
+        Mistake{"zone", COMMAND "schedule = { cron = '1 * * * *', timezone = 'Asia/Jerusalm' }", 4, 34, "no time zone", "IANA"},
         Mistake{"every and schedule", COMMAND "every = '5m'\nschedule = { cron = '0 * * * *' }", 4, 1, "side by side",
                 "leave one out"},
         Mistake{"cells without rows", COMMAND "cells = { a = '.' }", 4, 1, "needs rows", "rows ="},

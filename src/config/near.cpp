@@ -2,6 +2,8 @@
 // Where config leans on floors below it: the nearest name, cron expressions, time zones.
 #include "config/reading.hpp"
 
+#include "model/cron.hpp"
+
 #include <algorithm>
 #include <filesystem>
 #include <fmt/format.h>
@@ -30,9 +32,12 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 
 void check_cron(Reading& reading, const SourceSchedule& schedule, const std::string& path)
 {
-    (void)schedule;
-    (void)reading;
-    (void)path;
+    if (schedule.cron.empty()) return;
+    if (const auto cron = parse_cron(schedule.cron); !cron)
+        reading.problem(path + ".cron", fmt::format("{}.cron \"{}\": {}", path, schedule.cron, cron.error()), "cron = \"*/10 6-20 * * MON-FRI\"");
+    if (!zone_exists(schedule.timezone))
+        reading.problem(path + ".timezone", fmt::format("{}.timezone \"{}\" is no time zone of this machine", path, schedule.timezone),
+                        "an IANA zone, such as timezone = \"Asia/Jerusalem\"");
 }
 
 } // namespace freshet
