@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/sqlite/reads.hpp"
+
+#include "store/packed_events.hpp"
+#include "store/sqlite/rows.hpp"
+#include "store/sqlite/statements.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace freshet::sqlite {
+
+namespace {
+
+constexpr std::array all_states{JobState::queued, JobState::running, JobState::succeeded, JobState::failed,
+                                JobState::cancelled};
+
+VersionRecord take_version(Query& query)
+{
+    VersionRecord version;
+    visit_version(Taker{query}, version);
+    return version;
+}
+
+std::int64_t below(std::int64_t before)
+{
+    return before > 0 ? before : std::numeric_limits<std::int64_t>::max();
+}
+
+} // namespace
+
+LedgerHead Reads::ledger_head(std::string_view tenant)
+{
+    Query query{connection_, sql::read_head};
+    query.bind(tenant);
+    LedgerHead head;
+    if (query.row()) query.get(head.head), query.get(head.floor);
+    return head;
+}
+
+std::vector<LedgerEntry> Reads::ledger(std::string_view tenant, Seq after, int limit)
+{
+    std::vector<LedgerEntry> entries;
+    Query query{connection_, sql::read_ledger};
+    query.bind(tenant, after);
+    while (entries.size() < static_cast<std::size_t>(limit) && query.row()) {
+        const auto first_seq = query.next<Seq>();
+        const auto last_seq = query.next<Seq>();
+        const auto checksum = query.next<std::uint64_t>();
+        const std::string_view bytes = query.view();
+        std::vector<LedgerEntry> row;
+        if (hash64(bytes) == checksum) row = unpack_events(bytes, first_seq);
+        if (row.empty() || row.back().seq != last_seq)
+            throw StoreFailure{fmt::format("the ledger row of tenant {} with events {} to {} is damaged. Restore data_dir "
+                                           "from a backup.",
+                                           tenant, first_seq, last_seq)};
+        for (LedgerEntry& entry : row)
+            if (entry.seq > after && entries.size() < static_cast<std::size_t>(limit))
+                entries.push_back(std::move(entry));
+    }
+    return entries;
+}
+
+std::optional<KeyRecord> Reads::key(std::string_view tenant, std::string_view key)
+{
+    Query query{connection_, sql::read_key};
+    return first(query.bind(tenant, key), take_key);
+}
+
+std::vector<KeyRecord> Reads::keys(std::string_view tenant, std::string_view source, std::string_view after, int limit)
+{
+    if (source.empty()) {
+        Query query{connection_, sql::read_keys};
+        return all(query.bind(tenant, after, limit), take_key);
+    }
+    Query query{connection_, sql::read_keys_of_source};
+    return all(query.bind(tenant, source, after, limit), take_key);
+}
+
+std::int64_t Reads::keys_count(std::string_view tenant, std::string_view source)
+{
+    Query query{connection_, source.empty() ? sql::count_keys : sql::count_keys_of_source};
+    query.bind(tenant);
+    if (!source.empty()) query.bind(source);
+    return query.row() ? query.next<std::int64_t>() : 0;
+}
+
+std::vector<VersionRecord> Reads::versions(std::string_view tenant, std::string_view key, std::int64_t before_ver,
+                                           int limit)
+{
+    Query query{connection_, sql::read_versions};
+    return all(query.bind(tenant, key, below(before_ver), limit), take_version);
+}
+
+std::optional<VersionRecord> Reads::version(std::string_view tenant, std::string_view key, std::int64_t ver)
+{
+    Query query{connection_, sql::read_version};
+    return first(query.bind(tenant, key, ver), take_version);
+}
+
+std::optional<std::string> Reads::payload(std::int64_t id)
+{
+    Query row{connection_, sql::read_payload};
+    if (!row.bind(id).row() || !row.next<bool>()) return std::nullopt;
+    const auto chunks = row.next<std::int64_t>();
+    const auto size = row.next<std::int64_t>();
+
+    std::string bytes;
+    bytes.reserve(static_cast<std::size_t>(std::clamp<std::int64_t>(size, 0, 64 << 20)));
+    Query query{connection_, sql::read_chunks};
+    query.bind(id * chunks_max, (id + 1) * chunks_max);
+    std::int64_t read = 0;
+    for (; query.row(); ++read) {
+        const auto checksum = query.next<Hash128>();
+        const std::string_view chunk = query.view();
+        if (hash128(chunk) != checksum)
+            throw StoreFailure{fmt::format("payload {} is damaged: the checksum of its chunk {} does not match its {} "
+                                           "bytes. Refresh its key, or restore data_dir from a backup.",
+                                           id, read, chunk.size())};
+        bytes += chunk;
+    }
+    if (read != chunks || static_cast<std::int64_t>(bytes.size()) != size)
+        throw StoreFailure{fmt::format("payload {} is damaged: it has {} of {} chunks and {} of {} bytes. Refresh its "
+                                       "key, or restore data_dir from a backup.",
+                                       id, read, chunks, bytes.size(), size)};
+    return bytes;
+}
+
+std::optional<Job> Reads::job(JobId id)
+{
+    Query query{connection_, sql::read_job};
+    return first(query.bind(id), take_job);
+}
+
+std::vector<Job> Reads::live_jobs(std::string_view tenant, std::string_view key)
+{
+    Query query{connection_, sql::read_live_jobs};
+    return all(query.bind(tenant, key), take_job);
+}
+
+void Reads::jobs_of_state(const JobFilter& filter, JobState state, std::vector<Job>& found)
+{
+    Query query{connection_, sql::list_jobs_by_state};
+    query.bind(filter.tenant, to_text(state), below(filter.before.value), filter.queue, filter.limit);
+    while (query.row()) found.push_back(take_job(query));
+}
+
+std::vector<Job> Reads::jobs(const JobFilter& filter)
+{
+    const std::string_view state = filter.state ? to_text(*filter.state) : "";
+    const std::int64_t before = below(filter.before.value);
+    if (!filter.key.empty()) {
+        Query query{connection_, sql::list_jobs_by_key};
+        return all(query.bind(filter.tenant, filter.key, before, state, filter.queue, filter.limit), take_job);
+    }
+    // Live jobs are few beside all that ever went through a queue; ended ones are found in their queue.
+    const bool by_state = filter.state && (filter.queue.empty() || !is_terminal(*filter.state));
+    if (!filter.queue.empty() && !by_state) {
+        Query query{connection_, sql::list_jobs_by_queue};
+        return all(query.bind(filter.tenant, filter.queue, before, state, filter.limit), take_job);
+    }
+    std::vector<Job> found;
+    if (by_state) {
+        jobs_of_state(filter, *filter.state, found);
+        return found;
+    }
+    for (const JobState each : all_states) jobs_of_state(filter, each, found);
+    std::ranges::sort(found, std::ranges::greater{}, &Job::id);
+    if (found.size() > static_cast<std::size_t>(filter.limit)) found.resize(static_cast<std::size_t>(filter.limit));
+    return found;
+}
+
+std::vector<AttemptRecord> Reads::attempts(JobId job)
+{
+    Query query{connection_, sql::read_attempts};
+    return all(query.bind(job), [](Query& row) {
+        AttemptRecord attempt;
+        visit_attempt(Taker{row}, attempt);
+        return attempt;
+    });
+}
+
+std::vector<FireRecord> Reads::fires(std::string_view tenant, std::string_view key, int limit)
+{
+    Query query{connection_, sql::read_fires};
+    return all(query.bind(tenant, key, limit), [](Query& row) {
+        FireRecord fire;
+        visit_fire(Taker{row}, fire);
+        return fire;
+    });
+}
+
+} // namespace freshet::sqlite

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The writing connection and what transactions share: commits, checkpoints, payload chunks, the answer to a device error.
+// Threads: the engine's; bytes_stored() any.
+
+#include "store/sqlite/connection.hpp"
+#include "store/sqlite/sqlite_store.hpp"
+
+#include <atomic>
+
+namespace freshet::sqlite {
+
+class Writer {
+public:
+    Writer(const std::string& path, const SqliteOptions& options);
+    ~Writer();
+    Writer(const Writer&) = delete;
+    Writer& operator=(const Writer&) = delete;
+
+    Connection& connection() { return connection_; }
+    std::uint64_t epoch() const { return epoch_; }
+    /// Checkpoints if the WAL is large, then opens a transaction.
+    void begin();
+    void commit();
+    /// At most one transaction is open.
+    bool is_open() const { return connection_.in_transaction(); }
+
+    std::int64_t put_payload(std::string_view bytes);
+    std::int64_t begin_ahead();
+    void append_ahead(std::int64_t payload, std::string_view chunk);
+    void drop_payload(std::int64_t id);
+    std::int64_t bytes_stored() const { return database_bytes_ + wal_bytes_; }
+
+private:
+    void put_chunk(std::int64_t payload, std::int64_t number, std::string_view bytes);
+    void sweep_ahead();
+    void checkpoint_if_large();
+    /// Runs `work`, which ends in a commit or a checkpoint; device errors in it do not come back.
+    template <class Work>
+    void on_device(Work&& work);
+    void measure();
+
+    std::string path_;
+    std::function<void(std::string_view)> device_failed_;
+    Connection connection_;
+    std::uint64_t epoch_ = 0;
+    std::int64_t page_bytes_ = 4096;
+    std::int64_t checkpoint_at_ = wal_bytes_kept; ///< bytes of WAL at which the next checkpoint is due
+    std::int64_t wal_file_bytes_ = 0;             ///< how large the WAL file has grown since it was last cut
+    std::atomic<std::int64_t> wal_bytes_{0}, database_bytes_{0};
+};
+
+} // namespace freshet::sqlite

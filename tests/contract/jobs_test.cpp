@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stores.hpp"
+
+#include <gmock/gmock.h>
+
+namespace freshet::contract {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Pair;
+
+class Jobs : public StoreContract {
+protected:
+    void put(const std::vector<Job>& jobs, std::optional<WallTime> timer_at = {})
+    {
+        commit([&](Transaction& t) {
+            for (const Job& job : jobs) t.put_job(job, timer_at);
+        });
+    }
+};
+FRESHET_CONTRACT(Jobs);
+
+/// Each field has a value of its own, so that two columns that were swapped show.
+Job a_full_job()
+{
+    Job job;
+    job.id = JobId{1}, job.kind = JobKind::refresh, job.tenant = "acme", job.queue = "prices", job.key = "prices/eu";
+    job.input = std::string{"{\"n\":\0 2}", 9}, job.priority = 3, job.state = JobState::failed, job.trigger = Trigger::purge;
+    job.behind = JobId{4}, job.superseded_by = JobId{5}, job.requested_at = t0 + 6ms, job.requested_by = "7";
+    job.due_at = t0 + 8ms, job.began_at = t0 + 9ms, job.finished_at = t0 + 10ms, job.deadline_at = t0 + 11ms;
+    job.generation = 12, job.attempt = 13, job.failed = 14, job.lost = 15, job.rate_limited = 16, job.released = 17;
+    job.asked = 18, job.fence = 19, job.data_fence = 20, job.worker = "21", job.lease_until = t0 + 22ms;
+    job.beat_at = t0 + 23ms, job.progress_at = t0 + 24ms, job.cancel_requested_at = t0 + 25ms, job.checkpoint = "26";
+    job.progress = {27, "28", 29, 30, 31, 32, "33", "34"}, job.callers = 35, job.definition = 0xffff'ffff'ffff'ff36ULL;
+    job.took_p50 = 37ms, job.took_p90 = 38ms, job.took_p95 = 39ms, job.outcome = Outcome::failed, job.forced = true;
+    job.finished_before_cancel = true, job.error = ErrorInfo{ErrorClass::lost, "40", "41"}, job.receipt = "42";
+    job.seq = 43;
+    return job;
+}
+
+TEST_P(Jobs, GivesAJobBackAsItWas)
+{
+    const Job full = a_full_job(), bare = a_job(2);
+    put({full, bare});
+    reopen();
+    EXPECT_EQ(store().reader()->job(JobId{1}), full);
+    EXPECT_EQ(store().reader()->job(JobId{2}), bare);
+    EXPECT_EQ(store().reader()->job(JobId{3}), std::nullopt);
+    EXPECT_EQ(store().begin()->last_job_id(), JobId{2});
+}
+
+TEST_P(Jobs, ReplacesAllOfAJobButWhatItIs)
+{
+    Job bare = a_refresh(1, "prices/eu");
+    put({bare});
+    put({a_full_job()});
+    EXPECT_EQ(store().reader()->job(JobId{1}), a_full_job());
+    put({bare});
+    EXPECT_EQ(store().reader()->job(JobId{1}), bare);
+    for (const auto& change : std::vector<std::function<void(Job&)>>{
+             [](Job& job) { job.tenant = "globex"; }, [](Job& job) { job.queue = "stocks"; },
+             [](Job& job) { job.key = "prices/us"; }, [](Job& job) { job.kind = JobKind::item; }}) {
+        Job moved = bare;
+        change(moved);
+        const auto dead = store().begin();
+        EXPECT_THROW(dead->put_job(moved, {}), StoreFailure);
+        EXPECT_THROW(dead->commit(), StoreFailure);
+    }
+}
+
+TEST_P(Jobs, HandsOutByPriorityThenDueTimeThenAge)
+{
+    Job low = a_job(1), high = a_job(2), early = a_job(3), later = a_job(4), future = a_job(5), behind = a_job(6);
+    low.priority = 0;
+    high.priority = 3;
+    early.due_at = t0 - 1s;
+    future.due_at = t0 + 1ms;
+    future.priority = 3;
+    behind.behind = JobId{1};
+    put({low, high, later, early, future, behind, a_job(7, "stocks"), running(a_job(8)), ended(a_job(9), t0)});
+    const auto t = store().begin();
+    EXPECT_THAT(ids(t->claimable("prices", t0, 10)), ElementsAre(2, 3, 4, 1));
+    EXPECT_THAT(ids(t->claimable("prices", t0, 2)), ElementsAre(2, 3));
+    EXPECT_THAT(ids(t->claimable("prices", t0 + 1ms, 2)), ElementsAre(2, 5));
+    EXPECT_THAT(ids(t->claimable("stocks", t0, 10)), ElementsAre(7));
+    EXPECT_THAT(ids(t->claimable("nothing", t0, 10)), IsEmpty());
+}
+
+TEST_P(Jobs, SeesInATransactionWhatThatWrote)
+{
+    commit([](Transaction& t) {
+        t.put_job(a_job(1), {});
+        ASSERT_THAT(ids(t.claimable("prices", t0, 10)), ElementsAre(1));
+        t.put_job(running(a_job(1)), t0 + 30s);
+        EXPECT_THAT(t.claimable("prices", t0, 10), IsEmpty());
+        EXPECT_THAT(ids(t.timers_due(t0 + 30s, 10)), ElementsAre(1));
+    });
+}
+
+TEST_P(Jobs, NamesTheQueuesThatHaveWorkAndTheNextInstantThatMatters)
+{
+    Job future = a_job(1, "later"), behind = a_job(2, "gated"), due = a_job(3, "zeta");
+    future.due_at = t0 + 5s;
+    behind.behind = JobId{1};
+    due.priority = 0;
+    put({future, behind, due, a_job(4, "alpha"), ended(a_job(5, "over"), t0)});
+    put({running(a_job(6, "busy"))}, t0 + 3s);
+    put({running(a_job(7, "busy"))});
+    const auto t = store().begin();
+    EXPECT_THAT(t->ready_queues(t0), ElementsAre("alpha", "zeta"));
+    EXPECT_THAT(t->ready_queues(t0 - 1ms), IsEmpty());
+    EXPECT_THAT(t->ready_queues(t0 + 5s), ElementsAre("alpha", "later", "zeta"));
+    EXPECT_EQ(t->next_wake(t0), t0 + 3s);
+    EXPECT_EQ(t->next_wake(t0 + 3s), t0 + 5s);
+    EXPECT_EQ(t->next_wake(t0 + 5s), std::nullopt);
+}
+
+TEST_P(Jobs, FindsTimersThatRanOutEarliestFirst)
+{
+    put({running(a_job(1))}, t0 + 2s);
+    put({running(a_job(2))}, t0 + 1s);
+    put({running(a_job(3))}, t0 + 9s);
+    put({a_job(4)}, t0);
+    const auto t = store().begin();
+    EXPECT_THAT(ids(t->timers_due(t0 + 2s, 10)), ElementsAre(2, 1));
+    EXPECT_THAT(ids(t->timers_due(t0 + 2s, 1)), ElementsAre(2));
+    EXPECT_THAT(t->timers_due(t0, 10), IsEmpty());
+}
+
+TEST_P(Jobs, FindsRunningJobsByTheBeginningOfTheWorkersName)
+{
+    put({running(a_job(1), "builtin-old-1"), running(a_job(2), "builtin-new-1"), running(a_job(3, "stocks"), "w"), a_job(4)});
+    const auto t = store().begin();
+    EXPECT_THAT(ids(t->running_jobs("builtin-", 10)), ElementsAre(2, 1));
+    EXPECT_THAT(ids(t->running_jobs("builtin-old", 10)), ElementsAre(1));
+    EXPECT_THAT(ids(t->running_jobs("", 2)), ElementsAre(2, 1));
+    EXPECT_THAT(t->running_counts(), ElementsAre(Pair("prices", 2), Pair("stocks", 1)));
+}
+
+TEST_P(Jobs, AllowsOneRunningAndOneQueuedRefreshPerKey) // F5
+{
+    put({running(a_refresh(1)), a_refresh(2), a_refresh(3, "other"), a_job(4), a_job(5)});
+    for (const Job& second : {a_refresh(6), running(a_refresh(6))}) {
+        const auto dead = store().begin();
+        EXPECT_THROW(dead->put_job(second, {}), StoreFailure);
+        EXPECT_THROW(dead->commit(), StoreFailure);
+    }
+    Job elsewhere = a_refresh(7);
+    elsewhere.tenant = "globex";
+    put({elsewhere, ended(a_refresh(1), t0), running(a_refresh(2)), a_refresh(8)});
+    EXPECT_THAT(ids(store().reader()->live_jobs("acme", "prices")), ElementsAre(2, 8));
+    EXPECT_THAT(ids(store().reader()->live_jobs("globex", "prices")), ElementsAre(7));
+}
+
+TEST_P(Jobs, ListsRunningBeforeQueuedJobsOfAKey)
+{
+    put({a_refresh(1), running(a_refresh(2))});
+    EXPECT_THAT(ids(store().reader()->live_jobs("acme", "prices")), ElementsAre(2, 1));
+}
+
+TEST_P(Jobs, ListsJobsNewestFirstByAnyMixOfFilters)
+{
+    Job foreign = a_job(7);
+    foreign.tenant = "globex";
+    put({ended(a_refresh(1), t0), running(a_refresh(2)), a_refresh(3), a_job(4), a_job(5, "stocks"),
+         ended(a_job(6), t0, JobState::failed), foreign});
+    const auto reader = store().reader();
+    const auto list = [&](JobFilter filter) {
+        filter.tenant = "acme";
+        return ids(reader->jobs(filter));
+    };
+    EXPECT_THAT(list({}), ElementsAre(6, 5, 4, 3, 2, 1));
+    EXPECT_THAT(list({.limit = 2}), ElementsAre(6, 5));
+    EXPECT_THAT(list({.before = JobId{5}, .limit = 2}), ElementsAre(4, 3));
+    EXPECT_THAT(list({.state = JobState::queued}), ElementsAre(5, 4, 3));
+    EXPECT_THAT(list({.state = JobState::queued, .queue = "prices"}), ElementsAre(4, 3));
+    EXPECT_THAT(list({.state = JobState::failed, .queue = "prices"}), ElementsAre(6));
+    EXPECT_THAT(list({.queue = "prices", .before = JobId{6}}), ElementsAre(4, 3, 2, 1));
+    EXPECT_THAT(list({.key = "prices"}), ElementsAre(3, 2, 1));
+    EXPECT_THAT(list({.state = JobState::running, .key = "prices"}), ElementsAre(2));
+    EXPECT_THAT(list({.queue = "stocks", .key = "prices"}), IsEmpty());
+}
+
+TEST_P(Jobs, FindsEndedJobsOldestFirstAndDropsThemWithTheirAttempts)
+{
+    put({ended(a_job(1), t0 + 2s), ended(a_job(2), t0 + 1s, JobState::cancelled), ended(a_job(3), t0 + 9s), a_job(4)});
+    AttemptRecord attempt{JobId{1}, 2, 3, 4, "w1", t0, t0 + 1s, AttemptEnd::lost, ErrorInfo{ErrorClass::lost, "c", "m"}};
+    AttemptRecord again{JobId{1}, 2, 4, 9, "w2", t0, {}, AttemptEnd::running, {}};
+    commit([&](Transaction& t) {
+        t.put_attempt(again);
+        t.put_attempt({JobId{1}, 2, 3, 4, "w1", t0, {}, AttemptEnd::running, {}});
+        t.put_attempt(attempt);
+    });
+    EXPECT_THAT(store().reader()->attempts(JobId{1}), ElementsAre(attempt, again));
+    commit([](Transaction& t) {
+        EXPECT_THAT(t.ended_jobs(t0 + 9s, 10), ElementsAre(JobId{2}, JobId{1}));
+        EXPECT_THAT(t.ended_jobs(t0 + 9s, 1), ElementsAre(JobId{2}));
+        t.drop_job(JobId{1});
+    });
+    EXPECT_EQ(store().reader()->job(JobId{1}), std::nullopt);
+    EXPECT_THAT(store().reader()->attempts(JobId{1}), IsEmpty());
+    EXPECT_THAT(store().begin()->ended_jobs(t0 + 9s, 10), ElementsAre(JobId{2}));
+}
+
+} // namespace
+} // namespace freshet::contract

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// F10: what was acknowledged survives a power cut at any moment, and the check can tell when it does not.
+#include "power/crash.hpp"
+
+#include <gtest/gtest.h>
+
+namespace freshet::power {
+namespace {
+
+constexpr std::uint64_t histories = 50;
+constexpr int cuts_each = 12;
+
+TEST(PowerCut, TakesNothingThatWasAcknowledged)
+{
+    HistoryReport sum;
+    for (std::uint64_t seed = 1; seed <= histories; ++seed) {
+        const HistoryReport report = run_history({.seed = seed, .cuts = cuts_each});
+        ASSERT_EQ(report.loss, "") << "seed " << seed;
+        sum.cuts += report.cuts;
+        sum.acknowledged += report.acknowledged;
+        sum.under_way_kept += report.under_way_kept;
+        sum.under_way_lost += report.under_way_lost;
+        sum.checkpoints_at_least += report.checkpoints_at_least;
+    }
+    EXPECT_GE(sum.cuts, 500);
+    EXPECT_GT(sum.acknowledged, 1000);
+    EXPECT_GT(sum.checkpoints_at_least, 10);
+    // Cuts fell on both sides of the moment at which a commit is on disk.
+    EXPECT_GT(sum.under_way_lost, 10);
+    EXPECT_GT(sum.under_way_kept, 0);
+    RecordProperty("acknowledged", static_cast<int>(sum.acknowledged));
+}
+
+int histories_with_a_loss(HistoryOptions options)
+{
+    int found = 0;
+    for (options.seed = 1; options.seed <= 20; ++options.seed) found += run_history(options).loss.empty() ? 0 : 1;
+    return found;
+}
+
+TEST(PowerCut, IsSeenToTakeCommitsThatWereNotSynced)
+{
+    EXPECT_GE(histories_with_a_loss({.cuts = cuts_each, .synchronous = Synchronous::off}), 15);
+}
+
+TEST(PowerCut, IsSeenToTakeCommitsThatWereAnsweredTooEarly)
+{
+    EXPECT_GE(histories_with_a_loss({.cuts = cuts_each, .answer_before_commit = true}), 15);
+}
+
+} // namespace
+} // namespace freshet::power
