@@ -293,7 +293,9 @@ void Group::upkeep()
     state_.upkeep_at = now_ + upkeep_every;
     for (const std::string& tenant : tx_->tenants())
         tx_->trim_ledger(tenant, now_ - definitions_->server.ledger_keep, definitions_->server.ledger_bytes_max);
-    for (const JobId id : tx_->ended_jobs(now_ - ended_jobs_kept, per_commit)) tx_->drop_job(id);
+    const std::vector<JobId> old = tx_->ended_jobs(now_ - ended_jobs_kept, per_commit);
+    for (const JobId id : old) tx_->drop_job(id);
+    if (old.size() == static_cast<std::size_t>(per_commit)) state_.upkeep_at = now_ + 100ms; // more than one commit takes
     tx_->drop_idempotency(now_);
     wrote_ = true;
     std::erase_if(state_.charged, [&](const auto& window) { return window.second.idle(now_ - 24h); });
