@@ -39,8 +39,10 @@ private:
     {
         for (const Id& id : touched_) {
             const auto found = from.find(id);
-            if (found == from.end()) to.erase(id);
-            else to.insert_or_assign(id, found->second);
+            if (found == from.end())
+                to.erase(id);
+            else
+                to.insert_or_assign(id, found->second);
         }
         touched_.clear();
     }

@@ -150,8 +150,7 @@ void MemoryTransaction::keep_payload(std::int64_t ahead)
 {
     const auto& rows = tables_.payloads.rows(Side::working);
     const auto found = rows.find(ahead);
-    if (found == rows.end())
-        refuse("payload " + std::to_string(ahead) + " was not written ahead, or was dropped");
+    if (found == rows.end()) refuse("payload " + std::to_string(ahead) + " was not written ahead, or was dropped");
     PayloadRow row = found->second;
     row.kept = true;
     tables_.payloads.put(ahead, std::move(row));
@@ -186,14 +185,15 @@ void MemoryTransaction::check_unique(const Job& job)
 
 void MemoryTransaction::put_job(const Job& job, std::optional<WallTime> timer_at)
 {
-    if (const auto before = reads_.job(job.id);
-        before && (before->tenant != job.tenant || before->kind != job.kind || before->queue != job.queue ||
-                   before->key != job.key))
+    if (const auto before = reads_.job(job.id); before && (before->tenant != job.tenant || before->kind != job.kind ||
+                                                           before->queue != job.queue || before->key != job.key))
         refuse("job " + to_text(job.id) + " was put with another tenant, kind, queue or key");
     check_unique(job);
     tables_.jobs.put(job.id, {job, timer_at});
-    if (is_terminal(job.state)) tables_.live.drop(job.id);
-    else tables_.live.put(job.id, {});
+    if (is_terminal(job.state))
+        tables_.live.drop(job.id);
+    else
+        tables_.live.put(job.id, {});
 }
 
 void MemoryTransaction::put_attempt(const AttemptRecord& attempt)
@@ -278,8 +278,10 @@ std::optional<WallTime> MemoryTransaction::next_wake(WallTime now)
     };
     for (const auto& [id, nothing] : tables_.live.rows(Side::working)) {
         const auto& [job, timer_at] = tables_.jobs.rows(Side::working).at(id);
-        if (job.state == JobState::running) consider(timer_at);
-        else if (!job.behind) consider(job.due_at);
+        if (job.state == JobState::running)
+            consider(timer_at);
+        else if (!job.behind)
+            consider(job.due_at);
     }
     for (const auto& [id, key] : tables_.keys.rows(Side::working)) consider(key.next_at);
     return wake;
@@ -364,8 +366,10 @@ std::vector<std::string> MemoryTransaction::paused()
 
 void MemoryTransaction::put_paused(std::string_view name, bool paused)
 {
-    if (paused) tables_.paused.put(std::string{name}, {});
-    else tables_.paused.drop(std::string{name});
+    if (paused)
+        tables_.paused.put(std::string{name}, {});
+    else
+        tables_.paused.drop(std::string{name});
 }
 
 } // namespace freshet

@@ -95,7 +95,7 @@ private:
     MemoryReads reads_;
     std::map<std::string, LedgerRow, std::less<>> told_; ///< events of this transaction by tenant
     std::set<std::pair<std::int64_t, KeyId>> unnamed_;   ///< payloads that lost a name, with the key that named them
-    bool over_ = false; ///< committed, or ended by a failure
+    bool over_ = false;                                  ///< committed, or ended by a failure
 };
 
 } // namespace freshet

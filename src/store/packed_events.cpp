@@ -40,7 +40,8 @@ struct Cursor {
     {
         std::size_t length = 0;
         const std::string_view bytes = take(4);
-        for (int i = 0; i < 4; ++i) length |= std::size_t{static_cast<unsigned char>(bytes[static_cast<std::size_t>(i)])} << 8 * i;
+        for (int i = 0; i < 4; ++i)
+            length |= std::size_t{static_cast<unsigned char>(bytes[static_cast<std::size_t>(i)])} << 8 * i;
         return length;
     }
 };

@@ -59,20 +59,23 @@ public:
 
     virtual std::optional<KeyRecord> key(std::string_view tenant, std::string_view key) = 0;
     /// Keys with text > `after` in byte order; of one source where `source` is not empty.
-    virtual std::vector<KeyRecord> keys(std::string_view tenant, std::string_view source, std::string_view after, int limit) = 0;
+    virtual std::vector<KeyRecord> keys(std::string_view tenant, std::string_view source, std::string_view after,
+                                        int limit) = 0;
     virtual std::int64_t keys_count(std::string_view tenant, std::string_view source) = 0;
-    /// Newest first.
-    virtual std::vector<VersionRecord> versions(std::string_view tenant, std::string_view key, std::int64_t before_ver, int limit) = 0;
+    /// Newest first, those below `before_ver`; 0: from the newest.
+    virtual std::vector<VersionRecord> versions(std::string_view tenant, std::string_view key, std::int64_t before_ver,
+                                                int limit) = 0;
     virtual std::optional<VersionRecord> version(std::string_view tenant, std::string_view key, std::int64_t ver) = 0;
-    /// The bytes, after their checksum was verified; nullopt if there is no such payload.
+    /// The bytes, after their checksum was verified; nullopt if there is no such payload, or nobody kept it yet.
     virtual std::optional<std::string> payload(std::int64_t id) = 0;
 
     virtual std::optional<Job> job(JobId id) = 0;
-    /// Queued and running jobs of a key, running first, then by id.
+    /// Queued and running refreshes of a key, running first, then by id.
     virtual std::vector<Job> live_jobs(std::string_view tenant, std::string_view key) = 0;
     /// Newest first.
     virtual std::vector<Job> jobs(const JobFilter& filter) = 0;
     virtual std::vector<AttemptRecord> attempts(JobId job) = 0;
+    /// Latest nominal instant first.
     virtual std::vector<FireRecord> fires(std::string_view tenant, std::string_view key, int limit) = 0;
 };
 
@@ -92,14 +95,17 @@ public:
     /// Inserts or replaces.
     virtual void put_key(const KeyRecord& key) = 0;
     virtual void put_version(std::string_view tenant, std::string_view key, const VersionRecord& version) = 0;
-    /// Drops a version's row; its payload goes with the last version or held result that names it.
+    /// Drops a version's row. A payload belongs to one key and goes, at commit, with the last of what names it: that
+    /// key's row, its held result, its versions. What never had a name stays until drop_payload().
     virtual void drop_version(std::string_view tenant, std::string_view key, std::int64_t ver) = 0;
     /// Stores bytes with their checksum; returns the payload's id. Bytes written ahead are only kept.
     virtual std::int64_t put_payload(std::string_view bytes) = 0;
     virtual void keep_payload(std::int64_t ahead) = 0;
     virtual void drop_payload(std::int64_t id) = 0;
 
-    /// Inserts or replaces. @param timer_at of a running job: when the server must look at it (next_timer()).
+    /// Inserts or replaces; tenant, kind, queue and key of a job never change, and per (tenant, key) at most one
+    /// refresh is running and at most one queued after each call (else StoreFailure). @param timer_at of a running job:
+    /// when the server must look at it (next_timer()).
     virtual void put_job(const Job& job, std::optional<WallTime> timer_at) = 0;
     virtual void put_attempt(const AttemptRecord& attempt) = 0;
     /// Removes an ended job with its attempts.
@@ -122,11 +128,12 @@ public:
     virtual std::vector<JobId> ended_jobs(WallTime before, int limit) = 0;
     virtual JobId last_job_id() = 0;
 
-    virtual std::optional<IdempotencyRecord> idempotency(std::string_view tenant, std::string_view caller, std::string_view route,
-                                                         std::string_view key) = 0;
+    virtual std::optional<IdempotencyRecord> idempotency(std::string_view tenant, std::string_view caller,
+                                                         std::string_view route, std::string_view key) = 0;
     virtual void put_idempotency(const IdempotencyRecord& record) = 0;
     virtual void drop_idempotency(WallTime expired_before) = 0;
-    virtual std::optional<BreakerRecord> breaker(std::string_view tenant, std::string_view source, std::string_view host) = 0;
+    virtual std::optional<BreakerRecord> breaker(std::string_view tenant, std::string_view source,
+                                                 std::string_view host) = 0;
     virtual void put_breaker(const BreakerRecord& breaker) = 0;
     /// False if that (tenant, key, nominal) has a row already: it fired.
     virtual bool put_fire(const FireRecord& fire) = 0;
@@ -135,11 +142,13 @@ public:
     virtual void put_paused(std::string_view name, bool paused) = 0;
     /// Names of all tenants that have a ledger.
     virtual std::vector<std::string> tenants() = 0;
-    /// Drops ledger rows older than `before`, and the oldest while the tenant's rows exceed `bytes_max`; moves the floor.
+    /// Drops ledger rows older than `before`, and the oldest while the tenant's rows exceed `bytes_max`; moves the
+    /// floor.
     virtual void trim_ledger(std::string_view tenant, WallTime before, std::int64_t bytes_max) = 0;
 
     /// Everything of this transaction is on disk when this returns.
-    /// @throws StoreFailure nothing of it happened. A failed fsync ends the process instead: what is on disk is unknown.
+    /// @throws StoreFailure nothing of it happened. A failed fsync ends the process instead: what is on disk is
+    /// unknown.
     virtual void commit() = 0;
 };
 
@@ -151,10 +160,10 @@ public:
     virtual ~Store() = default;
     /// Threads: the engine's only. At most one at a time.
     virtual std::unique_ptr<Transaction> begin() = 0;
-    /// Large payloads are written ahead, in chunks of at most ahead_chunk_bytes_max and in commits of their own, so that no
-    /// commit stalls the others: begin_ahead() names a payload, append_ahead() adds to it, and the transaction that
-    /// publishes it calls keep_payload(). What no transaction kept is swept when the store is opened.
-    /// Threads: the engine's only, no transaction open. @throws StoreFailure
+    /// Large payloads are written ahead, in chunks of at most ahead_chunk_bytes_max and in commits of their own, so
+    /// that no commit stalls the others: begin_ahead() names a payload, append_ahead() adds to it, and the transaction
+    /// that publishes it calls keep_payload(). What no transaction kept is swept when the store is opened. Threads: the
+    /// engine's only, no transaction open. @throws StoreFailure
     virtual std::int64_t begin_ahead() = 0;
     virtual void append_ahead(std::int64_t payload, std::string_view chunk) = 0;
     /// A new query-only connection. Threads: any.

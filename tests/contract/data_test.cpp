@@ -27,7 +27,8 @@ KeyRecord a_full_key()
 {
     KeyRecord key = a_key("prices/eu");
     key.gen = 1, key.ver = 2, key.has_data = true, key.data_fence = 3, key.definition = 0xffff'ffff'ffff'fff4ULL;
-    key.payload = 5, key.hash = {6, 7}, key.rows = 8, key.bytes = 9, key.as_of = t0 + 10ms, key.as_of_by = AsOfBy::source;
+    key.payload = 5, key.hash = {6, 7}, key.rows = 8, key.bytes = 9, key.as_of = t0 + 10ms,
+    key.as_of_by = AsOfBy::source;
     key.checked_at = t0 + 11ms, key.changed_at = t0 + 12ms, key.trigger = Trigger::after, key.etag = "13";
     key.last_modified = "14", key.attempts = 15, key.retry_at = t0 + 16ms, key.parked = true;
     key.error = ErrorInfo{ErrorClass::rate_limited, "17", "18"}, key.last_outcome = Outcome::held;
@@ -116,7 +117,8 @@ TEST_P(Data, FindsKeysThatAreDueEarliestFirst)
 TEST_P(Data, ListsVersionsNewestFirstPageByPage)
 {
     VersionRecord full = a_version(3, 4);
-    full.gen = 5, full.hash = {6, 7}, full.rows = 8, full.bytes = 9, full.as_of = t0 + 10ms, full.counts = {11, 12, 13, 14};
+    full.gen = 5, full.hash = {6, 7}, full.rows = 8, full.bytes = 9, full.as_of = t0 + 10ms,
+    full.counts = {11, 12, 13, 14};
     commit([&](Transaction& t) {
         for (int ver : {1, 2, 10}) t.put_version("acme", "prices", a_version(ver, ver));
         t.put_version("acme", "prices", full);
@@ -125,7 +127,8 @@ TEST_P(Data, ListsVersionsNewestFirstPageByPage)
     const auto reader = store().reader();
     const auto vers = [&](std::int64_t before, int limit) {
         std::vector<std::int64_t> found;
-        for (const VersionRecord& version : reader->versions("acme", "prices", before, limit)) found.push_back(version.ver);
+        for (const VersionRecord& version : reader->versions("acme", "prices", before, limit))
+            found.push_back(version.ver);
         return found;
     };
     EXPECT_THAT(vers(0, 10), ElementsAre(10, 3, 2, 1));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Everything a store answers about some tenants, as text, so that two stores (or a store before and after a crash) can be
-// compared and a difference can be read. Payloads stand there by their content, since ids may differ.
+// Everything a store answers about some tenants, as text, so that two stores (or a store before and after a crash) can
+// be compared and a difference can be read. Payloads stand there by their content, since ids may differ.
 
 #include "store/store.hpp"
 
@@ -38,8 +38,8 @@ inline std::string describe_keys(StoreReads& store, const std::string& tenant)
 {
     std::string out;
     for (const KeyRecord& key : store.keys(tenant, "", "", 1'000'000)) {
-        out += fmt::format("key {} {} gen {} ver {} seq {} next {} payload {} held {}\n", tenant, key.key, key.gen, key.ver,
-                           key.seq, text(key.next_at), payload_text(store, key.payload),
+        out += fmt::format("key {} {} gen {} ver {} seq {} next {} payload {} held {}\n", tenant, key.key, key.gen,
+                           key.ver, key.seq, text(key.next_at), payload_text(store, key.payload),
                            key.held ? payload_text(store, key.held->payload) : "-");
         for (const VersionRecord& version : store.versions(tenant, key.key, 0, 1'000'000))
             out += fmt::format("  version {} gen {} payload {}\n", version.ver, version.gen,
@@ -55,8 +55,9 @@ inline std::string describe_jobs(StoreReads& store, const std::string& tenant)
 {
     std::string out;
     for (const Job& job : store.jobs({.tenant = tenant, .limit = 1'000'000})) {
-        out += fmt::format("job {} {} {} {} {} due {} behind {} fence {} worker {}\n", tenant, to_text(job.id), job.queue,
-                           job.key, to_text(job.state), to_ms(job.due_at), job.behind.value, job.fence, job.worker);
+        out +=
+            fmt::format("job {} {} {} {} {} due {} behind {} fence {} worker {}\n", tenant, to_text(job.id), job.queue,
+                        job.key, to_text(job.state), to_ms(job.due_at), job.behind.value, job.fence, job.worker);
         for (const AttemptRecord& attempt : store.attempts(job.id))
             out += fmt::format("  attempt {} {}\n", attempt.fence, to_text(attempt.end));
     }

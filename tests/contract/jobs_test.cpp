@@ -26,7 +26,8 @@ Job a_full_job()
 {
     Job job;
     job.id = JobId{1}, job.kind = JobKind::refresh, job.tenant = "acme", job.queue = "prices", job.key = "prices/eu";
-    job.input = std::string{"{\"n\":\0 2}", 9}, job.priority = 3, job.state = JobState::failed, job.trigger = Trigger::purge;
+    job.input = std::string{"{\"n\":\0 2}", 9}, job.priority = 3, job.state = JobState::failed,
+    job.trigger = Trigger::purge;
     job.behind = JobId{4}, job.superseded_by = JobId{5}, job.requested_at = t0 + 6ms, job.requested_by = "7";
     job.due_at = t0 + 8ms, job.began_at = t0 + 9ms, job.finished_at = t0 + 10ms, job.deadline_at = t0 + 11ms;
     job.generation = 12, job.attempt = 13, job.failed = 14, job.lost = 15, job.rate_limited = 16, job.released = 17;
@@ -130,7 +131,8 @@ TEST_P(Jobs, FindsTimersThatRanOutEarliestFirst)
 
 TEST_P(Jobs, FindsRunningJobsByTheBeginningOfTheWorkersName)
 {
-    put({running(a_job(1), "builtin-old-1"), running(a_job(2), "builtin-new-1"), running(a_job(3, "stocks"), "w"), a_job(4)});
+    put({running(a_job(1), "builtin-old-1"), running(a_job(2), "builtin-new-1"), running(a_job(3, "stocks"), "w"),
+         a_job(4)});
     const auto t = store().begin();
     EXPECT_THAT(ids(t->running_jobs("builtin-", 10)), ElementsAre(2, 1));
     EXPECT_THAT(ids(t->running_jobs("builtin-old", 10)), ElementsAre(1));
@@ -185,7 +187,8 @@ TEST_P(Jobs, ListsJobsNewestFirstByAnyMixOfFilters)
 TEST_P(Jobs, FindsEndedJobsOldestFirstAndDropsThemWithTheirAttempts)
 {
     put({ended(a_job(1), t0 + 2s), ended(a_job(2), t0 + 1s, JobState::cancelled), ended(a_job(3), t0 + 9s), a_job(4)});
-    AttemptRecord attempt{JobId{1}, 2, 3, 4, "w1", t0, t0 + 1s, AttemptEnd::lost, ErrorInfo{ErrorClass::lost, "c", "m"}};
+    AttemptRecord attempt{
+        JobId{1}, 2, 3, 4, "w1", t0, t0 + 1s, AttemptEnd::lost, ErrorInfo{ErrorClass::lost, "c", "m"}};
     AttemptRecord again{JobId{1}, 2, 4, 9, "w2", t0, {}, AttemptEnd::running, {}};
     commit([&](Transaction& t) {
         t.put_attempt(again);

@@ -31,8 +31,10 @@ void put_key(Transaction& t, const Call& call)
     if (const auto before = t.key(key.tenant, key.key)) key = *before;
     ++key.gen;
     if (call.c % 2 == 0) key.next_at = t0 + std::chrono::seconds{call.c};
-    if (call.c % 3 == 0) key.held = HeldResult{.payload = t.put_payload("held " + std::to_string(call.c))};
-    else key.held.reset();
+    if (call.c % 3 == 0)
+        key.held = HeldResult{.payload = t.put_payload("held " + std::to_string(call.c))};
+    else
+        key.held.reset();
     if (call.c % 5 == 0) key.payload = 0;
     t.put_key(key);
 }
@@ -79,8 +81,9 @@ std::string ask(Transaction& t, const Call& call)
 {
     const WallTime now = t0 + std::chrono::seconds{call.c};
     const int limit = 1 + call.b % 9;
-    std::string out = join(t.claimable(pick(queues, call.a), now, limit)) + "| " + join(t.timers_due(now, limit)) + "| " +
-                      join(t.running_jobs(call.a % 2 == 0 ? "builtin-" : "", limit)) + "| " + text(t.next_wake(now));
+    std::string out = join(t.claimable(pick(queues, call.a), now, limit)) + "| " + join(t.timers_due(now, limit)) +
+                      "| " + join(t.running_jobs(call.a % 2 == 0 ? "builtin-" : "", limit)) + "| " +
+                      text(t.next_wake(now));
     for (const std::string& queue : t.ready_queues(now)) out += " ready " + queue;
     for (const auto& [queue, count] : t.running_counts()) out += fmt::format(" running {} {}", queue, count);
     for (const KeyRecord& key : t.keys_due(now, limit)) out += " due " + key.tenant + key.key;
@@ -107,17 +110,17 @@ std::string run(Transaction& t, const Call& call)
     case 5: t.trim_ledger(tenant, t0 + std::chrono::seconds{call.b}, call.c * 50); return "";
     case 6: t.drop_job(JobId{1 + call.a % 40}); return "";
     case 7:
-        return std::to_string(t.put_fire({tenant, pick(key_texts, call.b), t0 + Millis{call.c % 4}, t0, "ran", "", {}}));
+        return std::to_string(
+            t.put_fire({tenant, pick(key_texts, call.b), t0 + Millis{call.c % 4}, t0, "ran", "", {}}));
     default: return ask(t, call);
     }
 }
 
 rc::Gen<Call> a_call()
 {
-    return rc::gen::build<Call>(rc::gen::set(&Call::what, rc::gen::inRange(0, 9)),
-                                rc::gen::set(&Call::a, rc::gen::inRange(0, 240)),
-                                rc::gen::set(&Call::b, rc::gen::inRange(0, 60)),
-                                rc::gen::set(&Call::c, rc::gen::inRange(0, 60)));
+    return rc::gen::build<Call>(
+        rc::gen::set(&Call::what, rc::gen::inRange(0, 9)), rc::gen::set(&Call::a, rc::gen::inRange(0, 240)),
+        rc::gen::set(&Call::b, rc::gen::inRange(0, 60)), rc::gen::set(&Call::c, rc::gen::inRange(0, 60)));
 }
 
 std::string run_all(Store& store, const std::vector<Call>& calls, bool keep)

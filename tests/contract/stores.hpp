@@ -103,8 +103,7 @@ private:
     std::unique_ptr<World> world_ = GetParam().make();
 };
 
-#define FRESHET_CONTRACT(Suite) \
-    INSTANTIATE_TEST_SUITE_P(Stores, Suite, testing::ValuesIn(all_stores()), name_of)
+#define FRESHET_CONTRACT(Suite) INSTANTIATE_TEST_SUITE_P(Stores, Suite, testing::ValuesIn(all_stores()), name_of)
 
 inline constexpr WallTime t0 = from_ms(1'790'000'000'000);
 

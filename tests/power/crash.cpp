@@ -39,7 +39,8 @@ void publish(Transaction& t, Rng& rng, std::int64_t ahead)
     version.ver = key.ver, version.gen = key.gen, version.payload = key.payload, version.changed_at = t0;
     t.put_version(tenant, text, version);
     t.drop_version(tenant, text, key.ver - 2);
-    key.seq = t.append(tenant, {EventKind::change, "data/" + text, fmt::format("{{\"gen\":{}}}", key.gen), "", false}, t0);
+    key.seq =
+        t.append(tenant, {EventKind::change, "data/" + text, fmt::format("{{\"gen\":{}}}", key.gen), "", false}, t0);
     t.put_key(key);
 }
 
@@ -49,7 +50,8 @@ void move_job(Transaction& t, Rng& rng)
     const std::uint64_t tenant = rng.below(2);
     Job job;
     job.id = JobId{static_cast<std::int64_t>(1 + tenant * jobs_per_tenant + rng.below(jobs_per_tenant))};
-    job.tenant = tenants[tenant], job.queue = "prices", job.kind = JobKind::task, job.due_at = t0, job.requested_at = t0;
+    job.tenant = tenants[tenant], job.queue = "prices", job.kind = JobKind::task, job.due_at = t0,
+    job.requested_at = t0;
     job.input = std::string(static_cast<std::size_t>(rng.below(500)), 'i');
     if (const auto before = t.job(job.id)) {
         job = *before;
@@ -76,8 +78,10 @@ void run_plan(Store& store, std::uint64_t seed, const std::function<void()>& bef
     const auto t = store.begin();
     if (ahead != 0) publish(*t, rng, ahead);
     for (std::uint64_t calls = 1 + rng.below(5); calls > 0; --calls)
-        if (rng.below(2) == 0) publish(*t, rng, 0);
-        else move_job(*t, rng);
+        if (rng.below(2) == 0)
+            publish(*t, rng, 0);
+        else
+            move_job(*t, rng);
     if (rng.below(4) == 0) t->trim_ledger(tenants[rng.below(2)], t0, 2000);
     if (before_commit) before_commit();
     t->commit();
@@ -102,15 +106,18 @@ std::string find_damage(Disk& disk)
     if (sqlite3_open_v2("data/freshet.db", &db, SQLITE_OPEN_READWRITE, disk.vfs_name().c_str()) == SQLITE_OK)
         sqlite3_exec(
             db, "PRAGMA integrity_check(1)",
-            [](void* into, int, char** values, char**) { return *static_cast<std::string*>(into) = values[0], 0; }, &answer,
-            nullptr);
+            [](void* into, int, char** values, char**) { return *static_cast<std::string*>(into) = values[0], 0; },
+            &answer, nullptr);
     sqlite3_close(db);
     return answer == "ok" ? "" : answer;
 }
 
 class History {
 public:
-    explicit History(const HistoryOptions& options) : options_{options}, disk_{options.seed}, rng_{options.seed ^ 0x5eed} {}
+    explicit History(const HistoryOptions& options)
+        : options_{options}, disk_{options.seed}, rng_{options.seed ^ 0x5eed}
+    {
+    }
 
     HistoryReport run()
     {
@@ -125,14 +132,19 @@ public:
 private:
     std::unique_ptr<Store> open()
     {
-        return open_sqlite_store({.data_dir = "data", .vfs = disk_.vfs_name(), .synchronous = options_.synchronous,
+        return open_sqlite_store({.data_dir = "data",
+                                  .vfs = disk_.vfs_name(),
+                                  .synchronous = options_.synchronous,
                                   .device_failed = [](std::string_view) { throw PowerCut{}; }});
     }
 
     /// From power on to the cut, which may already come while the store is opened.
     void one_life()
     {
-        disk_.cut_power_after(static_cast<std::int64_t>(1 + rng_.below(rng_.below(3) == 0 ? 40 : 600)));
+        // Short lives end while the store is opened, long ones outlive a log that is large enough to be checkpointed.
+        const std::uint64_t manner = rng_.below(12);
+        const std::uint64_t changes_max = manner < 4 ? 40 : manner < 11 ? 600 : 8000;
+        disk_.cut_power_after(static_cast<std::int64_t>(1 + rng_.below(changes_max)));
         std::optional<std::uint64_t> under_way;
         std::unique_ptr<Store> store;
         try {
@@ -140,7 +152,9 @@ private:
             while (true) {
                 if (rng_.below(40) == 0) store.reset(), store = open(), ++report_.checkpoints_at_least;
                 under_way = rng_.next();
-                const auto acknowledge = [&] { run_plan(twin_, *under_way), ++report_.acknowledged, under_way.reset(); };
+                const auto acknowledge = [&] {
+                    run_plan(twin_, *under_way), ++report_.acknowledged, under_way.reset();
+                };
                 if (options_.answer_before_commit) {
                     run_plan(*store, *under_way, acknowledge);
                 } else {
@@ -176,8 +190,8 @@ private:
             if (found == contract::describe(*twin_.reader(), tenants)) return;
         }
         if (report_.loss.empty())
-            report_.loss = fmt::format("seed {}, cut {}: found\n{}\nbut acknowledged was\n{}", options_.seed, report_.cuts,
-                                       found, acknowledged);
+            report_.loss = fmt::format("seed {}, cut {}: found\n{}\nbut acknowledged was\n{}", options_.seed,
+                                       report_.cuts, found, acknowledged);
     }
 
     HistoryOptions options_;

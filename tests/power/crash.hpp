@@ -27,7 +27,7 @@ struct HistoryReport {
     std::int64_t acknowledged = 0; ///< transactions
     std::int64_t under_way_kept = 0, under_way_lost = 0;
     std::int64_t checkpoints_at_least = 0; ///< orderly ends of the store, each of which makes one
-    std::string loss;              ///< empty: none; else what was found, and it is the end of the history
+    std::string loss;                      ///< empty: none; else what was found, and it is the end of the history
 };
 
 HistoryReport run_history(const HistoryOptions& options);

@@ -116,15 +116,16 @@ std::string Disk::fate(const File& file)
         if (change.bytes && (manner == 4 || last)) {
             // Sector by sector; the last write is torn at one of its edges.
             const auto size = static_cast<std::int64_t>(change.bytes->size());
-            const std::int64_t torn_at = last ? static_cast<std::int64_t>(rng_.below(static_cast<std::uint64_t>(
-                                                    size / sector_bytes + 2))) * sector_bytes
-                                              : size;
+            const std::int64_t torn_at =
+                last ? static_cast<std::int64_t>(rng_.below(static_cast<std::uint64_t>(size / sector_bytes + 2))) *
+                           sector_bytes
+                     : size;
             for (std::int64_t from = 0; from < size;) {
                 const std::int64_t edge = ((change.offset + from) / sector_bytes + 1) * sector_bytes - change.offset;
                 const std::int64_t to = std::min(edge, size);
                 if (from < torn_at && (manner != 4 || rng_.below(2) == 0))
                     replay(content, {change.offset + from, change.bytes->substr(static_cast<std::size_t>(from),
-                                                                               static_cast<std::size_t>(to - from))});
+                                                                                static_cast<std::size_t>(to - from))});
                 from = to;
             }
             continue;
@@ -145,7 +146,10 @@ std::optional<Disk::Handle> Disk::open(const std::string& path, OpenAs as)
         if (!as.create) return std::nullopt;
         found = files_.emplace(path, std::make_shared<File>()).first;
     }
-    return Handle{.file = found->second, .path = path, .life = life_, .delete_on_close = as.delete_on_close,
+    return Handle{.file = found->second,
+                  .path = path,
+                  .life = life_,
+                  .delete_on_close = as.delete_on_close,
                   .syncs_names = as.syncs_names};
 }
 
@@ -213,12 +217,16 @@ void Disk::sync_names()
 bool Disk::sync(Handle& handle)
 {
     const std::lock_guard guard{mutex_};
-    if (!is_live(handle) || !survives()) return false;
-    ++counts_.syncs;
-    handle.file->safe = handle.file->seen;
-    handle.file->unsynced.clear();
-    if (std::exchange(handle.syncs_names, false)) sync_names();
-    return true;
+    if (!is_live(handle)) return false;
+    // The power may go before or after a sync did its work; whoever called is told neither.
+    const bool in_time = cut_in_ != 1 || rng_.below(2) == 0;
+    if (in_time) {
+        ++counts_.syncs;
+        handle.file->safe = handle.file->seen;
+        handle.file->unsynced.clear();
+        if (std::exchange(handle.syncs_names, false)) sync_names();
+    }
+    return survives();
 }
 
 std::int64_t Disk::size(const Handle& handle)
@@ -283,7 +291,7 @@ void Disk::release_locks(Handle& handle)
 
 // Shared memory of the write-ahead log.
 
-int Disk::shm_map(Handle& handle, int region, int size, bool extend, void volatile** at)
+int Disk::shm_map(Handle& handle, int region, int size, bool extend, volatile void** at)
 {
     const std::lock_guard guard{mutex_};
     *at = nullptr;
@@ -317,8 +325,10 @@ int Disk::shm_lock(Handle& handle, int first, int count, int flags)
         const bool has = (flags & SQLITE_SHM_LOCK) != 0;
         if (had == has) continue;
         held = static_cast<std::uint16_t>(held ^ bit(slot));
-        if (exclusive) s.shm_exclusive[slot] = has;
-        else s.shm_shared[slot] += has ? 1 : -1;
+        if (exclusive)
+            s.shm_exclusive[slot] = has;
+        else
+            s.shm_shared[slot] += has ? 1 : -1;
     }
     return SQLITE_OK;
 }

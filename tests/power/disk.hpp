@@ -5,10 +5,10 @@
 // Every file has what a process reads (`seen`) and what a sync made safe (`safe`); between them lie the writes not yet
 // synced, in order. cut_power_after(n) ends the n-th change from now (write, sync, truncate, delete) in a power cut:
 // of what was not synced a random part stays, the last write may be torn at a sector's edge, and every further call
-// fails. A name (a file made, a file deleted) is safe only once the directory was synced, as SQLite does with the first sync
-// of a journal or a write-ahead log. power_on() hands out what the platters hold then; handles of before stay dead. Shared memory (-shm) is memory:
-// it is gone with the power. One seed, one fate.
-// Life: must outlive every connection opened through vfs_name(). Threads: any.
+// fails. A name (a file made, a file deleted) is safe only once the directory was synced, as SQLite does with the first
+// sync of a journal or a write-ahead log. power_on() hands out what the platters hold then; handles of before stay
+// dead. Shared memory (-shm) is memory: it is gone with the power. One seed, one fate. Life: must outlive every
+// connection opened through vfs_name(). Threads: any.
 
 #include "base/rng.hpp"
 
@@ -96,7 +96,7 @@ public:
     int lock(Handle& handle, int level);
     int unlock(Handle& handle, int level);
     bool is_reserved(const Handle& handle);
-    int shm_map(Handle& handle, int region, int size, bool extend, void volatile** at);
+    int shm_map(Handle& handle, int region, int size, bool extend, volatile void** at);
     int shm_lock(Handle& handle, int first, int count, int flags);
     void shm_unmap(Handle& handle, bool remove);
     std::uint64_t random();

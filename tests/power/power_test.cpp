@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // F10: what was acknowledged survives a power cut at any moment, and the check can tell when it does not.
+#include "base/log.hpp"
 #include "power/crash.hpp"
+#include "power/disk.hpp"
 
 #include <gtest/gtest.h>
 
@@ -29,6 +31,22 @@ TEST(PowerCut, TakesNothingThatWasAcknowledged)
     EXPECT_GT(sum.under_way_lost, 10);
     EXPECT_GT(sum.under_way_kept, 0);
     RecordProperty("acknowledged", static_cast<int>(sum.acknowledged));
+    RecordProperty("under_way_kept", static_cast<int>(sum.under_way_kept));
+}
+
+TEST(PowerCutDeathTest, EndsTheProcessAtACommitThatTheDeviceRefuses)
+{
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    const auto commit_without_power = [] {
+        log::set_up(log::Level::error);
+        Disk disk{1};
+        const auto store = open_sqlite_store({.data_dir = "data", .vfs = disk.vfs_name()});
+        const auto t = store->begin();
+        t->put_paused("prices", true);
+        disk.cut_power();
+        t->commit();
+    };
+    EXPECT_EXIT(commit_without_power(), testing::ExitedWithCode(74), "the disk failed");
 }
 
 int histories_with_a_loss(HistoryOptions options)

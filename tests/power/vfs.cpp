@@ -94,7 +94,7 @@ int characteristics(sqlite3_file*)
     return SQLITE_IOCAP_POWERSAFE_OVERWRITE;
 }
 
-int shm_map(sqlite3_file* file, int region, int size, int extend, void volatile** at)
+int shm_map(sqlite3_file* file, int region, int size, int extend, volatile void** at)
 {
     return of(file).disk->shm_map(of(file).handle, region, size, extend != 0, at);
 }
@@ -115,9 +115,10 @@ int shm_unmap(sqlite3_file* file, int remove)
     return SQLITE_OK;
 }
 
-constexpr sqlite3_io_methods methods{2,         close,          read,     write,       truncate,        sync,
-                                     file_size, lock,           unlock,   check_reserved, control,      sector_size,
-                                     characteristics, shm_map, shm_lock, shm_barrier, shm_unmap, nullptr, nullptr};
+constexpr sqlite3_io_methods methods{
+    2,         close,          read,    write,       truncate,        sync,    file_size, lock,
+    unlock,    check_reserved, control, sector_size, characteristics, shm_map, shm_lock,  shm_barrier,
+    shm_unmap, nullptr,        nullptr};
 
 int open(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, int flags, int* flags_out)
 {

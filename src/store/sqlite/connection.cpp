@@ -26,8 +26,9 @@ std::string_view what_to_try(int code)
 Connection::Connection(const std::string& path, const std::string& vfs)
 {
     sqlite3* db = nullptr;
-    const int code = sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                                     vfs.empty() ? nullptr : vfs.c_str());
+    const int code =
+        sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                        vfs.empty() ? nullptr : vfs.c_str());
     db_.reset(db);
     if (db != nullptr) sqlite3_extended_result_codes(db, 1);
     if (code != SQLITE_OK) fail(code);
@@ -66,8 +67,9 @@ void Connection::fail(int code) const
 {
     const int extended = db_ ? sqlite3_extended_errcode(raw()) : code;
     const char* words = db_ ? sqlite3_errmsg(raw()) : sqlite3_errstr(code);
-    throw SqliteFailure{extended != SQLITE_OK ? extended : code,
-                        fmt::format("the store cannot go on: {} (SQLite code {}).{}", words, extended, what_to_try(code))};
+    throw SqliteFailure{
+        extended != SQLITE_OK ? extended : code,
+        fmt::format("the store cannot go on: {} (SQLite code {}).{}", words, extended, what_to_try(code))};
 }
 
 void Query::put(const Hash128& hash)
@@ -83,7 +85,8 @@ void Query::put(const Hash128& hash)
 void Query::get(Hash128& hash)
 {
     const std::string_view bytes = view();
-    if (bytes.size() != 16) throw StoreFailure{"a hash in the store does not have 16 bytes: restore data_dir from a backup"};
+    if (bytes.size() != 16)
+        throw StoreFailure{"a hash in the store does not have 16 bytes: restore data_dir from a backup"};
     hash = {};
     for (std::size_t i = 0; i < 8; ++i) {
         hash.high = hash.high << 8 | static_cast<unsigned char>(bytes[i]);

@@ -2,10 +2,10 @@
 #pragma once
 // One SQLite connection with its prepared statements, and Query: one run of a statement.
 //
-// A statement is prepared when it is first asked for and kept as long as the connection; the address of its SQL constant
-// is its name. A Query borrows it, binds values in the order of their question marks, reads columns from left to right
-// and resets it when it goes. One Query per statement at a time.
-// Threads: one at a time. Every call that fails throws StoreFailure in words, with SQLite's code in it.
+// A statement is prepared when it is first asked for and kept as long as the connection; the address of its SQL
+// constant is its name. A Query borrows it, binds values in the order of their question marks, reads columns from left
+// to right and resets it when it goes. One Query per statement at a time. Threads: one at a time. Every call that fails
+// throws StoreFailure in words, with SQLite's code in it.
 
 #include "base/hash.hpp"
 #include "base/ids.hpp"
@@ -104,7 +104,8 @@ public:
     /// Steps to the end.
     void run()
     {
-        while (row()) {}
+        while (row()) {
+        }
     }
 
     bool is_null() const { return sqlite3_column_type(statement_, column_) == SQLITE_NULL; }
@@ -114,8 +115,10 @@ public:
     void get(Number& value)
     {
         const sqlite3_int64 stored = sqlite3_column_int64(statement_, column_++);
-        if constexpr (std::is_same_v<Number, bool>) value = stored != 0;
-        else value = static_cast<Number>(stored);
+        if constexpr (std::is_same_v<Number, bool>)
+            value = stored != 0;
+        else
+            value = static_cast<Number>(stored);
     }
     void get(std::string& text) { text = view(); }
     void get(JobId& id) { get(id.value); }

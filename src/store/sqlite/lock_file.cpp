@@ -32,14 +32,16 @@ std::string holder(int fd)
 LockFile::LockFile(const std::filesystem::path& path) : fd_{open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)}
 {
     if (fd_ < 0)
-        throw StoreFailure{fmt::format("cannot open {}: {}. Check that data_dir exists and that this user may write in it.",
-                                       path.string(), std::strerror(errno))};
+        throw StoreFailure{
+            fmt::format("cannot open {}: {}. Check that data_dir exists and that this user may write in it.",
+                        path.string(), std::strerror(errno))};
     if (flock(fd_, LOCK_EX | LOCK_NB) != 0) {
         const int error = errno;
         const std::string words =
             error == EWOULDBLOCK
-                ? fmt::format("another freshet (process {}) serves {}: stop it, or give this one a data_dir of its own.",
-                              holder(fd_), path.parent_path().string())
+                ? fmt::format(
+                      "another freshet (process {}) serves {}: stop it, or give this one a data_dir of its own.",
+                      holder(fd_), path.parent_path().string())
                 : fmt::format("cannot lock {}: {}. data_dir must be on a disk that knows flock.", path.string(),
                               std::strerror(error));
         close(fd_);

@@ -51,9 +51,10 @@ std::vector<LedgerEntry> Reads::ledger(std::string_view tenant, Seq after, int l
         std::vector<LedgerEntry> row;
         if (hash64(bytes) == checksum) row = unpack_events(bytes, first_seq);
         if (row.empty() || row.back().seq != last_seq)
-            throw StoreFailure{fmt::format("the ledger row of tenant {} with events {} to {} is damaged. Restore data_dir "
-                                           "from a backup.",
-                                           tenant, first_seq, last_seq)};
+            throw StoreFailure{
+                fmt::format("the ledger row of tenant {} with events {} to {} is damaged. Restore data_dir "
+                            "from a backup.",
+                            tenant, first_seq, last_seq)};
         for (LedgerEntry& entry : row)
             if (entry.seq > after && entries.size() < static_cast<std::size_t>(limit))
                 entries.push_back(std::move(entry));

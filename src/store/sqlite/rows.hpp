@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// How the model's values lie in columns. Each visit_*() names the fields of a row once, in the order of the columns; the
-// same list binds and reads, so that the two cannot drift apart.
+// How the model's values lie in columns. Each visit_*() names the fields of a row once, in the order of the columns;
+// the same list binds and reads, so that the two cannot drift apart.
 
 #include "store/sqlite/connection.hpp"
 
@@ -11,14 +11,38 @@
 
 namespace freshet::sqlite {
 
-inline std::optional<JobKind> parse_word(std::string_view word, JobKind) { return parse_job_kind(word); }
-inline std::optional<JobState> parse_word(std::string_view word, JobState) { return parse_job_state(word); }
-inline std::optional<Trigger> parse_word(std::string_view word, Trigger) { return parse_trigger(word); }
-inline std::optional<Outcome> parse_word(std::string_view word, Outcome) { return parse_outcome(word); }
-inline std::optional<ErrorClass> parse_word(std::string_view word, ErrorClass) { return parse_error_class(word); }
-inline std::optional<AttemptEnd> parse_word(std::string_view word, AttemptEnd) { return parse_attempt_end(word); }
-inline std::optional<AsOfBy> parse_word(std::string_view word, AsOfBy) { return parse_as_of_by(word); }
-inline std::optional<HeldReason> parse_word(std::string_view word, HeldReason) { return parse_held_reason(word); }
+inline std::optional<JobKind> parse_word(std::string_view word, JobKind)
+{
+    return parse_job_kind(word);
+}
+inline std::optional<JobState> parse_word(std::string_view word, JobState)
+{
+    return parse_job_state(word);
+}
+inline std::optional<Trigger> parse_word(std::string_view word, Trigger)
+{
+    return parse_trigger(word);
+}
+inline std::optional<Outcome> parse_word(std::string_view word, Outcome)
+{
+    return parse_outcome(word);
+}
+inline std::optional<ErrorClass> parse_word(std::string_view word, ErrorClass)
+{
+    return parse_error_class(word);
+}
+inline std::optional<AttemptEnd> parse_word(std::string_view word, AttemptEnd)
+{
+    return parse_attempt_end(word);
+}
+inline std::optional<AsOfBy> parse_word(std::string_view word, AsOfBy)
+{
+    return parse_as_of_by(word);
+}
+inline std::optional<HeldReason> parse_word(std::string_view word, HeldReason)
+{
+    return parse_held_reason(word);
+}
 
 /// Binds every field it is shown.
 class Binder {
@@ -34,19 +58,25 @@ private:
     template <class T>
     void put(const T& value)
     {
-        if constexpr (std::is_enum_v<T>) query_.put(to_text(value));
-        else query_.put(value);
+        if constexpr (std::is_enum_v<T>)
+            query_.put(to_text(value));
+        else
+            query_.put(value);
     }
     template <class T>
     void put(const std::optional<T>& value)
     {
-        if (value) put(*value);
-        else query_.put(nullptr);
+        if (value)
+            put(*value);
+        else
+            query_.put(nullptr);
     }
     void put(const std::optional<ErrorInfo>& error)
     {
-        if (error) (*this)(error->error_class, error->code, error->message);
-        else for (int i = 0; i < 3; ++i) query_.put(nullptr);
+        if (error)
+            (*this)(error->error_class, error->code, error->message);
+        else
+            for (int i = 0; i < 3; ++i) query_.put(nullptr);
     }
     void put(const std::optional<HeldResult>& held);
 
@@ -175,8 +205,10 @@ void visit_breaker(Visit&& visit, Record& b)
 
 inline void Binder::put(const std::optional<HeldResult>& held)
 {
-    if (held) visit_held(*this, *held);
-    else for (int i = 0; i < held_columns; ++i) query_.put(nullptr);
+    if (held)
+        visit_held(*this, *held);
+    else
+        for (int i = 0; i < held_columns; ++i) query_.put(nullptr);
 }
 
 inline void Taker::get(std::optional<HeldResult>& held)

@@ -10,8 +10,8 @@ namespace freshet::sqlite {
 
 namespace {
 
-// Each index but those that list jobs is partial: it holds what waits, runs or ended, not all that ever was, so the cost
-// of a claim does not grow with the history.
+// Each index but those that list jobs is partial: it holds what waits, runs or ended, not all that ever was, so the
+// cost of a claim does not grow with the history.
 constexpr char migration_1[] = R"sql(
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -146,9 +146,10 @@ void migrate(Connection& connection, const std::string& path)
 {
     const std::int64_t version = connection.number(read_version);
     if (version > newest_schema())
-        throw StoreFailure{fmt::format("{} has schema version {}, and this freshet ({}) knows versions up to {}. Run the "
-                                       "newer freshet again, or restore the backup made before the upgrade.",
-                                       path, version, FRESHET_VERSION, newest_schema())};
+        throw StoreFailure{
+            fmt::format("{} has schema version {}, and this freshet ({}) knows versions up to {}. Run the "
+                        "newer freshet again, or restore the backup made before the upgrade.",
+                        path, version, FRESHET_VERSION, newest_schema())};
     const bool ours = connection.number(read_application) == application_id;
     if (!ours && (version != 0 || connection.number(count_tables) != 0))
         throw StoreFailure{
@@ -171,7 +172,8 @@ void migrate(Connection& connection, const std::string& path)
 std::uint64_t stored_epoch(Connection& connection)
 {
     const auto epoch = static_cast<std::uint64_t>(connection.number(read_epoch));
-    if (epoch == 0) throw StoreFailure{"the store has no epoch: its meta table is damaged. Restore data_dir from a backup."};
+    if (epoch == 0)
+        throw StoreFailure{"the store has no epoch: its meta table is damaged. Restore data_dir from a backup."};
     return epoch;
 }
 

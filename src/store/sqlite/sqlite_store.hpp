@@ -4,8 +4,8 @@
 //
 // One connection writes and checkpoints, readers only ask. A commit is one fsync of the WAL (synchronous = FULL).
 // Checkpoints are made between transactions, when the WAL has grown by wal_bytes_kept, so that no answer waits for one.
-// Always holds: nobody else writes (a lock file in data_dir refuses a second server); what a device error left behind is
-// never built upon: `device_failed` ends the process, and the next one starts from what is on disk.
+// Always holds: nobody else writes (a lock file in data_dir refuses a second server); what a device error left behind
+// is never built upon: `device_failed` ends the process, and the next one starts from what is on disk.
 
 #include "store/store.hpp"
 

@@ -1,59 +1,66 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Every SQL statement that asks or changes rows, by name. SQL only compares and writes; what to write was decided before.
+// Every SQL statement that asks or changes rows, by name. SQL only compares and writes; what to write was decided
+// before.
 //
 // INDEXED BY makes a plan that walks a table an error when the statement is prepared, not a slow server later.
 // The order of columns is that of visit_*() in rows.hpp.
 
-#define FRESHET_JOB_COLUMNS \
-    "id, kind, tenant, queue, key, priority, state, trigger, behind, superseded_by, requested_at, " \
-    "requested_by, due_at, began_at, finished_at, deadline_at, generation, attempt, failed, lost, " \
-    "rate_limited, released, asked, fence, data_fence, worker, lease_until_at, beat_at, progress_at, " \
-    "cancel_requested_at, progress_attempt, progress_phase, progress_phase_index, progress_phases, " \
-    "progress_done, progress_total, progress_unit, progress_message, callers, definition, took_p50_ms, " \
-    "took_p90_ms, took_p95_ms, outcome, forced, finished_before_cancel, error_class, error_code, " \
+#define FRESHET_JOB_COLUMNS                                                                                            \
+    "id, kind, tenant, queue, key, priority, state, trigger, behind, superseded_by, requested_at, "                    \
+    "requested_by, due_at, began_at, finished_at, deadline_at, generation, attempt, failed, lost, "                    \
+    "rate_limited, released, asked, fence, data_fence, worker, lease_until_at, beat_at, progress_at, "                 \
+    "cancel_requested_at, progress_attempt, progress_phase, progress_phase_index, progress_phases, "                   \
+    "progress_done, progress_total, progress_unit, progress_message, callers, definition, took_p50_ms, "               \
+    "took_p90_ms, took_p95_ms, outcome, forced, finished_before_cancel, error_class, error_code, "                     \
     "error_message, seq, timer_at, input, checkpoint, receipt"
-#define FRESHET_KEY_COLUMNS \
-    "tenant, key, source, gen, ver, has_data, data_fence, definition, payload, hash, rows, bytes, as_of_at, " \
-    "as_of_by, checked_at, changed_at, trigger, etag, last_modified, attempts, retry_at, parked, error_class, " \
-    "error_code, error_message, last_outcome, last_job, last_finished_at, stale_seq, gone_seq, held_reason, " \
-    "held_message, held_payload, held_hash, held_rows, held_bytes, held_job, held_at, held_data_fence, " \
-    "held_as_of_at, held_etag, held_last_modified, held_definition, held_added, held_removed, held_changed, " \
+#define FRESHET_KEY_COLUMNS                                                                                            \
+    "tenant, key, source, gen, ver, has_data, data_fence, definition, payload, hash, rows, bytes, as_of_at, "          \
+    "as_of_by, checked_at, changed_at, trigger, etag, last_modified, attempts, retry_at, parked, error_class, "        \
+    "error_code, error_message, last_outcome, last_job, last_finished_at, stale_seq, gone_seq, held_reason, "          \
+    "held_message, held_payload, held_hash, held_rows, held_bytes, held_job, held_at, held_data_fence, "               \
+    "held_as_of_at, held_etag, held_last_modified, held_definition, held_added, held_removed, held_changed, "          \
     "held_total, read_at, next_at, seq"
-#define FRESHET_VERSION_COLUMNS "ver, gen, payload, hash, rows, bytes, as_of_at, changed_at, added, removed, changed, total"
-#define FRESHET_ATTEMPT_COLUMNS \
+#define FRESHET_VERSION_COLUMNS                                                                                        \
+    "ver, gen, payload, hash, rows, bytes, as_of_at, changed_at, added, removed, changed, total"
+#define FRESHET_ATTEMPT_COLUMNS                                                                                        \
     "job, fence, generation, attempt, worker, began_at, finished_at, end, error_class, error_code, error_message"
 
 namespace freshet::sqlite::sql {
 
 // The ledger.
 inline constexpr char read_head[] = "SELECT head, floor, bytes FROM ledger_heads WHERE tenant = ?";
-inline constexpr char put_head[] = "INSERT INTO ledger_heads (tenant, head, floor, bytes) VALUES (?, ?, ?, ?) "
+inline constexpr char put_head[] =
+    "INSERT INTO ledger_heads (tenant, head, floor, bytes) VALUES (?, ?, ?, ?) "
     "ON CONFLICT (tenant) DO UPDATE SET head = excluded.head, floor = excluded.floor, bytes = excluded.bytes";
 inline constexpr char read_tenants[] = "SELECT tenant FROM ledger_heads ORDER BY tenant";
-inline constexpr char read_ledger[] = "SELECT first_seq, last_seq, checksum, events FROM ledger INDEXED BY ledger_by_seq "
+inline constexpr char read_ledger[] =
+    "SELECT first_seq, last_seq, checksum, events FROM ledger INDEXED BY ledger_by_seq "
     "WHERE tenant = ? AND last_seq > ? ORDER BY last_seq";
 inline constexpr char put_ledger_row[] =
     "INSERT INTO ledger (tenant, last_seq, first_seq, committed_at, checksum, events) VALUES (?, ?, ?, ?, ?, ?)";
 inline constexpr char oldest_ledger_rows[] = "SELECT last_seq, committed_at, length(events) FROM ledger "
-    "INDEXED BY ledger_by_seq WHERE tenant = ? ORDER BY last_seq";
-inline constexpr char drop_ledger_rows[] = "DELETE FROM ledger INDEXED BY ledger_by_seq WHERE tenant = ? AND last_seq <= ?";
+                                             "INDEXED BY ledger_by_seq WHERE tenant = ? ORDER BY last_seq";
+inline constexpr char drop_ledger_rows[] =
+    "DELETE FROM ledger INDEXED BY ledger_by_seq WHERE tenant = ? AND last_seq <= ?";
 
 // Keys and their versions.
 inline constexpr char read_key[] =
     "SELECT " FRESHET_KEY_COLUMNS " FROM keys INDEXED BY keys_by_text WHERE tenant = ? AND key = ?";
 inline constexpr char read_keys[] = "SELECT " FRESHET_KEY_COLUMNS " FROM keys INDEXED BY keys_by_text "
-    "WHERE tenant = ? AND key > ? ORDER BY key LIMIT ?";
+                                    "WHERE tenant = ? AND key > ? ORDER BY key LIMIT ?";
 inline constexpr char read_keys_of_source[] = "SELECT " FRESHET_KEY_COLUMNS " FROM keys INDEXED BY keys_by_source "
-    "WHERE tenant = ? AND source = ? AND key > ? ORDER BY key LIMIT ?";
+                                              "WHERE tenant = ? AND source = ? AND key > ? ORDER BY key LIMIT ?";
 inline constexpr char count_keys[] = "SELECT count(*) FROM keys INDEXED BY keys_by_text WHERE tenant = ?";
 inline constexpr char count_keys_of_source[] =
     "SELECT count(*) FROM keys INDEXED BY keys_by_source WHERE tenant = ? AND source = ?";
 inline constexpr char read_key_names[] =
     "SELECT source, payload, held_payload FROM keys INDEXED BY keys_by_text WHERE tenant = ? AND key = ?";
-inline constexpr char put_key[] = "INSERT INTO keys (" FRESHET_KEY_COLUMNS ") VALUES ("
+inline constexpr char put_key[] =
+    "INSERT INTO keys (" FRESHET_KEY_COLUMNS ") VALUES ("
     "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?" ") "
+    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+    ") "
     "ON CONFLICT (tenant, key) DO UPDATE SET "
     "gen = excluded.gen, ver = excluded.ver, has_data = excluded.has_data, data_fence = excluded.data_fence, "
     "definition = excluded.definition, payload = excluded.payload, hash = excluded.hash, rows = "
@@ -72,15 +79,15 @@ inline constexpr char put_key[] = "INSERT INTO keys (" FRESHET_KEY_COLUMNS ") VA
     "held_changed = excluded.held_changed, held_total = excluded.held_total, read_at = excluded.read_at, "
     "next_at = excluded.next_at, seq = excluded.seq";
 inline constexpr char read_keys_due[] = "SELECT " FRESHET_KEY_COLUMNS " FROM keys INDEXED BY keys_due "
-    "WHERE next_at <= ? ORDER BY next_at, tenant, key LIMIT ?";
+                                        "WHERE next_at <= ? ORDER BY next_at, tenant, key LIMIT ?";
 inline constexpr char next_key_due[] = "SELECT min(next_at) FROM keys INDEXED BY keys_due WHERE next_at > ?";
 
 inline constexpr char read_versions[] = "SELECT " FRESHET_VERSION_COLUMNS " FROM versions "
-    "WHERE tenant = ? AND key = ? AND ver < ? ORDER BY ver DESC LIMIT ?";
+                                        "WHERE tenant = ? AND key = ? AND ver < ? ORDER BY ver DESC LIMIT ?";
 inline constexpr char read_version[] =
     "SELECT " FRESHET_VERSION_COLUMNS " FROM versions WHERE tenant = ? AND key = ? AND ver = ?";
 inline constexpr char put_version[] = "INSERT OR REPLACE INTO versions (tenant, key, " FRESHET_VERSION_COLUMNS ") "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                                      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 inline constexpr char drop_version[] = "DELETE FROM versions WHERE tenant = ? AND key = ? AND ver = ?";
 inline constexpr char version_names_payload[] =
     "SELECT 1 FROM versions WHERE tenant = ? AND key = ? AND payload = ? LIMIT 1";
@@ -99,81 +106,84 @@ inline constexpr char unkept_payloads[] = "SELECT id FROM payloads INDEXED BY pa
 
 // Jobs.
 inline constexpr char read_job[] = "SELECT " FRESHET_JOB_COLUMNS " FROM jobs WHERE id = ?";
-inline constexpr char read_live_jobs[] = "SELECT " FRESHET_JOB_COLUMNS " FROM jobs INDEXED BY jobs_one_live "
+inline constexpr char read_live_jobs[] =
+    "SELECT " FRESHET_JOB_COLUMNS " FROM jobs INDEXED BY jobs_one_live "
     "WHERE kind = 'refresh' AND state IN ('queued', 'running') AND tenant = ? AND key = ? ORDER BY state DESC, id";
-inline constexpr char list_jobs_by_state[] = "SELECT " FRESHET_JOB_COLUMNS " FROM jobs INDEXED BY jobs_by_state "
+inline constexpr char list_jobs_by_state[] =
+    "SELECT " FRESHET_JOB_COLUMNS " FROM jobs INDEXED BY jobs_by_state "
     "WHERE tenant = ? AND state = ? AND id < ? AND (?4 = '' OR queue = ?4) ORDER BY id DESC LIMIT ?";
-inline constexpr char list_jobs_by_queue[] = "SELECT " FRESHET_JOB_COLUMNS " FROM jobs INDEXED BY jobs_by_queue "
+inline constexpr char list_jobs_by_queue[] =
+    "SELECT " FRESHET_JOB_COLUMNS " FROM jobs INDEXED BY jobs_by_queue "
     "WHERE tenant = ? AND queue = ? AND id < ? AND (?4 = '' OR state = ?4) ORDER BY id DESC LIMIT ?";
-inline constexpr char list_jobs_by_key[] = "SELECT " FRESHET_JOB_COLUMNS " FROM jobs INDEXED BY jobs_by_key "
+inline constexpr char list_jobs_by_key[] =
+    "SELECT " FRESHET_JOB_COLUMNS " FROM jobs INDEXED BY jobs_by_key "
     "WHERE tenant = ? AND key = ? AND key <> '' AND id < ? AND (?4 = '' OR state = ?4) AND (?5 = '' OR queue = ?5) "
     "ORDER BY id DESC LIMIT ?";
-// What a job is and where it belongs never changes, so the update leaves the indexes on that alone.
-inline constexpr char put_job[] = "INSERT INTO jobs (" FRESHET_JOB_COLUMNS ") VALUES ("
-    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?" ") "
-    "ON CONFLICT (id) DO UPDATE SET "
-    "priority = excluded.priority, state = excluded.state, trigger = excluded.trigger, behind = "
-    "excluded.behind, superseded_by = excluded.superseded_by, requested_at = excluded.requested_at, "
-    "requested_by = excluded.requested_by, due_at = excluded.due_at, began_at = excluded.began_at, "
-    "finished_at = excluded.finished_at, deadline_at = excluded.deadline_at, generation = "
-    "excluded.generation, attempt = excluded.attempt, failed = excluded.failed, lost = excluded.lost, "
-    "rate_limited = excluded.rate_limited, released = excluded.released, asked = excluded.asked, fence = "
-    "excluded.fence, data_fence = excluded.data_fence, worker = excluded.worker, lease_until_at = "
-    "excluded.lease_until_at, beat_at = excluded.beat_at, progress_at = excluded.progress_at, "
-    "cancel_requested_at = excluded.cancel_requested_at, progress_attempt = excluded.progress_attempt, "
-    "progress_phase = excluded.progress_phase, progress_phase_index = excluded.progress_phase_index, "
-    "progress_phases = excluded.progress_phases, progress_done = excluded.progress_done, progress_total = "
-    "excluded.progress_total, progress_unit = excluded.progress_unit, progress_message = "
-    "excluded.progress_message, callers = excluded.callers, definition = excluded.definition, took_p50_ms = "
-    "excluded.took_p50_ms, took_p90_ms = excluded.took_p90_ms, took_p95_ms = excluded.took_p95_ms, outcome = "
-    "excluded.outcome, forced = excluded.forced, finished_before_cancel = excluded.finished_before_cancel, "
-    "error_class = excluded.error_class, error_code = excluded.error_code, error_message = "
-    "excluded.error_message, seq = excluded.seq, timer_at = excluded.timer_at, input = excluded.input, "
-    "checkpoint = excluded.checkpoint, receipt = excluded.receipt" " "
-    "WHERE tenant = excluded.tenant AND kind = excluded.kind AND queue = excluded.queue AND key = excluded.key";
+// Two statements instead of one upsert, which would make nine index entries to find out that the row is there. What a
+// job is and where it belongs never changes, so the update leaves the indexes on that alone.
+inline constexpr char insert_job[] =
+    "INSERT INTO jobs (" FRESHET_JOB_COLUMNS ") VALUES ("
+    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+    ")";
+inline constexpr char update_job[] =
+    "UPDATE jobs SET "
+    "priority = ?6, state = ?7, trigger = ?8, behind = ?9, superseded_by = ?10, requested_at = ?11, requested_by "
+    "= ?12, due_at = ?13, began_at = ?14, finished_at = ?15, deadline_at = ?16, generation = ?17, attempt = ?18, "
+    "failed = ?19, lost = ?20, rate_limited = ?21, released = ?22, asked = ?23, fence = ?24, data_fence = ?25, "
+    "worker = ?26, lease_until_at = ?27, beat_at = ?28, progress_at = ?29, cancel_requested_at = ?30, "
+    "progress_attempt = ?31, progress_phase = ?32, progress_phase_index = ?33, progress_phases = ?34, "
+    "progress_done = ?35, progress_total = ?36, progress_unit = ?37, progress_message = ?38, callers = ?39, "
+    "definition = ?40, took_p50_ms = ?41, took_p90_ms = ?42, took_p95_ms = ?43, outcome = ?44, forced = ?45, "
+    "finished_before_cancel = ?46, error_class = ?47, error_code = ?48, error_message = ?49, seq = ?50, timer_at "
+    "= ?51, input = ?52, checkpoint = ?53, receipt = ?54 "
+    "WHERE id = ?1 AND kind = ?2 AND tenant = ?3 AND queue = ?4 AND key = ?5";
 inline constexpr char drop_job[] = "DELETE FROM jobs WHERE id = ?";
-inline constexpr char read_claimable[] = "SELECT " FRESHET_JOB_COLUMNS " FROM jobs INDEXED BY jobs_ready "
+inline constexpr char read_claimable[] =
+    "SELECT " FRESHET_JOB_COLUMNS " FROM jobs INDEXED BY jobs_ready "
     "WHERE state = 'queued' AND behind = 0 AND queue = ? AND priority = ? AND due_at <= ? ORDER BY due_at, id LIMIT ?";
-inline constexpr char is_ready[] = "SELECT 1 FROM jobs INDEXED BY jobs_ready "
+inline constexpr char is_ready[] =
+    "SELECT 1 FROM jobs INDEXED BY jobs_ready "
     "WHERE state = 'queued' AND behind = 0 AND queue = ? AND priority = ? AND due_at <= ? LIMIT 1";
 inline constexpr char next_queue[] = "SELECT queue FROM jobs INDEXED BY jobs_ready "
-    "WHERE state = 'queued' AND behind = 0 AND queue > ? ORDER BY queue LIMIT 1";
+                                     "WHERE state = 'queued' AND behind = 0 AND queue > ? ORDER BY queue LIMIT 1";
 inline constexpr char any_due[] =
     "SELECT 1 FROM jobs INDEXED BY jobs_due WHERE state = 'queued' AND behind = 0 AND due_at <= ? LIMIT 1";
 inline constexpr char next_job_due[] =
     "SELECT min(due_at) FROM jobs INDEXED BY jobs_due WHERE state = 'queued' AND behind = 0 AND due_at > ?";
 inline constexpr char read_timers_due[] = "SELECT " FRESHET_JOB_COLUMNS " FROM jobs INDEXED BY jobs_timers "
-    "WHERE state = 'running' AND timer_at <= ? ORDER BY timer_at, id LIMIT ?";
+                                          "WHERE state = 'running' AND timer_at <= ? ORDER BY timer_at, id LIMIT ?";
 inline constexpr char next_timer[] =
     "SELECT min(timer_at) FROM jobs INDEXED BY jobs_timers WHERE state = 'running' AND timer_at > ?";
 inline constexpr char read_running[] = "SELECT " FRESHET_JOB_COLUMNS " FROM jobs INDEXED BY jobs_running "
-    "WHERE state = 'running' AND worker >= ? ORDER BY worker, id LIMIT ?";
+                                       "WHERE state = 'running' AND worker >= ? ORDER BY worker, id LIMIT ?";
 inline constexpr char count_running[] =
     "SELECT queue, count(*) FROM jobs INDEXED BY jobs_running WHERE state = 'running' GROUP BY queue ORDER BY queue";
-inline constexpr char read_ended[] = "SELECT id FROM jobs INDEXED BY jobs_ended "
+inline constexpr char read_ended[] =
+    "SELECT id FROM jobs INDEXED BY jobs_ended "
     "WHERE state IN ('succeeded', 'failed', 'cancelled') AND finished_at < ? ORDER BY finished_at, id LIMIT ?";
 inline constexpr char last_job_id[] = "SELECT max(id) FROM jobs";
 
-inline constexpr char read_attempts[] =
-    "SELECT " FRESHET_ATTEMPT_COLUMNS " FROM attempts WHERE job = ? ORDER BY fence";
+inline constexpr char read_attempts[] = "SELECT " FRESHET_ATTEMPT_COLUMNS " FROM attempts WHERE job = ? ORDER BY fence";
 inline constexpr char put_attempt[] = "INSERT OR REPLACE INTO attempts (" FRESHET_ATTEMPT_COLUMNS ") "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                                      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 inline constexpr char drop_attempts[] = "DELETE FROM attempts WHERE job = ?";
 
 // Small rows.
 inline constexpr char read_fires[] = "SELECT tenant, key, nominal_at, fired_at, decision, reason, job FROM fires "
-    "WHERE tenant = ? AND key = ? ORDER BY nominal_at DESC LIMIT ?";
+                                     "WHERE tenant = ? AND key = ? ORDER BY nominal_at DESC LIMIT ?";
 inline constexpr char put_fire[] = "INSERT INTO fires (tenant, key, nominal_at, fired_at, decision, reason, job) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
-inline constexpr char read_idempotency[] = "SELECT tenant, caller, route, key, request, job, expires_at FROM idempotency "
+                                   "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+inline constexpr char read_idempotency[] =
+    "SELECT tenant, caller, route, key, request, job, expires_at FROM idempotency "
     "WHERE tenant = ? AND caller = ? AND route = ? AND key = ?";
-inline constexpr char put_idempotency[] = "INSERT OR REPLACE INTO idempotency "
+inline constexpr char put_idempotency[] =
+    "INSERT OR REPLACE INTO idempotency "
     "(tenant, caller, route, key, request, job, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)";
 inline constexpr char drop_idempotency[] =
     "DELETE FROM idempotency INDEXED BY idempotency_expiring WHERE expires_at < ?";
 inline constexpr char read_breaker[] = "SELECT tenant, source, host, failures, open_until_at, probe FROM breakers "
-    "WHERE tenant = ? AND source = ? AND host = ?";
+                                       "WHERE tenant = ? AND source = ? AND host = ?";
 inline constexpr char put_breaker[] =
     "INSERT OR REPLACE INTO breakers (tenant, source, host, failures, open_until_at, probe) VALUES (?, ?, ?, ?, ?, ?)";
 inline constexpr char put_audit[] =

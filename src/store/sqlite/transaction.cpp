@@ -185,19 +185,26 @@ void SqliteTransaction::keep_payload(std::int64_t ahead)
 
 // Jobs.
 
-void SqliteTransaction::put_job(const Job& job, std::optional<WallTime> timer_at)
+bool SqliteTransaction::write_job(const char* statement, const Job& job, std::optional<WallTime> timer_at)
 {
-    Query query{connection_, sql::put_job};
+    Query query{connection_, statement};
     visit_job(Binder{query}, job, timer_at);
     try {
         query.run();
     } catch (const SqliteFailure& failure) {
+        if (failure.code() == SQLITE_CONSTRAINT_PRIMARYKEY || failure.code() == SQLITE_CONSTRAINT_ROWID)
+            refuse(fmt::format("job {} was put with another tenant, kind, queue or key", to_text(job.id)));
         if (failure.code() != SQLITE_CONSTRAINT_UNIQUE) throw;
         refuse(fmt::format("key {} has a {} refresh already; {} was put beside it", job.key, to_text(job.state),
                            to_text(job.id)));
     }
-    if (sqlite3_changes64(connection_.raw()) == 0)
-        refuse(fmt::format("job {} was put with another tenant, kind, queue or key", to_text(job.id)));
+    return sqlite3_changes64(connection_.raw()) != 0;
+}
+
+void SqliteTransaction::put_job(const Job& job, std::optional<WallTime> timer_at)
+{
+    if (!writer_.is_new_job(job.id) && write_job(sql::update_job, job, timer_at)) return;
+    write_job(sql::insert_job, job, timer_at);
 }
 
 void SqliteTransaction::put_attempt(const AttemptRecord& attempt)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The open transaction of the SQLite store. Rows are written when they come, by statements prepared once; the ledger row
-// of each tenant is written by commit(), when all events of it are known, and until then lives in `tails_`.
+// The open transaction of the SQLite store. Rows are written when they come, by statements prepared once; the ledger
+// row of each tenant is written by commit(), when all events of it are known, and until then lives in `tails_`.
 
 #include "store/sqlite/reads.hpp"
 #include "store/sqlite/writer.hpp"
@@ -65,6 +65,8 @@ private:
     Tail& tail(std::string_view tenant);
     /// Ends the transaction with a StoreFailure.
     [[noreturn]] void refuse(const std::string& words);
+    /// @return false: no row was there to be changed.
+    bool write_job(const char* statement, const Job& job, std::optional<WallTime> timer_at);
     bool is_named(std::int64_t payload, std::string_view tenant, std::string_view key);
     void drop_unnamed_payloads();
     void note_unnamed(std::int64_t payload, std::string_view tenant, std::string_view key);

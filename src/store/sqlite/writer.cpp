@@ -30,8 +30,7 @@ constexpr int frame_head_bytes = 24;
 
 void end_process(std::string_view words)
 {
-    log::error("the disk failed, what it holds is unknown; ending so that a restart reads it anew",
-               {{"error", words}});
+    log::error("the disk failed, what it holds is unknown; ending so that a restart reads it anew", {{"error", words}});
     _exit(74); // EX_IOERR of sysexits.h
 }
 
@@ -49,6 +48,7 @@ Writer::Writer(const std::string& path, const SqliteOptions& options)
         sweep_ahead();
     });
     epoch_ = stored_epoch(connection_);
+    highest_job_ = JobId{connection_.number(sql::last_job_id)};
     page_bytes_ = connection_.number(page_size);
     sqlite3_wal_hook(
         connection_.raw(),
@@ -132,8 +132,8 @@ void Writer::checkpoint_if_large()
 void Writer::put_chunk(std::int64_t payload, std::int64_t number, std::string_view bytes)
 {
     if (number >= chunks_max)
-        throw StoreFailure{fmt::format("payload {} has more than {} chunks of {} bytes", payload, chunks_max,
-                                       ahead_chunk_bytes_max)};
+        throw StoreFailure{
+            fmt::format("payload {} has more than {} chunks of {} bytes", payload, chunks_max, ahead_chunk_bytes_max)};
     Query query{connection_, sql::put_chunk};
     query.bind(payload * chunks_max + number, hash128(bytes)).put_blob(bytes);
     query.run();
@@ -178,7 +178,9 @@ void Writer::append_ahead(std::int64_t payload, std::string_view chunk)
             query.get(bytes);
         }
         put_chunk(payload, chunks, chunk);
-        Query{connection_, sql::grow_payload}.bind(chunks + 1, bytes + static_cast<std::int64_t>(chunk.size()), payload).run();
+        Query{connection_, sql::grow_payload}
+            .bind(chunks + 1, bytes + static_cast<std::int64_t>(chunk.size()), payload)
+            .run();
         commit();
     } catch (...) {
         connection_.roll_back();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The writing connection and what transactions share: commits, checkpoints, payload chunks, the answer to a device error.
-// Threads: the engine's; bytes_stored() any.
+// The writing connection and what transactions share: commits, checkpoints, payload chunks, the answer to a device
+// error. Threads: the engine's; bytes_stored() any.
 
 #include "store/sqlite/connection.hpp"
 #include "store/sqlite/sqlite_store.hpp"
@@ -25,6 +25,14 @@ public:
     /// At most one transaction is open.
     bool is_open() const { return connection_.in_transaction(); }
 
+    /// True if `id` is above every one that was put, which makes it the highest.
+    bool is_new_job(JobId id)
+    {
+        const bool above = id > highest_job_;
+        if (above) highest_job_ = id;
+        return above;
+    }
+
     std::int64_t put_payload(std::string_view bytes);
     std::int64_t begin_ahead();
     void append_ahead(std::int64_t payload, std::string_view chunk);
@@ -44,6 +52,7 @@ private:
     std::function<void(std::string_view)> device_failed_;
     Connection connection_;
     std::uint64_t epoch_ = 0;
+    JobId highest_job_; ///< at least the highest id in the table; a rollback may leave it above
     std::int64_t page_bytes_ = 4096;
     std::int64_t checkpoint_at_ = wal_bytes_kept; ///< bytes of WAL at which the next checkpoint is due
     std::int64_t wal_file_bytes_ = 0;             ///< how large the WAL file has grown since it was last cut
