@@ -14,6 +14,7 @@ namespace {
 
 constexpr Millis upkeep_every = 60s;
 constexpr Millis ended_jobs_kept = 48h;
+constexpr Millis fires_kept = 168h;
 constexpr Millis removed_source_kept = 168h;
 constexpr int per_commit = 256;
 constexpr int keys_told_max = 1000;
@@ -297,6 +298,7 @@ void Group::upkeep()
     for (const JobId id : old) tx_->drop_job(id);
     if (old.size() == static_cast<std::size_t>(per_commit)) state_.upkeep_at = now_ + 100ms; // more than one commit takes
     tx_->drop_idempotency(now_);
+    tx_->drop_fires(now_ - fires_kept);
     wrote_ = true;
     std::erase_if(state_.charged, [&](const auto& window) { return window.second.idle(now_ - 24h); });
     std::erase_if(state_.begun, [&](const auto& window) { return window.second.idle(now_ - 24h); });

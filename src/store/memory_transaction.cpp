@@ -351,6 +351,15 @@ bool MemoryTransaction::put_fire(const FireRecord& fire)
     return true;
 }
 
+void MemoryTransaction::drop_fires(WallTime before)
+{
+    const auto& rows = tables_.fires.rows(Side::working);
+    for (auto row = rows.begin(); row != rows.end();) {
+        const auto [id, fire] = *row++;
+        if (fire.fired_at < before) tables_.fires.drop(id);
+    }
+}
+
 void MemoryTransaction::put_audit(const AuditRecord& record)
 {
     const auto& rows = tables_.audit.rows(Side::working);

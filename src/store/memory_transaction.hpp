@@ -72,6 +72,7 @@ public:
                                                  std::string_view route, std::string_view key) override;
     void put_idempotency(const IdempotencyRecord& record) override;
     void drop_idempotency(WallTime expired_before) override;
+    void drop_fires(WallTime before) override;
     std::optional<BreakerRecord> breaker(std::string_view tenant, std::string_view source,
                                          std::string_view host) override;
     void put_breaker(const BreakerRecord& breaker) override;

@@ -137,6 +137,8 @@ public:
     virtual void put_breaker(const BreakerRecord& breaker) = 0;
     /// False if that (tenant, key, nominal) has a row already: it fired.
     virtual bool put_fire(const FireRecord& fire) = 0;
+    /// Drops fires that were decided before `before`.
+    virtual void drop_fires(WallTime before) = 0;
     virtual void put_audit(const AuditRecord& record) = 0;
     virtual std::vector<std::string> paused() = 0;
     virtual void put_paused(std::string_view name, bool paused) = 0;

@@ -42,6 +42,19 @@ TEST_P(SmallRows, KeepsBreakersPerTenantSourceAndHost)
     EXPECT_EQ(t->breaker("acme", "prices", "other.example"), std::nullopt);
 }
 
+TEST_P(SmallRows, DropsFiresThatWereDecidedLongAgo)
+{
+    const FireRecord old{"acme", "prices", t0, t0, "ran", "", {}};
+    FireRecord recent = old;
+    recent.nominal = recent.fired_at = t0 + 1h;
+    commit([&](Transaction& t) {
+        t.put_fire(old);
+        t.put_fire(recent);
+        t.drop_fires(t0 + 1h);
+    });
+    EXPECT_EQ(store().begin()->fires("acme", "prices", 10), std::vector{recent});
+}
+
 TEST_P(SmallRows, LetsAScheduleFireOncePerNominalInstant)
 {
     const FireRecord fire{"acme", "prices", t0, t0 + 5ms, "ran", "on time", JobId{1}};

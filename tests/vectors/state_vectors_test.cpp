@@ -86,7 +86,7 @@ void each_case(Each&& each)
     }
 }
 
-TEST(StateVectors, AreWhatTheFreshnessRuleSays)
+TEST(StateVectors, F2AreWhatTheFreshnessRuleSays)
 {
     each_case([](const Value& one, const KeyRecord& record, const SourceDefinition& source) {
         for (const Value& moment : one["moments"].GetArray()) {
@@ -113,7 +113,7 @@ TEST(StateVectors, HoldTheirStateUpToHoldsUntilAndChangeItThere)
     });
 }
 
-TEST(StateVectors, AreWhatAClientMakesOfAnyEarlierMeta)
+TEST(StateVectors, F2AreWhatAClientMakesOfAnyEarlierMeta)
 {
     each_case([](const Value& one, const KeyRecord& record, const SourceDefinition& source) {
         const auto& moments = one["moments"];

@@ -94,6 +94,7 @@ CREATE TABLE fires (
     tenant TEXT NOT NULL, key TEXT NOT NULL, nominal_at INTEGER NOT NULL, fired_at INTEGER NOT NULL,
     decision TEXT NOT NULL, reason TEXT NOT NULL, job INTEGER NOT NULL, PRIMARY KEY (tenant, key, nominal_at)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX fires_by_time ON fires (fired_at);
 
 CREATE TABLE idempotency (
     tenant TEXT NOT NULL, caller TEXT NOT NULL, route TEXT NOT NULL, key TEXT NOT NULL, request BLOB NOT NULL,

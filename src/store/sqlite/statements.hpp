@@ -174,6 +174,7 @@ inline constexpr char read_fires[] = "SELECT tenant, key, nominal_at, fired_at, 
                                      "WHERE tenant = ? AND key = ? ORDER BY nominal_at DESC LIMIT ?";
 inline constexpr char put_fire[] = "INSERT INTO fires (tenant, key, nominal_at, fired_at, decision, reason, job) "
                                    "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+inline constexpr char drop_fires[] = "DELETE FROM fires INDEXED BY fires_by_time WHERE fired_at < ?";
 inline constexpr char read_idempotency[] =
     "SELECT tenant, caller, route, key, request, job, expires_at FROM idempotency "
     "WHERE tenant = ? AND caller = ? AND route = ? AND key = ?";

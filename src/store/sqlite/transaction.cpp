@@ -331,6 +331,11 @@ void SqliteTransaction::put_idempotency(const IdempotencyRecord& record)
     query.run();
 }
 
+void SqliteTransaction::drop_fires(WallTime before)
+{
+    Query{connection_, sql::drop_fires}.bind(before).run();
+}
+
 void SqliteTransaction::drop_idempotency(WallTime expired_before)
 {
     Query{connection_, sql::drop_idempotency}.bind(expired_before).run();
