@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/gate.hpp"
+
+#include "http/negotiate.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <sodium.h>
+
+namespace freshet::http {
+
+namespace {
+
+constexpr std::string_view default_tenant = "default";
+
+std::string lower(std::string_view text)
+{
+    std::string out{text};
+    std::ranges::transform(out, out.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    return out;
+}
+
+std::string_view without_port(std::string_view host)
+{
+    if (host.starts_with('[')) return host.substr(0, host.find(']') + 1);
+    return host.substr(0, host.find(':'));
+}
+
+std::array<unsigned char, 32> sha256(std::string_view text)
+{
+    std::array<unsigned char, 32> hash;
+    // libsodium takes bytes, not chars.
+    crypto_hash_sha256(hash.data(), reinterpret_cast<const unsigned char*>(text.data()), text.size());
+    return hash;
+}
+
+bool is_json_type(std::string_view content_type)
+{
+    const std::string_view type = trimmed(content_type.substr(0, content_type.find(';')));
+    return same_word(type, "application/json") || (type.size() > 5 && same_word(type.substr(type.size() - 5), "+json"));
+}
+
+std::string_view right_text(Right right)
+{
+    switch (right) {
+    case Right::anyone: return "ask";
+    case Right::read: return "read";
+    case Right::refresh: return "refresh";
+    case Right::operate: return "operate";
+    case Right::administer: return "administer";
+    }
+    return "";
+}
+
+std::string_view role_text(Role role)
+{
+    switch (role) {
+    case Role::viewer: return "viewer";
+    case Role::operator_: return "operator";
+    case Role::worker: return "worker";
+    case Role::admin: return "admin";
+    }
+    return "";
+}
+
+Problem problem(int status, std::string_view code, std::string_view title, std::string detail, std::string try_)
+{
+    Problem made;
+    made.status = status;
+    made.code = code;
+    made.title = title;
+    made.detail = std::move(detail);
+    made.try_ = std::move(try_);
+    return made;
+}
+
+} // namespace
+
+PublicUrl parse_public_url(std::string_view url)
+{
+    PublicUrl parsed;
+    while (url.ends_with('/')) url.remove_suffix(1);
+    parsed.base = url;
+    const auto scheme = url.find("://");
+    if (scheme == std::string_view::npos) return parsed;
+    url.remove_prefix(scheme + 3);
+    const auto slash = url.find('/');
+    parsed.host = lower(without_port(url.substr(0, slash)));
+    if (slash != std::string_view::npos) parsed.prefix = url.substr(slash);
+    return parsed;
+}
+
+bool is_loopback_host(std::string_view host)
+{
+    const std::string name = lower(without_port(host));
+    if (name == "localhost" || name == "[::1]") return true;
+    if (!name.starts_with("127.")) return false;
+    // Four numbers, so that 127.evil.example is a foreign name.
+    int parts = 0;
+    std::string_view rest = name;
+    while (true) {
+        const auto dot = rest.find('.');
+        const auto number = parse_count(rest.substr(0, dot));
+        if (!number || *number > 255) return false;
+        ++parts;
+        if (dot == std::string_view::npos) return parts == 4;
+        rest.remove_prefix(dot + 1);
+    }
+}
+
+bool is_safe_method(std::string_view method)
+{
+    return method == "GET" || method == "HEAD" || method == "OPTIONS";
+}
+
+bool tenant_has_source(const Definitions& definitions, std::string_view tenant, std::string_view source)
+{
+    const auto found = definitions.tenants.find(tenant);
+    if (found == definitions.tenants.end()) return definitions.tenants.empty();
+    const auto& sources = found->second.sources;
+    return sources.empty() || std::ranges::find(sources, source) != sources.end();
+}
+
+Gate::Gate(std::shared_ptr<const Definitions> definitions, std::string_view local_token)
+    : definitions_{std::move(definitions)}, public_url_{parse_public_url(definitions_->server.public_url)}
+{
+    for (const auto& [name, token] : definitions_->tokens) {
+        Token made;
+        std::size_t length = 0;
+        if (sodium_hex2bin(made.hash.data(), made.hash.size(), token.sha256.data(), token.sha256.size(), nullptr,
+                           &length, nullptr) != 0 ||
+            length != made.hash.size())
+            continue;
+        const bool refreshes =
+            token.role == Role::operator_ || token.role == Role::admin || (token.role == Role::viewer && token.refresh);
+        made.caller = {name, token.tenant, token.role, refreshes};
+        tokens_.push_back(std::move(made));
+    }
+    open_ = definitions_->tokens.empty();
+    if (!local_token.empty()) tokens_.push_back({sha256(local_token), {"cli", "*", Role::admin, true}});
+}
+
+std::optional<Problem> Gate::check_host(std::string_view host) const
+{
+    if (is_loopback_host(host)) return std::nullopt;
+    if (!public_url_.host.empty() && same_word(without_port(host), public_url_.host)) return std::nullopt;
+    return problem(421, "misdirected", "Not a name of this server",
+                   fmt::format("The request names the host \"{}\"; this server answers to loopback names{}.",
+                               host.substr(0, 200),
+                               public_url_.host.empty() ? "" : " and to the host of server.public_url"),
+                   "Set server.public_url to the address people use, or ask by 127.0.0.1.");
+}
+
+bool Gate::is_listed_origin(std::string_view origin) const
+{
+    return !origin.empty() &&
+           std::ranges::find(definitions_->server.origins, origin) != definitions_->server.origins.end();
+}
+
+std::optional<Problem> Gate::check_origin(const GateRequest& request) const
+{
+    if (is_safe_method(request.method)) return std::nullopt;
+    const bool listed = is_listed_origin(request.origin);
+    bool own = request.origin.empty();
+    if (!own && !listed) {
+        const auto scheme = request.origin.find("://");
+        const std::string_view site =
+            scheme == std::string_view::npos ? std::string_view{} : request.origin.substr(scheme + 3);
+        // Behind a proxy the page's origin is public_url's; its host was checked against Host before.
+        own = !site.empty() && (same_word(site, request.host) ||
+                                (!public_url_.host.empty() && same_word(without_port(site), public_url_.host)));
+    }
+    const bool foreign_site = request.sec_fetch_site == "cross-site" || request.sec_fetch_site == "same-site";
+    if (!listed && (!own || foreign_site))
+        return problem(403, "foreign_origin", "A foreign page may not change anything here",
+                       fmt::format("{} came from the origin \"{}\".", request.method,
+                                   request.origin.empty() ? "unknown" : request.origin.substr(0, 200)),
+                       "Add the origin to server.origins if that page is yours.");
+    if (request.has_body && !is_json_type(request.content_type))
+        return problem(415, "content_type", "The body's type must be JSON",
+                       fmt::format("The body came as \"{}\".", request.content_type.substr(0, 200)),
+                       "Send Content-Type: application/json.");
+    return std::nullopt;
+}
+
+std::expected<Caller, Problem> Gate::identify(const GateRequest& request) const
+{
+    if (request.authorization.empty()) {
+        if (!open_)
+            return std::unexpected(problem(401, "token_missing", "A token is needed",
+                                           "Tokens exist, so every request needs one.",
+                                           "Send Authorization: Bearer with a token."));
+        if (!request.peer_is_loopback || !is_loopback_host(request.host))
+            return std::unexpected(problem(401, "token_missing", "A token is needed",
+                                           "Without any token only callers on this machine are let in.",
+                                           "Declare a token in the config, then send it as Authorization: Bearer."));
+        return Caller{"local", std::string{default_tenant}, Role::admin, true};
+    }
+    std::string_view value = request.authorization;
+    const auto space = value.find(' ');
+    if (space == std::string_view::npos || !same_word(value.substr(0, space), "Bearer"))
+        return std::unexpected(problem(401, "token_form", "The token is not a Bearer token",
+                                       "Authorization does not begin with Bearer.",
+                                       "Send Authorization: Bearer with the token."));
+    const auto hash = sha256(trimmed(value.substr(space + 1)));
+    const Token* match = nullptr;
+    // Every token is looked at, so that the time taken tells nothing of which one came close.
+    for (const Token& token : tokens_)
+        if (sodium_memcmp(token.hash.data(), hash.data(), hash.size()) == 0) match = &token;
+    if (match == nullptr)
+        return std::unexpected(problem(401, "token_unknown", "The token is not known",
+                                       "No token has this hash; it may have been revoked.",
+                                       "Ask for a new token, or leave it out where none is needed."));
+    return match->caller;
+}
+
+std::optional<Problem> Gate::settle_tenant(Caller& caller, std::string_view named) const
+{
+    const auto& tenants = definitions_->tenants;
+    const auto exists = [&](std::string_view tenant) {
+        return tenants.empty() ? tenant == default_tenant : tenants.contains(tenant);
+    };
+    if (caller.tenant != "*") {
+        if (named.empty() || named == caller.tenant) return std::nullopt;
+        // Whether the other tenant exists is nobody's business.
+        return problem(403, "tenant", "Not your tenant",
+                       fmt::format("{} speaks for tenant {} only.", caller.name, caller.tenant),
+                       "Leave the tenant out, or use a token of that tenant.");
+    }
+    if (named.empty()) {
+        if (tenants.empty()) caller.tenant = default_tenant;
+        return std::nullopt;
+    }
+    if (!exists(named))
+        return problem(404, "tenant_unknown", "No such tenant",
+                       fmt::format("There is no tenant \"{}\".", named.substr(0, 128)), "Name a tenant of the config.");
+    caller.tenant = named;
+    return std::nullopt;
+}
+
+bool Gate::may(const Caller& caller, Right right)
+{
+    switch (right) {
+    case Right::anyone:
+    case Right::read: return true;
+    case Right::refresh: return caller.may_refresh;
+    case Right::operate: return caller.role == Role::operator_ || caller.role == Role::admin;
+    case Right::administer: return caller.role == Role::admin;
+    }
+    return false;
+}
+
+Problem Gate::forbidden(const Caller& caller, Right right)
+{
+    return problem(403, "forbidden", "Not allowed",
+                   fmt::format("{} ({}) may not {} here.", caller.name, role_text(caller.role), right_text(right)),
+                   right == Right::refresh ? "Use a token with refresh = true, or an operator's."
+                                           : "Use a token whose role has this right.");
+}
+
+} // namespace freshet::http

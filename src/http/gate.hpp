@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Who may speak to the server (spec "The wire contract" §5): Host, Origin, token, role. Pure decisions on one request.
+//
+// Life: made anew with each set of definitions. Threads: any; it never changes.
+// Always holds: tokens are compared by hash and in constant time; what a refusal says never holds a token.
+
+#include "base/time.hpp"
+#include "http/exchange.hpp"
+#include "http/route.hpp"
+#include "model/definition.hpp"
+
+#include <array>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace freshet::http {
+
+/// The prefix and the host that public_url names.
+struct PublicUrl {
+    std::string base;   ///< without its last slash; empty if there is no public_url
+    std::string host;   ///< in lower case, without port
+    std::string prefix; ///< "/tools/freshet", without its last slash; empty at the root
+};
+PublicUrl parse_public_url(std::string_view url);
+
+/// What the gate looks at before a route is known.
+struct GateRequest {
+    std::string_view method, host, origin, sec_fetch_site, authorization, content_type;
+    bool has_body = false;
+    bool peer_is_loopback = false;
+};
+
+class Gate {
+public:
+    /// @param local_token  of the command line on this machine; empty: none. It is an admin of every tenant.
+    Gate(std::shared_ptr<const Definitions> definitions, std::string_view local_token);
+
+    const PublicUrl& public_url() const { return public_url_; }
+
+    /// 421 unless Host is loopback or public_url's: a foreign name that resolves to this machine gets nothing.
+    std::optional<Problem> check_host(std::string_view host) const;
+    /// 403 for a state-changing request that a foreign page sends; 415 for a body whose type does not say JSON.
+    std::optional<Problem> check_origin(const GateRequest& request) const;
+    /// True if `origin` is one of server.origins, which may read answers.
+    bool is_listed_origin(std::string_view origin) const;
+
+    /// Who it is. The tenant is the token's, or for a token of all tenants "*".
+    std::expected<Caller, Problem> identify(const GateRequest& request) const;
+    /// Settles the tenant that the request speaks for. @param named  by ?tenant= or the path; empty: not named.
+    std::optional<Problem> settle_tenant(Caller& caller, std::string_view named) const;
+
+    static bool may(const Caller& caller, Right right);
+    /// 403 in words for a caller without the right.
+    static Problem forbidden(const Caller& caller, Right right);
+
+private:
+    struct Token {
+        std::array<unsigned char, 32> hash;
+        Caller caller;
+    };
+    std::shared_ptr<const Definitions> definitions_;
+    PublicUrl public_url_;
+    std::vector<Token> tokens_;
+    bool open_ = true; ///< no token exists: loopback is admin of "default"
+};
+
+/// True for localhost, 127.0.0.0/8 and [::1], with or without a port.
+bool is_loopback_host(std::string_view host);
+bool is_safe_method(std::string_view method);
+/// The tenant may read the source: it lists it, or lists none.
+bool tenant_has_source(const Definitions& definitions, std::string_view tenant, std::string_view source);
+
+} // namespace freshet::http

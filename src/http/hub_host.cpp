@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/hub_host.hpp"
+
+#include "http/negotiate.hpp"
+
+#include <fmt/format.h>
+
+namespace freshet::http {
+
+namespace {
+
+class CoreHost final : public streams::HubHost {
+public:
+    explicit CoreHost(Core& core) : core_{core} {}
+
+    WallTime now() const override { return core_.now(); }
+    SteadyTime steady() const override { return core_.steady(); }
+    const std::shared_ptr<const Definitions>& definitions() const override { return core_.definitions(); }
+    void catch_up() override { core_.catch_up(); }
+    void view(std::string_view tenant, std::string_view key,
+              std::function<void(std::shared_ptr<const KeyView>)> then) override
+    {
+        core_.view(tenant, key, std::move(then));
+    }
+    bool paused(std::string_view tenant, std::string_view key) override
+    {
+        const KeyView* view = key.empty() ? nullptr : core_.cached(tenant, key);
+        return view != nullptr && view->paused;
+    }
+    void off_loop(std::function<void(Reads&)> work, std::function<void(std::exception_ptr)> then) override
+    {
+        core_.off_loop(std::move(work), std::move(then));
+    }
+    void fence(std::string_view tenant, std::function<void(bool)> then) override
+    {
+        // A request that the engine refuses without writing: its reply comes behind the notice of every commit before
+        // it.
+        const bool taken =
+            core_.post(CancelJob{JobId{}, std::string{tenant}, "streams"}, [then](const Reply&) { then(true); });
+        if (!taken) then(false);
+    }
+    void after(Millis delay, std::function<void()> then) override { core_.after(delay, std::move(then)); }
+
+private:
+    Core& core_;
+};
+
+std::shared_ptr<streams::Hub> make_hub(Core& core)
+{
+    const Services& services = core.services();
+    streams::HubOptions options;
+    options.epoch = services.epoch;
+    options.stream_prefix = stream_prefix(services, core.index());
+    options.server = fmt::format("freshet/{}", services.version);
+    options.seed = hash64(options.stream_prefix);
+    auto hub = std::make_shared<streams::Hub>(std::make_shared<CoreHost>(core), std::move(options));
+    core.on_notice([weak = std::weak_ptr{hub}](const std::shared_ptr<const Notice>& notice) {
+        if (const auto held = weak.lock()) held->on_notice(notice);
+    });
+    core.on_stop([weak = std::weak_ptr{hub}] {
+        if (const auto held = weak.lock()) held->stop("stopping");
+    });
+    return hub;
+}
+
+std::shared_ptr<streams::Hub> shared_hub(Core& core)
+{
+    if (!core.streams()) {
+        core.catch_up(); // what was published before the hub was there is not told to it
+        core.streams() = make_hub(core);
+    }
+    return std::static_pointer_cast<streams::Hub>(core.streams());
+}
+
+} // namespace
+
+streams::Hub& hub_of(Core& core)
+{
+    return *shared_hub(core);
+}
+
+std::weak_ptr<streams::Hub> weak_hub_of(Core& core)
+{
+    return shared_hub(core);
+}
+
+std::string stream_prefix(const Services& services, int loop)
+{
+    return fmt::format("s_{}-{}", services.instance, loop);
+}
+
+std::optional<int> loop_of_stream(const Services& services, std::string_view name)
+{
+    const std::string begin = fmt::format("s_{}-", services.instance);
+    if (!name.starts_with(begin)) return std::nullopt;
+    name.remove_prefix(begin.size());
+    const auto loop = parse_count(name.substr(0, name.find('-')));
+    if (!loop || *loop > 4096) return std::nullopt;
+    return static_cast<int>(*loop);
+}
+
+} // namespace freshet::http

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+// What there is as a whole: freshness of every key, schedules, pauses, and who is asking (spec "The wire contract" §4).
+// Threads: the loop's.
+#include "http/gate.hpp"
+#include "http/problems.hpp"
+#include "http/route.hpp"
+#include "http/status_answer.hpp"
+#include "http/streams/present.hpp"
+#include "model/schedule.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+#include <set>
+
+namespace freshet::http {
+
+namespace {
+
+constexpr int scan_page = 500;
+/// Beyond this many keys the counts are left out: they would cost a scan.
+constexpr std::size_t counted_max = 5000;
+constexpr int fires_shown = 5;
+constexpr int schedules_max = 500;
+
+constexpr std::array state_words{SnapshotState::fresh, SnapshotState::stale, SnapshotState::overdue,
+                                 SnapshotState::failing, SnapshotState::empty};
+
+using Views = std::vector<std::shared_ptr<const KeyView>>;
+
+SnapshotState state_of(const KeyView& view, const Definitions& definitions, WallTime now)
+{
+    const SourceDefinition* source = definitions.source(view.record.source);
+    return source == nullptr ? SnapshotState::empty : derive_freshness(view.record, *source, now).state;
+}
+
+// --- Freshness ---
+
+/// The rows of one answer and what the tenant's keys amount to.
+struct Rows {
+    Views shown;
+    bool more = false;
+    std::array<std::int64_t, state_words.size()> by_state{};
+    std::int64_t total = 0, refreshing = 0;
+    bool counted = true;
+    std::set<std::string, std::less<>> read; ///< sources without parameters whose key is on disk
+};
+
+struct RowsQuery {
+    std::string tenant, source, after;
+    std::optional<SnapshotState> state;
+    std::size_t limit = list_limit;
+};
+
+void read_rows(Reads& reads, const RowsQuery& query, const Definitions& definitions, WallTime now, Rows& rows)
+{
+    std::string at;
+    for (;;) {
+        const Views page = reads.keys(query.tenant, query.source, at, scan_page);
+        for (const auto& view : page) {
+            // Keys of sources that left the config answer 404 and are not shown.
+            if (definitions.source(view->record.source) == nullptr) continue;
+            if (view->record.key == view->record.source) rows.read.insert(view->record.source);
+            const SnapshotState state = state_of(*view, definitions, now);
+            ++rows.total;
+            ++rows.by_state[static_cast<std::size_t>(state)];
+            rows.refreshing += view->flight ? 1 : 0;
+            if (view->record.key <= query.after || (query.state && state != *query.state)) continue;
+            if (rows.shown.size() < query.limit)
+                rows.shown.push_back(view);
+            else
+                rows.more = true;
+        }
+        if (page.size() < scan_page) return;
+        at = page.back()->record.key;
+        if (rows.total >= static_cast<std::int64_t>(counted_max)) {
+            rows.counted = false;
+            if (rows.more) return;
+            // The page that was asked for lies further on: from here only its rows are read.
+            if (at < query.after) at = query.after;
+        }
+    }
+}
+
+// Keys that nobody has read yet are not on disk; a source without parameters has exactly one.
+void add_unread(Rows& rows, const RowsQuery& query, const Definitions& definitions)
+{
+    if (rows.more || (query.state && *query.state != SnapshotState::empty)) return;
+    for (const auto& [name, source] : definitions.sources) {
+        if (!source->params.empty() || (!query.source.empty() && query.source != name) ||
+            !tenant_has_source(definitions, query.tenant, name))
+            continue;
+        if (name <= query.after || rows.read.contains(name)) continue;
+        auto view = std::make_shared<KeyView>();
+        view->record.tenant = query.tenant;
+        view->record.key = view->record.source = name;
+        rows.shown.push_back(std::move(view));
+    }
+    std::ranges::sort(rows.shown, {}, [](const auto& view) -> const std::string& { return view->record.key; });
+}
+
+void answer_rows(Core& core, const ExchangePtr& exchange, const Rows& rows, streams::Cursor cursor)
+{
+    const Definitions& definitions = *core.definitions();
+    JsonOut out;
+    out.begin();
+    out.begin_list("items");
+    for (const auto& view : rows.shown) {
+        KeyView shown = *view;
+        shown.paused = is_paused(core, view->record.tenant, view->record.key);
+        out.raw(freshness_row_json(streams::meta_input(shown, definitions), core.now()));
+    }
+    out.end_list();
+    if (rows.counted) {
+        out.begin("counts");
+        out.whole("total", rows.total);
+        for (const SnapshotState state : state_words)
+            out.whole(to_text(state), rows.by_state[static_cast<std::size_t>(state)]);
+        out.whole("refreshing", rows.refreshing);
+        out.end();
+    }
+    end_list(out, rows.more ? rows.shown.back()->record.key : std::string{}, cursor, core.now());
+    out.end();
+    respond_status(exchange, out.take());
+}
+
+void show_freshness(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
+{
+    const auto query = list_query(exchange, {"state", "source"});
+    if (!query || !has_tenant(exchange)) return;
+    RowsQuery wanted{
+        exchange->caller().tenant, query->source, query->after, {}, static_cast<std::size_t>(query->limit)};
+    if (!query->state.empty()) {
+        const auto found =
+            std::ranges::find(state_words, query->state, [](SnapshotState state) { return to_text(state); });
+        if (found == state_words.end())
+            return exchange->fail(make_problem(400, "bad_parameter", "A parameter of the query can not be used",
+                                               fmt::format("state \"{}\" is not known.", query->state.substr(0, 32)),
+                                               "fresh, stale, overdue, failing or empty."));
+        wanted.state = *found;
+    }
+    const auto rows = std::make_shared<Rows>();
+    const auto definitions = core.definitions();
+    read_then(
+        core, exchange,
+        [rows, wanted, definitions, now = core.now()](Reads& reads) {
+            read_rows(reads, wanted, *definitions, now, *rows);
+        },
+        [&core, exchange, rows, wanted](streams::Cursor cursor) {
+            const std::size_t known = rows->shown.size();
+            add_unread(*rows, wanted, *core.definitions());
+            const auto unread = static_cast<std::int64_t>(rows->shown.size() - known);
+            rows->total += unread;
+            rows->by_state[static_cast<std::size_t>(SnapshotState::empty)] += unread;
+            if (rows->shown.size() > wanted.limit) rows->shown.resize(wanted.limit), rows->more = true;
+            answer_rows(core, exchange, *rows, cursor);
+        });
+}
+
+// --- Pauses ---
+
+void pause_source(Core& core, const ExchangePtr& exchange, const std::string& name, bool paused)
+{
+    if (!only_parameters(exchange, {})) return;
+    const Caller& caller = exchange->caller();
+    const bool known = core.definitions()->source(name) != nullptr &&
+                       (caller.tenant == "*" || tenant_has_source(*core.definitions(), caller.tenant, name));
+    if (!known)
+        return exchange->fail(make_problem(404, "unknown_source", "No such source",
+                                           fmt::format("There is no source \"{}\".", name.substr(0, 128)),
+                                           "GET /v1/freshness lists what there is."));
+    const bool taken = core.post(PauseSource{name, paused, caller.tenant, caller.name},
+                                 [&core, exchange, name, paused](const Reply& reply) {
+                                     if (!reply) return fail_refused(core, exchange, reply.error());
+                                     JsonOut out;
+                                     out.begin();
+                                     out.text("source", name);
+                                     out.yes("paused", paused);
+                                     out.time("now", core.now());
+                                     out.end();
+                                     respond_status(exchange, out.take());
+                                 });
+    if (!taken) exchange->fail(busy_problem());
+}
+
+void pause(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
+{
+    pause_source(core, exchange, captures[0], true);
+}
+void resume(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
+{
+    pause_source(core, exchange, captures[0], false);
+}
+
+// --- Schedules ---
+
+std::string_view overlap_word(OverlapRule rule)
+{
+    switch (rule) {
+    case OverlapRule::skip: return "skip";
+    case OverlapRule::queue_one: return "queue_one";
+    case OverlapRule::replace: return "replace";
+    case OverlapRule::allow: return "allow";
+    }
+    return "skip";
+}
+
+std::string_view misfire_word(MisfireRule rule)
+{
+    switch (rule) {
+    case MisfireRule::coalesce: return "coalesce";
+    case MisfireRule::skip: return "skip";
+    case MisfireRule::all: return "all";
+    }
+    return "coalesce";
+}
+
+struct Scheduled {
+    std::shared_ptr<const KeyView> view;
+    std::vector<FireRecord> fires;
+};
+
+// The stored next fire, then what follows from it: `every` is a grid, so the key's own phase is in the stored one.
+void next_fires(JsonOut& out, const SourceSchedule& schedule, std::optional<WallTime> next)
+{
+    out.begin_list("next");
+    for (int i = 0; i < fires_shown && next; ++i) {
+        out.text(to_rfc3339(*next));
+        if (schedule.every.count() > 0) {
+            next = *next + schedule.every;
+        } else {
+            const auto fire = next_fire(schedule, 0, *next);
+            next = fire ? std::optional{fire->at} : std::nullopt;
+        }
+    }
+    out.end_list();
+}
+
+void schedule_row(JsonOut& out, Core& core, const Scheduled& one, const SourceDefinition& source)
+{
+    const SourceSchedule& schedule = source.schedule;
+    out.begin();
+    out.text("id", one.view->record.key);
+    out.text("source", source.name);
+    out.text("queue", source.queue);
+    out.text_if("cron", schedule.cron);
+    if (schedule.every.count() > 0) out.whole("every_ms", schedule.every.count());
+    out.text("timezone", schedule.timezone);
+    out.text("overlap", overlap_word(schedule.overlap));
+    out.text("misfire", misfire_word(schedule.misfire));
+    out.yes("paused", is_paused(core, one.view->record.tenant, one.view->record.key));
+    next_fires(out, schedule, one.view->record.next_at);
+    out.begin_list("last");
+    for (const FireRecord& fire : one.fires) out.raw(fire_json(fire));
+    out.end_list();
+    out.unsigned_whole("seq", one.view->record.seq);
+    out.end();
+}
+
+void list_schedules(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
+{
+    const auto query = list_query(exchange, {"source"});
+    if (!query || !has_tenant(exchange)) return;
+    const auto found = std::make_shared<std::vector<Scheduled>>();
+    const auto definitions = core.definitions();
+    const std::size_t limit = static_cast<std::size_t>(query->limit);
+    read_then(
+        core, exchange,
+        [found, definitions, limit, query = *query, tenant = exchange->caller().tenant](Reads& reads) {
+            // Keys in byte order follow their sources in name order, but for names that begin alike: each source by
+            // itself.
+            for (const auto& [name, source] : definitions->sources) {
+                if (!source->schedule.any() || (!query.source.empty() && query.source != name) ||
+                    !tenant_has_source(*definitions, tenant, name))
+                    continue;
+                const std::string_view after_source = std::string_view{query.after}.substr(0, query.after.find('/'));
+                if (name < after_source) continue;
+                const std::string after = name == after_source ? query.after : std::string{};
+                for (auto& view : reads.keys(tenant, name, after, schedules_max)) {
+                    if (found->size() > limit) return;
+                    auto fires = reads.fires(tenant, view->record.key, fires_shown);
+                    found->push_back({std::move(view), std::move(fires)});
+                }
+            }
+        },
+        [&core, exchange, found, definitions, limit](streams::Cursor cursor) {
+            const bool more = found->size() > limit;
+            if (more) found->resize(limit);
+            JsonOut out;
+            out.begin();
+            out.begin_list("items");
+            for (const Scheduled& one : *found)
+                schedule_row(out, core, one, *definitions->source(one.view->record.source));
+            out.end_list();
+            end_list(out, more ? found->back().view->record.key : std::string{}, cursor, core.now());
+            out.end();
+            respond_status(exchange, out.take());
+        });
+}
+
+// --- Who asks ---
+
+std::string_view role_word(Role role)
+{
+    switch (role) {
+    case Role::viewer: return "viewer";
+    case Role::operator_: return "operator";
+    case Role::worker: return "worker";
+    case Role::admin: return "admin";
+    }
+    return "viewer";
+}
+
+void show_me(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
+{
+    if (!only_parameters(exchange, {})) return;
+    const Caller& caller = exchange->caller();
+    constexpr std::array<std::pair<Right, std::string_view>, 4> rights{{{Right::read, "read"},
+                                                                        {Right::refresh, "refresh"},
+                                                                        {Right::operate, "operate"},
+                                                                        {Right::administer, "administer"}}};
+    JsonOut out;
+    out.begin();
+    out.text("name", caller.name);
+    out.text("tenant", caller.tenant);
+    out.text("role", role_word(caller.role));
+    out.begin_list("rights");
+    for (const auto& [right, word] : rights)
+        if (Gate::may(caller, right)) out.text(word);
+    out.end_list();
+    out.time("now", core.now());
+    out.end();
+    respond_status(exchange, out.take());
+}
+
+constexpr std::array overview_table{
+    Route{"GET", "/v1/freshness", Right::read, &show_freshness},
+    Route{"POST", "/v1/sources/{source}/pause", Right::operate, &pause},
+    Route{"POST", "/v1/sources/{source}/resume", Right::operate, &resume},
+    Route{"GET", "/v1/schedules", Right::read, &list_schedules},
+    Route{"GET", "/v1/me", Right::read, &show_me},
+};
+
+} // namespace
+
+Routes overview_routes()
+{
+    return overview_table;
+}
+
+} // namespace freshet::http

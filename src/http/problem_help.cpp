@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/problem_help.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace freshet::http {
+
+namespace {
+
+constexpr std::array helps{
+    // Requests that can not be understood.
+    ProblemHelp{"bad_body", "The body can not be used",
+                "The body is no JSON, or holds a member or a value that is not known here.",
+                "Send what `try` shows, with Content-Type: application/json."},
+    ProblemHelp{"bad_key", "A key can not be used",
+                "A key is a source and all its declared parameters, in the order in which the config declares them.",
+                "GET /v1/freshness lists keys that exist."},
+    ProblemHelp{"bad_param", "A parameter of the key is not allowed",
+                "The config declares which values or which pattern each parameter of a source takes.",
+                "Use one of them, or allow it in the config."},
+    ProblemHelp{"bad_parameter", "A parameter of the query can not be used",
+                "A name or a value in the query is not known here. Nothing is ignored silently.",
+                "See /openapi.json for what each route takes."},
+    ProblemHelp{"bad_query", "The query can not be read", "A % escape in the query is broken.",
+                "Percent-encode each value."},
+    ProblemHelp{"bad_request", "The topics can not be used", "No topic was named, or more than one stream may have.",
+                "Name 1 to 100 topics; data/{source}/* stands for all keys of a source."},
+    ProblemHelp{"malformed", "The request can not be read", "It is not HTTP/1.1 as RFC 9112 has it.",
+                "Look at the client or the proxy in between."},
+    ProblemHelp{"target", "The request's target is no path", "Only paths are served here.",
+                "Ask with a path that begins with /."},
+    ProblemHelp{"target_too_long", "The URL is too long", "Path and query have a bound.",
+                "Send fewer topics or parameters at once."},
+    ProblemHelp{"head_too_large", "The request has too many headers", "Number and size of headers have bounds.",
+                "Look at what cookies and proxies add."},
+    ProblemHelp{"body_too_large", "The body is too large", "Bodies have a bound, which detail names.",
+                "Send it in parts."},
+    ProblemHelp{"too_slow", "The request took too long to come", "Head and body have to arrive within a bound.",
+                "Send it again."},
+    ProblemHelp{"expectation", "Unknown expectation", "Only 100-continue can be expected.",
+                "Leave the Expect header out."},
+    ProblemHelp{"version", "Not HTTP/1.1", "Other versions are the business of a proxy in front.", "Ask in HTTP/1.1."},
+    ProblemHelp{"idempotency_key", "The Idempotency-Key is too long", "It may have 255 bytes.", "Use a UUID."},
+    ProblemHelp{"idempotency_reused", "The Idempotency-Key was used for another request",
+                "The same key came before with another path or body, within 24 hours.",
+                "Use a new key for each new request."},
+    ProblemHelp{"content_type", "The body's type must be JSON",
+                "A body that changes something has to say that it is JSON, so that no foreign form can send it.",
+                "Send Content-Type: application/json."},
+    ProblemHelp{"not_acceptable", "A diff has two forms",
+                "Accept names neither application/vnd.freshet.diff+json nor application/json-patch+json.",
+                "Accept one of them, or leave Accept out."},
+    // Who may ask.
+    ProblemHelp{
+        "token_missing", "A token is needed",
+        "Once a token exists every request needs one; without any, only callers on the same machine are let in.",
+        "Send Authorization: Bearer with a token."},
+    ProblemHelp{"token_form", "The token is not a Bearer token", "Authorization has another form.",
+                "Send Authorization: Bearer and the token."},
+    ProblemHelp{"token_unknown", "The token is not known", "No token has this hash; it may have been revoked.",
+                "Ask for a new token."},
+    ProblemHelp{"forbidden", "Not allowed", "The token's role does not have this right.",
+                "Use a token of an operator or admin; a viewer needs refresh = true to refresh."},
+    ProblemHelp{"foreign_origin", "A foreign page may not change anything here",
+                "The request came from a web page of another origin.",
+                "Add the origin to server.origins if that page is yours."},
+    ProblemHelp{"misdirected", "Not a name of this server",
+                "The Host header is neither loopback nor that of server.public_url; this keeps foreign names that "
+                "resolve to this machine out.",
+                "Set server.public_url, or ask by 127.0.0.1."},
+    ProblemHelp{"tenant", "Not your tenant", "The token speaks for one tenant, another one was named.",
+                "Leave the tenant out."},
+    ProblemHelp{"tenant_missing", "Of which tenant?", "The token is of all tenants, and this has to be asked of one.",
+                "Name it: ?tenant=NAME."},
+    ProblemHelp{"tenant_unknown", "No such tenant", "The config has no tenant of that name.",
+                "Name one of the config."},
+    // What is not there.
+    ProblemHelp{"not_found", "Not found", "There is nothing under that id or path, or it belongs to another tenant.",
+                "Look at the id; ended jobs are kept for a while only."},
+    ProblemHelp{"unknown_source", "No such source",
+                "The config has no source of that name, or the tenant does not list it.",
+                "GET /v1/freshness lists what there is."},
+    ProblemHelp{"unknown_key", "No such key", "The source was removed from the config.",
+                "Put it back into the config and save."},
+    ProblemHelp{"unknown_topic", "No such topic",
+                "Topics are data/{key}, data/{source}/*, job/{id}, jobs/{queue} and freshness.",
+                "Look at how the topic is written."},
+    ProblemHelp{"no_version", "No such version", "The version never was, or is not kept any more.",
+                "GET …/versions lists what is kept; versions_max of the source says how many."},
+    ProblemHelp{"not_public", "The source is not public",
+                "The path with the tenant in it is for answers that shared caches may store.",
+                "Read /v1/data/{key}, or set public = true on the source."},
+    ProblemHelp{"source_removed", "The source was removed from the config",
+                "Its jobs end, its data is kept for 7 days in case it comes back.",
+                "Put it back into the config and save."},
+    ProblemHelp{"method", "Not with this method", "The path is known, the method is not; Allow names those that are.",
+                "Use one of those."},
+    // Data that is not there yet, or not fresh enough.
+    ProblemHelp{"cold", "There is no data yet",
+                "The key was never read, and the source did not answer within the wait.",
+                "Ask again after Retry-After; the work goes on."},
+    ProblemHelp{"not_cached", "Nothing is there", "only-if-cached was asked, and nothing is.",
+                "Ask without only-if-cached."},
+    ProblemHelp{"too-old", "Not fresh enough",
+                "What is there is older than max_age, and nothing newer came within the wait.",
+                "Refresh the key, or allow more age."},
+    ProblemHelp{"gen_unreachable", "Nothing brings that gen",
+                "min_gen asks for a gen that no running refresh will reach.",
+                "Refresh the key; its receipt names the gen."},
+    ProblemHelp{"paused", "The source is paused", "Somebody paused it; what is there is still served.",
+                "POST /v1/sources/{source}/resume."},
+    ProblemHelp{"held", "The new result was held back",
+                "It was empty, much smaller, of another shape, or older than what is there. The good data stays.",
+                "Look at it, then accept or discard it."},
+    ProblemHelp{"failed", "The refresh failed",
+                "The source did not give a usable answer; detail says why. The last good data stays.",
+                "Look at the source; the next try comes by itself at retry_at."},
+    ProblemHelp{"cancelled", "The refresh was cancelled", "Somebody cancelled the job before it ended.", "Ask again."},
+    ProblemHelp{"purged", "The data was purged meanwhile",
+                "The key was deleted or purged after this refresh was asked for.", "Ask again."},
+    ProblemHelp{"no_diff", "The two versions can not be compared", "One of them is no JSON that can be read.",
+                "Read both versions whole."},
+    ProblemHelp{"poll_too_large", "The present state is too large for one answer",
+                "A poll answers with all of it at once.", "Name fewer topics, or use /v1/stream."},
+    // Limits.
+    ProblemHelp{"limited", "Too often",
+                "A limit on refreshes by hand was hit, or the source asked for a pause. Joining one that runs is free.",
+                "Wait until retry_at."},
+    ProblemHelp{"keys_full", "The source has as many keys as it may have",
+                "keys_max bounds them, since readers can mint keys of a pattern.",
+                "Raise keys_max, or read keys that exist."},
+    ProblemHelp{"busy", "The server is busy", "An inbox is full; nothing was taken on.", "Ask again in a second."},
+    ProblemHelp{"connections", "Too many connections", "Connections have a bound, in all and per peer.",
+                "Close some, or raise server.connections_max."},
+    // Jobs.
+    ProblemHelp{"not_running", "The job does not run", "It ended, or was never handed out.", "Look at its state."},
+    ProblemHelp{"lease_lost", "The lease is not yours any more", "The job was given to somebody else, or ended.",
+                "Drop this work and claim again."},
+    ProblemHelp{"already_over", "It is over already", "Ended jobs change by retry only.",
+                "Retry it to have it run again."},
+    ProblemHelp{"not_terminal", "It has not ended yet", "Only ended jobs can be retried.",
+                "Cancel it first, or wait for its end."},
+    ProblemHelp{"generation_changed", "It was retried meanwhile", "Somebody retried the job since it was shown.",
+                "Look at it again before you retry it."},
+    ProblemHelp{"no_held", "Nothing is held on this key", "It may have been decided already.",
+                "Look at the key again."},
+    ProblemHelp{"held_changed", "Another result is held by now", "What was shown was replaced by a later one.",
+                "Look at the held result again, then decide."},
+    // The server itself.
+    ProblemHelp{"store_failed", "The store can not answer",
+                "The data file could not be read or written; nothing was changed.", "Look at /readyz and at the disk."},
+    ProblemHelp{"stopping", "The server is stopping", "It ends in order and will be back.",
+                "Ask again in a few seconds."},
+    ProblemHelp{"unanswered", "The request was dropped", "This is a mistake of ours.", "Look at the server's log."},
+};
+
+std::string escaped(std::string_view text)
+{
+    std::string out;
+    for (const char c : text) {
+        if (c == '<')
+            out += "&lt;";
+        else if (c == '>')
+            out += "&gt;";
+        else if (c == '&')
+            out += "&amp;";
+        else if (c == '"')
+            out += "&quot;";
+        else
+            out += c;
+    }
+    return out;
+}
+
+} // namespace
+
+std::span<const ProblemHelp> problem_helps()
+{
+    return helps;
+}
+
+std::string problem_page(std::string_view code, std::string_view style)
+{
+    const auto found = std::ranges::find(helps, code, &ProblemHelp::code);
+    const ProblemHelp help =
+        found != helps.end() ? *found
+                             : ProblemHelp{code, "A failure of a source",
+                                           "The last attempt ended with this code; the problem's detail has the words.",
+                                           "Look at the source and at the job's attempts."};
+    std::string page = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+                       "content=\"width=device-width, initial-scale=1\">\n<title>";
+    page += escaped(help.title);
+    page += "</title>\n<link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"";
+    page += escaped(style);
+    page += "\">\n</head>\n<body>\n<main class=\"help\">\n<h1>";
+    page += escaped(help.title);
+    page += "</h1>\n<p><code>";
+    page += escaped(help.code);
+    page += "</code></p>\n<p>";
+    page += escaped(help.meaning);
+    page += "</p>\n<p><b>What to do.</b> ";
+    page += escaped(help.advice);
+    page += "</p>\n</main>\n</body>\n</html>\n";
+    return page;
+}
+
+} // namespace freshet::http

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/problems.hpp"
+
+#include "http/data_headers.hpp"
+
+#include <fmt/format.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+namespace freshet::http {
+
+Problem make_problem(int status, std::string_view code, std::string_view title, std::string detail, std::string try_)
+{
+    Problem problem;
+    problem.status = status;
+    problem.code = code;
+    problem.title = title;
+    problem.detail = std::move(detail);
+    problem.try_ = std::move(try_);
+    return problem;
+}
+
+HttpResponse problem_response(std::string_view base_url, std::string_view path, Problem problem, WallTime now)
+{
+    problem.type_base = fmt::format("{}/problems/", base_url);
+    problem.instance = path;
+    HttpResponse response;
+    response.status = problem.status;
+    response.content_type = "application/problem+json";
+    response.headers.emplace_back("Cache-Control", "no-store");
+    if (problem.retry_at)
+        response.headers.emplace_back("Retry-After", fmt::to_string(seconds_until(*problem.retry_at, now)));
+    else if (problem.status == 503)
+        response.headers.emplace_back("Retry-After", "1");
+    if (problem.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"freshet\"");
+    response.body = problem_json(problem);
+    return response;
+}
+
+Problem refused_problem(const Refused& refused)
+{
+    const auto with = [&](int status, std::string_view title, std::string_view try_) {
+        std::string detail = refused.message.empty() ? std::string{title} + "." : refused.message;
+        Problem problem = make_problem(status, to_text(refused.refusal), title, std::move(detail), std::string{try_});
+        problem.retry_at = refused.retry_at;
+        if (refused.job) problem.job = to_text(refused.job);
+        return problem;
+    };
+    switch (refused.refusal) {
+    case Refusal::not_found: return with(404, "Not found", "Look at the id, and at the tenant it belongs to.");
+    case Refusal::not_running: return with(409, "The job does not run", "Look at its state first.");
+    case Refusal::lease_lost: return with(409, "The lease is not yours any more", "Drop this work and claim again.");
+    case Refusal::already_over: return with(409, "It is over already", "Retry it to have it run again.");
+    case Refusal::not_terminal: return with(409, "It has not ended yet", "Cancel it first, or wait for its end.");
+    case Refusal::generation_changed:
+        return with(409, "It was retried meanwhile", "Look at it again before you retry it.");
+    case Refusal::limited: {
+        Problem problem =
+            with(429, "Too often", "Wait until retry_at; what is there already can be read all the time.");
+        problem.outcome = to_text(Outcome::limited);
+        if (refused.limit_count > 0)
+            problem.limit = fmt::format("{} per {}", refused.limit_count, to_text(refused.limit_per));
+        return problem;
+    }
+    case Refusal::busy: return busy_problem();
+    case Refusal::keys_full:
+        return with(429, "The source has as many keys as it may have",
+                    "Raise keys_max of the source, or read keys that exist.");
+    case Refusal::no_held:
+        return with(409, "Nothing is held on this key", "It may have been decided already; look at the key again.");
+    case Refusal::held_changed:
+        return with(409, "Another result is held by now", "Look at the held result again, then decide.");
+    case Refusal::source_removed:
+        return with(404, "The source was removed from the config", "Put it back into the config and reload.");
+    case Refusal::idempotency_reused:
+        return with(422, "The Idempotency-Key was used for another request", "Use a new key for each new request.");
+    case Refusal::store_failed: return store_problem();
+    case Refusal::stopping: return with(503, "The server is stopping", "Ask again in a few seconds.");
+    }
+    return with(500, "Refused", "");
+}
+
+void add_limit_headers(HttpResponse& response, const Refused& refused, WallTime now)
+{
+    if (refused.refusal != Refusal::limited || refused.limit_count <= 0) return;
+    const auto window = std::chrono::ceil<std::chrono::seconds>(refused.limit_per).count();
+    const std::int64_t left = refused.retry_at ? seconds_until(*refused.retry_at, now) : window;
+    response.headers.emplace_back("RateLimit-Policy", fmt::format("\"manual\";q={};w={}", refused.limit_count, window));
+    response.headers.emplace_back("RateLimit", fmt::format("\"manual\";r=0;t={}", left));
+}
+
+Problem busy_problem()
+{
+    return make_problem(503, "busy", "The server is busy", "The engine's inbox is full; nothing was taken on.",
+                        "Ask again in a second.");
+}
+
+Problem store_problem()
+{
+    return make_problem(503, "store_failed", "The store can not answer",
+                        "Reading or writing the data file failed; nothing was changed.",
+                        "Look at /readyz and at the disk, then ask again.");
+}
+
+int status_of(const ErrorInfo& error)
+{
+    if (error.code == "timeout" || error.code == "run_limit") return 504;
+    if (error.error_class == ErrorClass::rate_limited || error.error_class == ErrorClass::lost) return 503;
+    return 502;
+}
+
+Problem failed_problem(const ErrorInfo& error, std::string_view key)
+{
+    Problem problem = make_problem(status_of(error), error.code.empty() ? "failed" : error.code, "The source failed",
+                                   error.message, "Look at the source; what the last attempt said is in detail.");
+    problem.key = key;
+    problem.outcome = to_text(Outcome::failed);
+    return problem;
+}
+
+std::string last_good_json(const KeyRecord& record, std::string_view base_url)
+{
+    if (!record.has_data) return {};
+    rapidjson::StringBuffer out;
+    rapidjson::Writer<rapidjson::StringBuffer> writer{out};
+    const auto text = [&](const char* name, const std::string& value) {
+        writer.Key(name);
+        writer.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
+    };
+    writer.StartObject();
+    writer.Key("gen");
+    writer.Int64(record.gen);
+    writer.Key("ver");
+    writer.Int64(record.ver);
+    if (record.as_of) text("as_of", to_rfc3339(*record.as_of));
+    if (record.checked_at) text("checked_at", to_rfc3339(*record.checked_at));
+    text("href", fmt::format("{}/v1/data/{}", base_url, record.key));
+    writer.EndObject();
+    return {out.GetString(), out.GetSize()};
+}
+
+} // namespace freshet::http

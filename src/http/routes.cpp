@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole table. In a file of its own, so that a test may serve a part of it.
+#include "http/server.hpp"
+
+namespace freshet::http {
+
+std::vector<Routes> all_routes()
+{
+    return {data_routes(),     refresh_routes(), version_routes(), job_routes(),
+            overview_routes(), stream_routes(),  system_routes()};
+}
+
+} // namespace freshet::http

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+// What lies between a head that was read and a handler that answers: gate, route, caller, body.
+#include "http/server_exchange.hpp"
+
+#include "base/assert.hpp"
+#include "base/failure.hpp"
+#include "base/log.hpp"
+#include "http/negotiate.hpp"
+#include "http/problems.hpp"
+#include "http/response_head.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace freshet::http {
+
+namespace {
+
+constexpr std::string_view exposed = "Age, Date, ETag, Freshet, Cache-Status, Link, Location, Retry-After, "
+                                     "Preference-Applied, RateLimit, RateLimit-Policy";
+
+std::string lower(std::string_view text)
+{
+    std::string out{text};
+    std::ranges::transform(out, out.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    return out;
+}
+
+// Repeated headers are one list (RFC 9110); of those that are no lists the first counts.
+void add_header(HttpRequest& request, std::string name, std::string_view value)
+{
+    const auto known = std::ranges::find(request.headers, name, &std::pair<std::string, std::string>::first);
+    if (known == request.headers.end())
+        request.headers.emplace_back(std::move(name), value);
+    else if (name == "cookie")
+        (known->second += "; ") += value;
+    else if (name != "authorization" && name != "content-type" && name != "origin")
+        (known->second += ", ") += value;
+}
+
+HttpResponse preflight_response(const HttpRequest& request, bool listed)
+{
+    HttpResponse response;
+    response.status = listed ? 204 : 403;
+    response.headers.emplace_back("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers");
+    response.headers.emplace_back("Cache-Control", "no-store");
+    if (!listed) return response;
+    response.headers.emplace_back("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE");
+    response.headers.emplace_back("Access-Control-Allow-Headers",
+                                  "Authorization, Content-Type, Prefer, Idempotency-Key, If-None-Match, "
+                                  "Last-Event-ID, Cache-Control, Accept");
+    response.headers.emplace_back("Access-Control-Max-Age", "600");
+    if (request.has_header("access-control-request-private-network"))
+        response.headers.emplace_back("Access-Control-Allow-Private-Network", "true");
+    return response;
+}
+
+Problem no_match_problem(const NoMatch& none, std::string_view method, std::string_view path)
+{
+    switch (none.why) {
+    case NoMatch::Why::unknown_path:
+        return make_problem(404, "not_found", "No such path",
+                            fmt::format("There is nothing at {}.", path.substr(0, 300)),
+                            "Look at /openapi.json for what there is.");
+    case NoMatch::Why::method:
+        return make_problem(405, "method", "Not with this method",
+                            fmt::format("{} takes {}, not {}.", path.substr(0, 300), none.allow, method),
+                            "Use one of the methods in Allow.");
+    case NoMatch::Why::key: break;
+    }
+    if (none.bad_param)
+        return make_problem(400, "bad_param", "A parameter of the key is not allowed", none.message,
+                            "Give the source's parameters in the order in which the config declares them.");
+    return make_problem(404, "unknown_key", "No such key", none.message,
+                        "Look at the sources in the config, and at their parameters.");
+}
+
+} // namespace
+
+void add_cors_headers(HttpResponse& response, const std::string& origin)
+{
+    if (origin.empty()) return;
+    response.headers.emplace_back("Access-Control-Allow-Origin", origin);
+    response.headers.emplace_back("Access-Control-Expose-Headers", exposed);
+    for (auto& [name, value] : response.headers) {
+        if (name != "Vary") continue;
+        if (value.find("Origin") == std::string::npos) value += ", Origin";
+        return;
+    }
+    response.headers.emplace_back("Vary", "Origin");
+}
+
+ServerExchange::~ServerExchange()
+{
+    if (answered_ || !connection_->expects(number_)) return;
+    connection_->answer(
+        number_, problem_response(base_url_, request_.path,
+                                  make_problem(500, "unanswered", "The request was dropped",
+                                               "This is a mistake of the server.", "Ask again; report it if it stays."),
+                                  connection_->loop().core().now()));
+}
+
+void ServerExchange::respond(HttpResponse response)
+{
+    FRESHET_ASSERT(!answered_);
+    answered_ = true;
+    connection_->answer(number_, std::move(response));
+}
+
+void ServerExchange::fail_unanswered(Problem problem)
+{
+    if (!answered_) fail(std::move(problem));
+}
+
+void ServerExchange::fail(Problem problem)
+{
+    respond(problem_response(base_url_, request_.path, std::move(problem), connection_->loop().core().now()));
+}
+
+std::shared_ptr<StreamWriter> ServerExchange::stream(HttpResponse head)
+{
+    FRESHET_ASSERT(!answered_);
+    answered_ = true;
+    return connection_->open_stream(number_, std::move(head));
+}
+
+void Connection::take_request(const RequestHead& head)
+{
+    LoopCore& core = loop_.core();
+    core.catch_up();
+    const Gate& gate = loop_.gate();
+    phase_ = Phase::handling;
+    number_ = ++number_last_;
+    keep_alive_ = parser_.keep_alive() && !loop_.stopping();
+    http_10_ = head.version == 10;
+    head_only_ = head.head;
+    origin_.clear();
+    const auto exchange = std::make_shared<ServerExchange>(shared_from_this(), number_, gate.public_url().base);
+    HttpRequest& request = exchange->request();
+    request.method = head.method;
+    request.peer = peer_;
+    for (std::size_t i = 0; i < head.fields_count; ++i)
+        add_header(request, lower(head.fields[i].name), head.fields[i].value);
+
+    // A body that is refused unread would be taken for the next request.
+    const auto refuse_now = [&](Problem problem) {
+        if (parser_.wants_body()) keep_alive_ = false;
+        exchange->fail(std::move(problem));
+    };
+    std::string_view target = head.target;
+    std::string host{head.host};
+    if (!target.starts_with('/') && target != "*") {
+        const auto scheme = target.find("://");
+        if (scheme == std::string_view::npos)
+            return refuse_now(make_problem(400, "target", "The request's target is no path",
+                                           "It is neither a path nor a URL.", "This server is no proxy for others."));
+        target.remove_prefix(scheme + 3);
+        const auto slash = target.find_first_of("/?");
+        host = target.substr(0, slash);
+        target = slash == std::string_view::npos ? std::string_view{"/"} : target.substr(slash);
+    }
+    const auto question = target.find('?');
+    std::string_view path = target.substr(0, question);
+    const std::string& prefix = gate.public_url().prefix;
+    if (!prefix.empty() && path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/'))
+        path.remove_prefix(prefix.size());
+    request.path = path.empty() ? "/" : path;
+    if (auto problem = gate.check_host(host)) return refuse_now(std::move(*problem));
+    if (question != std::string_view::npos) {
+        auto query = parse_query(target.substr(question + 1));
+        if (!query)
+            return refuse_now(make_problem(400, "bad_query", "The query can not be read", "It has a broken % escape.",
+                                           "Encode it anew."));
+        request.query = std::move(*query);
+    }
+
+    GateRequest asked;
+    asked.method = request.method;
+    asked.host = host;
+    asked.origin = request.header("origin");
+    asked.sec_fetch_site = request.header("sec-fetch-site");
+    asked.authorization = request.header("authorization");
+    asked.content_type = request.header("content-type");
+    asked.has_body = parser_.wants_body();
+    asked.peer_is_loopback = peer_is_loopback_;
+    const bool listed = gate.is_listed_origin(asked.origin);
+    if (listed) origin_ = asked.origin;
+    if (request.method == "OPTIONS") {
+        if (parser_.wants_body()) keep_alive_ = false;
+        if (!asked.origin.empty() && request.has_header("access-control-request-method"))
+            return exchange->respond(preflight_response(request, listed));
+    }
+
+    const std::shared_ptr<const Definitions> definitions = core.definitions();
+    auto match = loop_.shared().router.find(request.method, request.path, *definitions);
+    const bool open = match && match->route->right == Right::anyone;
+    auto caller = gate.identify(asked);
+    if (caller)
+        exchange->caller() = std::move(*caller);
+    else if (!open)
+        return refuse_now(std::move(caller.error()));
+    else
+        exchange->caller() = Caller{"anonymous", "default", Role::viewer, false};
+    const bool identified = caller.has_value();
+
+    if (!match) {
+        if (match.error().why == NoMatch::Why::method && request.method == "OPTIONS") {
+            HttpResponse response;
+            response.status = 204;
+            response.headers.emplace_back("Allow", match.error().allow);
+            return exchange->respond(std::move(response));
+        }
+        if (match.error().why != NoMatch::Why::method)
+            return refuse_now(no_match_problem(match.error(), request.method, request.path));
+        if (parser_.wants_body()) keep_alive_ = false;
+        HttpResponse response =
+            problem_response(exchange->base_url(), request.path,
+                             no_match_problem(match.error(), request.method, request.path), core.now());
+        response.headers.emplace_back("Allow", match.error().allow);
+        return exchange->respond(std::move(response));
+    }
+    if (auto problem = gate.check_origin(asked)) return refuse_now(std::move(*problem));
+    if (identified) {
+        Caller remembered = exchange->caller();
+        if (!gate.settle_tenant(remembered, {})) {
+            known_version_ = core.definitions_version();
+            known_host_ = host;
+            known_authorization_ = head.authorization;
+            known_caller_ = std::move(remembered);
+        }
+        const auto named = request.param("tenant");
+        if (named && !match->tenant.empty() && *named != match->tenant)
+            return refuse_now(make_problem(400, "tenant", "Two tenants are named", "The path and ?tenant= differ.",
+                                           "Leave ?tenant= out."));
+        if (auto problem =
+                gate.settle_tenant(exchange->caller(), match->tenant.empty() ? named.value_or("") : match->tenant))
+            return refuse_now(std::move(*problem));
+        if (!Gate::may(exchange->caller(), match->route->right))
+            return refuse_now(Gate::forbidden(exchange->caller(), match->route->right));
+    }
+    if (!match->source.empty()) {
+        const std::string& tenant = exchange->caller().tenant;
+        if (tenant == "*")
+            return refuse_now(make_problem(400, "tenant_missing", "Of which tenant?",
+                                           "The token is of all tenants and a key is of one.",
+                                           "Name it: ?tenant=NAME, or /v1/t/NAME/data/KEY."));
+        if (!tenant_has_source(*definitions, tenant, match->source))
+            return refuse_now(make_problem(404, "unknown_key", "No such key",
+                                           fmt::format("There is no source \"{}\".", match->source),
+                                           "Look at the sources of your tenant."));
+    }
+    const std::string_view expect = request.header("expect");
+    if (!expect.empty() && !same_word(expect, "100-continue"))
+        return refuse_now(make_problem(417, "expectation", "Unknown expectation", "Only 100-continue is known.",
+                                       "Leave Expect out."));
+
+    route_ = match->route;
+    captures_ = std::move(match->captures);
+    asked_ = exchange;
+    if (!parser_.wants_body()) return run_handler();
+    phase_ = Phase::body;
+    set_deadline(body_wait_max);
+    if (!expect.empty() && unread().empty()) {
+        static const auto go_on = std::make_shared<const std::string>("HTTP/1.1 100 Continue\r\n\r\n");
+        out_.push(go_on);
+        pump();
+    }
+}
+
+void Connection::run_handler()
+{
+    phase_ = Phase::handling;
+    deadline_ = SteadyTime::max();
+    const std::shared_ptr<ServerExchange> exchange = std::move(asked_);
+    asked_ = nullptr;
+    if (!exchange) return drop();
+    exchange->request().body = parser_.take_body();
+    const std::vector<std::string> captures = std::move(captures_);
+    try {
+        route_->handle(loop_.core(), exchange, captures);
+    } catch (const Failure& failure) {
+        log::error("a request failed", {{"path", exchange->request().path}, {"error", failure.what()}});
+        exchange->fail_unanswered(store_problem());
+    } catch (const std::exception& error) {
+        log::error("a request failed", {{"path", exchange->request().path}, {"error", error.what()}});
+    }
+}
+
+} // namespace freshet::http

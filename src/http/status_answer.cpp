@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/status_answer.hpp"
+
+#include "http/hub_host.hpp"
+#include "http/negotiate.hpp"
+#include "http/problems.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace freshet::http {
+
+namespace {
+
+std::string joined(std::initializer_list<std::string_view> names)
+{
+    std::string text;
+    for (const std::string_view name : names) text += fmt::format("{}, ", name);
+    return text + "tenant";
+}
+
+} // namespace
+
+void respond_status(const ExchangePtr& exchange, std::string json, int status)
+{
+    HttpResponse response;
+    response.status = status;
+    response.content_type = "application/json";
+    response.headers.emplace_back("Cache-Control", "no-store");
+    response.body = std::move(json);
+    exchange->respond(std::move(response));
+}
+
+void read_then(Core& core, const ExchangePtr& exchange, std::function<void(Reads&)> work, ReadThen then)
+{
+    struct Heads {
+        Seq before = 0, after = 0;
+    };
+    const auto heads = std::make_shared<Heads>();
+    const std::string tenant = exchange->caller().tenant;
+    const auto with_heads = [heads, tenant, work = std::move(work)](Reads& reads) {
+        heads->before = reads.ledger_head(tenant).head;
+        work(reads);
+        heads->after = reads.ledger_head(tenant).head;
+    };
+    core.off_loop(with_heads, [&core, exchange, heads, tenant, then = std::move(then)](std::exception_ptr error) {
+        if (error) return exchange->fail(store_problem());
+        hub_of(core).when_applied(tenant, heads->after,
+                                  [&core, heads, then] { then({core.services().epoch, heads->before}); });
+    });
+}
+
+bool only_parameters(const ExchangePtr& exchange, std::initializer_list<std::string_view> names)
+{
+    for (const auto& [name, value] : exchange->request().query) {
+        if (name == "tenant" || std::ranges::find(names, name) != names.end()) continue;
+        exchange->fail(make_problem(400, "bad_parameter", "A parameter of the query can not be used",
+                                    fmt::format("\"{}\" is not known here.", name.substr(0, 64)),
+                                    fmt::format("Known are: {}.", joined(names))));
+        return false;
+    }
+    return true;
+}
+
+std::optional<ListQuery> list_query(const ExchangePtr& exchange, std::initializer_list<std::string_view> filters)
+{
+    ListQuery query;
+    for (const auto& [name, value] : exchange->request().query) {
+        if (name == "tenant") continue;
+        if (name == "limit") {
+            const auto limit = parse_count(value);
+            if (!limit || *limit < 1 || *limit > list_limit_max) {
+                exchange->fail(make_problem(400, "bad_parameter", "A parameter of the query can not be used",
+                                            "limit takes a whole number.", fmt::format("1 to {}.", list_limit_max)));
+                return std::nullopt;
+            }
+            query.limit = static_cast<int>(*limit);
+        } else if (name == "after") {
+            query.after = value;
+        } else if (std::ranges::find(filters, name) != filters.end()) {
+            (name == "state"    ? query.state
+             : name == "queue"  ? query.queue
+             : name == "source" ? query.source
+                                : query.key) = value;
+        } else {
+            std::string known = "limit, after";
+            for (const std::string_view filter : filters) known += fmt::format(", {}", filter);
+            exchange->fail(make_problem(400, "bad_parameter", "A parameter of the query can not be used",
+                                        fmt::format("\"{}\" is not known here.", name.substr(0, 64)),
+                                        fmt::format("Known are: {}, tenant.", known)));
+            return std::nullopt;
+        }
+    }
+    return query;
+}
+
+bool has_tenant(const ExchangePtr& exchange)
+{
+    if (exchange->caller().tenant != "*") return true;
+    exchange->fail(make_problem(400, "tenant_missing", "Of which tenant?", "The token is of all tenants.",
+                                "Name it: ?tenant=NAME."));
+    return false;
+}
+
+void end_list(JsonOut& out, std::string_view next, streams::Cursor cursor, WallTime now)
+{
+    out.text_if("next", next);
+    out.text("cursor", streams::to_text(cursor));
+    out.time("now", now);
+}
+
+void fail_refused(Core& core, const ExchangePtr& exchange, const Refused& refused)
+{
+    HttpResponse response =
+        problem_response(exchange->base_url(), exchange->request().path, refused_problem(refused), core.now());
+    add_limit_headers(response, refused, core.now());
+    exchange->respond(std::move(response));
+}
+
+bool is_paused(Core& core, std::string_view tenant, std::string_view key)
+{
+    const KeyView* view = key.empty() ? nullptr : core.cached(tenant, key);
+    return view != nullptr && view->paused;
+}
+
+} // namespace freshet::http

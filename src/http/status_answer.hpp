@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What all status answers have in common (spec "The wire contract" §4): JSON with no-store, lists that are paged by
+// keyset, and reads of the disk that are told only when every loop knows what was read. Threads: the loop's.
+
+#include "http/core.hpp"
+#include "http/exchange.hpp"
+#include "http/streams/frame.hpp"
+#include "wire/json_out.hpp"
+
+#include <functional>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace freshet::http {
+
+void respond_status(const ExchangePtr& exchange, std::string json, int status = 200);
+
+/// The head that a list was read behind: a stream opened with this cursor misses nothing that the list does not show.
+using ReadThen = std::function<void(streams::Cursor)>;
+/// Runs `work` off the loop; `then` comes on the loop when all that was on disk by then is published (F4). A store that
+/// fails is answered here.
+void read_then(Core& core, const ExchangePtr& exchange, std::function<void(Reads&)> work, ReadThen then);
+
+inline constexpr int list_limit = 50;
+inline constexpr int list_limit_max = 500;
+
+struct ListQuery {
+    int limit = list_limit;
+    std::string after;
+    std::string state, queue, source, key;
+};
+/// Reads a list's query; names beside limit, after and tenant must be in `filters`. nullopt: a problem was answered.
+std::optional<ListQuery> list_query(const ExchangePtr& exchange, std::initializer_list<std::string_view> filters);
+
+/// True if the query has none but these names (and tenant); else a problem was answered.
+bool only_parameters(const ExchangePtr& exchange, std::initializer_list<std::string_view> names);
+
+/// The tenant that the caller speaks for; false: it named none, and a problem was answered.
+bool has_tenant(const ExchangePtr& exchange);
+
+/// The tail of a list: next, cursor, now. `next` empty: there is no more.
+void end_list(JsonOut& out, std::string_view next, streams::Cursor cursor, WallTime now);
+
+/// What the engine refused, as its problem.
+void fail_refused(Core& core, const ExchangePtr& exchange, const Refused& refused);
+
+/// Whether the key's source is paused, as far as this loop knows.
+bool is_paused(Core& core, std::string_view tenant, std::string_view key);
+
+} // namespace freshet::http

@@ -1,0 +1,516 @@
+// SPDX-License-Identifier: Apache-2.0
+// The status routes over real sockets: versions, jobs, overview, streams, the server about itself.
+#include "http/embedded.hpp"
+#include "http/problem_help.hpp"
+#include "http/test_world.hpp"
+#include "wire/views.hpp"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <set>
+#include <simdjson.h>
+
+namespace freshet::http {
+
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+/// A JSON answer, asked by pointer.
+class Json {
+public:
+    explicit Json(const std::string& text) : text_{text} { error_ = parser_.parse(text_).get(root_); }
+    std::string text(std::string_view pointer)
+    {
+        std::string_view value;
+        return error_ == simdjson::SUCCESS && root_.at_pointer(pointer).get(value) == simdjson::SUCCESS
+                   ? std::string{value}
+                   : std::string{};
+    }
+    std::int64_t number(std::string_view pointer)
+    {
+        std::int64_t value = -1;
+        return error_ == simdjson::SUCCESS && root_.at_pointer(pointer).get(value) == simdjson::SUCCESS ? value : -1;
+    }
+    std::size_t count(std::string_view pointer)
+    {
+        simdjson::dom::array list;
+        return error_ == simdjson::SUCCESS && root_.at_pointer(pointer).get(list) == simdjson::SUCCESS ? list.size()
+                                                                                                       : 0;
+    }
+
+private:
+    simdjson::padded_string text_;
+    simdjson::dom::parser parser_;
+    simdjson::dom::element root_;
+    simdjson::error_code error_;
+};
+
+class StatusRoutes : public testing::Test {
+protected:
+    StatusRoutes()
+    {
+        world.routes = all_routes();
+        auto& rows = world.source("rows");
+        rows.key = {"id"};
+        auto& clock = world.source("clock");
+        clock.schedule.cron = "0 6 * * *";
+        world.start();
+        client.emplace(world.port());
+    }
+
+    Answered get(const std::string& target, const std::string& headers = "") { return client->get(target, headers); }
+    Answered ask(const std::string& method, const std::string& target, const std::string& body = "")
+    {
+        return client->ask(method, target, "", body);
+    }
+
+    /// A version with its event, as the engine leaves it.
+    KeyView change(const std::string& key, const std::string& json)
+    {
+        KeyView view = world.next_view(key, json);
+        KeyRecord& record = view.record;
+        auto transaction = world.store.begin();
+        record.payload = transaction->put_payload(json);
+        record.seq = record.data_fence = transaction->next_seq(world.tenant);
+        MetaInput meta;
+        meta.record = &record;
+        meta.source = world.definitions->source(record.source);
+        const Event event{EventKind::change, "data/" + key,
+                          change_event_json("data/" + key, meta_json(meta, world.clock.wall()), Outcome::updated,
+                                            record.ver - 1, {}, {}, {}, record.seq),
+                          "", false};
+        transaction->append(world.tenant, event, world.clock.wall());
+        transaction->put_key(record);
+        VersionRecord version;
+        version.ver = record.ver;
+        version.gen = record.gen;
+        version.payload = record.payload;
+        version.hash = record.hash;
+        version.bytes = record.bytes;
+        version.changed_at = world.clock.wall();
+        transaction->put_version(world.tenant, key, version);
+        transaction->commit();
+        world.records[key] = record;
+        auto told = world.notice();
+        told->events.push_back({world.tenant, {LedgerEntry{record.seq, event}}});
+        told->keys.push_back(std::make_shared<KeyView>(view));
+        world.tail.publish(std::move(told));
+        return view;
+    }
+
+    /// A job's change with its event.
+    Job change_job(Job job)
+    {
+        auto transaction = world.store.begin();
+        job.seq = transaction->next_seq(world.tenant);
+        const std::string topic = "job/" + to_text(job.id);
+        const Event event{EventKind::job, topic,
+                          job_event_json(topic, receipt_json(job, false, world.clock.wall()), job.seq),
+                          "jobs/" + job.queue, is_terminal(job.state)};
+        transaction->append(world.tenant, event, world.clock.wall());
+        transaction->put_job(job, std::nullopt);
+        transaction->commit();
+        auto told = world.notice();
+        told->events.push_back({world.tenant, {LedgerEntry{job.seq, event}}});
+        told->jobs.push_back(std::make_shared<const Job>(job));
+        world.tail.publish(std::move(told));
+        return job;
+    }
+
+    /// The hub asks the engine once per tenant where it stands.
+    void answer_fence()
+    {
+        auto asked = world.engine.next();
+        ASSERT_TRUE(std::holds_alternative<CancelJob>(asked.request));
+        world.reply(asked, std::unexpected(Refused{Refusal::not_found, "", {}, {}, 0, {}}));
+    }
+
+    void send_get(RawClient& reader, const std::string& target, const std::string& headers = "")
+    {
+        reader.send("GET " + target + " HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\n");
+    }
+    /// Reads until the text has come.
+    static bool wait_for(RawClient& reader, const std::string& text)
+    {
+        while (reader.buffer().find(text) == std::string::npos)
+            if (!reader.fill()) return false;
+        return true;
+    }
+
+    World world;
+    std::optional<RawClient> client;
+};
+
+// --- The description ---
+
+TEST_F(StatusRoutes, AreDescribedInOpenApiOneByOne)
+{
+    std::set<std::string> served, described;
+    for (const Routes& table : all_routes())
+        for (const Route& route : table) served.insert(fmt::format("{} {}", route.method, route.pattern));
+    const Answered answer = get("/openapi.json");
+    ASSERT_EQ(answer.status, 200);
+    simdjson::dom::parser parser;
+    simdjson::dom::object paths;
+    ASSERT_EQ(parser.parse(answer.body)["paths"].get(paths), simdjson::SUCCESS);
+    for (const auto [path, item] : paths)
+        for (const auto [method, operation] : simdjson::dom::object{item})
+            if (method != "parameters") {
+                std::string upper{method};
+                std::ranges::transform(upper, upper.begin(), [](char c) {
+                    return static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+                });
+                described.insert(fmt::format("{} {}", upper, path));
+            }
+    EXPECT_EQ(described, served);
+    EXPECT_EQ(get("/openapi.json", "If-None-Match: " + answer.header("etag") + "\r\n").status, 304);
+}
+
+// --- Versions ---
+
+TEST_F(StatusRoutes, ListVersionsNewestFirstAndPageThem)
+{
+    for (int i = 1; i <= 3; ++i) change("rows", fmt::format(R"([{{"id":{}}}])", i));
+    Json page{get("/v1/data/rows/versions?limit=2").body};
+    EXPECT_EQ(page.number("/items/0/ver"), 3);
+    EXPECT_EQ(page.text("/items/0/href"), "/v1/data/rows/versions/3");
+    EXPECT_EQ(page.text("/next"), "2");
+    EXPECT_EQ(page.text("/cursor"), "1:3");
+    Json rest{get("/v1/data/rows/versions?limit=2&after=2").body};
+    EXPECT_EQ(rest.number("/items/0/ver"), 1);
+    EXPECT_EQ(rest.text("/next"), "");
+}
+
+TEST_F(StatusRoutes, ServeAVersionForEverAndInACoding)
+{
+    const std::string large = fmt::format(R"([{{"id":1,"text":"{}"}}])", std::string(4000, 'x'));
+    change("rows", large);
+    change("rows", "[]");
+    const Answered old = get("/v1/data/rows/versions/1");
+    EXPECT_EQ(old.body, large);
+    EXPECT_THAT(old.header("cache-control"), HasSubstr("immutable"));
+    const Answered coded = get("/v1/data/rows/versions/1", "Accept-Encoding: gzip\r\n");
+    EXPECT_EQ(coded.header("content-encoding"), "gzip");
+    EXPECT_LT(coded.body.size(), 200u);
+    EXPECT_NE(coded.header("etag"), old.header("etag"));
+    EXPECT_EQ(get("/v1/data/rows/versions/1", "If-None-Match: " + old.header("etag") + "\r\n").status, 304);
+    EXPECT_EQ(get("/v1/data/rows/versions/9").status, 404);
+    EXPECT_EQ(get("/v1/data/rows/versions/x").status, 400);
+    EXPECT_EQ(world.engine.posted(), 0u);
+}
+
+TEST_F(StatusRoutes, DiffTwoVersionsInRowsOrAsAPatch)
+{
+    change("rows", R"([{"id":1,"price":3},{"id":2,"price":5}])");
+    change("rows", R"([{"id":1,"price":4},{"id":3,"price":7}])");
+    const Answered rows = get("/v1/data/rows/diff");
+    EXPECT_EQ(rows.header("content-type"), "application/vnd.freshet.diff+json");
+    Json diff{rows.body};
+    EXPECT_EQ(diff.number("/counts/added"), 1);
+    EXPECT_EQ(diff.number("/counts/removed"), 1);
+    EXPECT_EQ(diff.number("/counts/changed"), 1);
+    EXPECT_EQ(get("/v1/data/rows/diff?from=1&to=2").body, rows.body);
+    EXPECT_EQ(get("/v1/data/rows/diff?from=-1&to=2").body, rows.body);
+    const Answered patch = get("/v1/data/rows/diff", "Accept: application/json-patch+json\r\n");
+    EXPECT_EQ(patch.header("content-type"), "application/json-patch+json");
+    EXPECT_THAT(patch.body, StartsWith("["));
+    EXPECT_EQ(get("/v1/data/rows/diff", "Accept: text/html\r\n").status, 406);
+    EXPECT_EQ(get("/v1/data/rows/diff?from=7").status, 404);
+    EXPECT_EQ(get("/v1/data/rows/diff?by=3").status, 400);
+}
+
+// --- Jobs ---
+
+TEST_F(StatusRoutes, ListJobsByStateAndPage)
+{
+    for (int i = 1; i <= 3; ++i) {
+        Job job = world.job(i, "prices");
+        job.state = i == 2 ? JobState::failed : JobState::succeeded;
+        change_job(job);
+    }
+    Json page{get("/v1/jobs?limit=2").body};
+    EXPECT_EQ(page.text("/items/0/id"), to_text(JobId{3}));
+    EXPECT_EQ(page.text("/next"), to_text(JobId{2}));
+    Json rest{get("/v1/jobs?limit=2&after=" + to_text(JobId{2})).body};
+    EXPECT_EQ(rest.count("/items"), 1u);
+    Json failed{get("/v1/jobs?state=failed&source=prices").body};
+    EXPECT_EQ(failed.count("/items"), 1u);
+    EXPECT_EQ(get("/v1/jobs?state=sleeping").status, 400);
+    EXPECT_EQ(get("/v1/jobs?limit=501").status, 400);
+    EXPECT_EQ(get("/v1/jobs?colour=red").status, 400);
+}
+
+TEST_F(StatusRoutes, ShowAJobWith200HoweverItEnded)
+{
+    Job job = world.job(5, "prices");
+    job.state = JobState::failed;
+    job.error = ErrorInfo{ErrorClass::fatal, "http_status", "it said 500"};
+    change_job(job);
+    const Answered answer = get("/v1/jobs/" + to_text(JobId{5}), "Prefer: wait=20\r\n");
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(answer.header("cache-control"), "no-store");
+    EXPECT_EQ(Json{answer.body}.text("/error/message"), "it said 500");
+    EXPECT_EQ(get("/v1/jobs/" + to_text(JobId{99})).status, 404);
+    EXPECT_EQ(get("/v1/jobs/nonsense").status, 404);
+}
+
+TEST_F(StatusRoutes, WaitForAJobsNextChange)
+{
+    Job job = world.job(5, "prices");
+    job.state = JobState::running;
+    job = change_job(job);
+    RawClient waiting{world.port()};
+    send_get(waiting, "/v1/jobs/" + to_text(job.id), "Prefer: wait=30\r\n");
+    answer_fence();
+    // The waiter registers before it reads where the job stands: a change that comes at any time from here on is seen.
+    job.state = JobState::succeeded;
+    change_job(job);
+    const Answered answer = waiting.read();
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(Json{answer.body}.text("/state"), "succeeded");
+    // What lies behind after_seq is there at once.
+    EXPECT_EQ(
+        Json{get(fmt::format("/v1/jobs/{}?after_seq=0", to_text(job.id)), "Prefer: wait=30\r\n").body}.text("/state"),
+        "succeeded");
+}
+
+TEST_F(StatusRoutes, AnswerAJobAsItIsWhenTheWaitIsUsedUp)
+{
+    Job job = world.job(5, "prices");
+    job.state = JobState::running;
+    change_job(job);
+    RawClient waiting{world.port()};
+    send_get(waiting, "/v1/jobs/" + to_text(job.id), "Prefer: wait=30\r\n");
+    answer_fence();
+    world.advance(31s);
+    EXPECT_EQ(Json{waiting.read().body}.text("/state"), "running");
+}
+
+TEST_F(StatusRoutes, CancelAndSayWhenItWasOverAlready)
+{
+    Job job = world.job(5, "prices");
+    job.state = JobState::succeeded;
+    change_job(job);
+    RawClient asking{world.port()};
+    asking.send("POST /v1/jobs/" + to_text(job.id) +
+                "/cancel HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+    auto asked = world.engine.next();
+    EXPECT_EQ(std::get<CancelJob>(asked.request).job, job.id);
+    world.reply(asked, std::unexpected(Refused{Refusal::already_over, "", {}, {}, 0, {}}));
+    const Answered answer = asking.read();
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(Json{answer.body}.text("/already"), "succeeded");
+
+    asking.send("POST /v1/jobs/" + to_text(job.id) +
+                "/retry HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
+                "16\r\n\r\n{\"generation\":1}");
+    auto retried = world.engine.next();
+    EXPECT_EQ(std::get<RetryJob>(retried.request).generation, 1);
+    world.reply(retried, std::unexpected(Refused{Refusal::generation_changed, "", {}, {}, 0, {}}));
+    EXPECT_EQ(asking.read().status, 409);
+    EXPECT_EQ(ask("POST", "/v1/jobs/" + to_text(job.id) + "/retry", R"({"input":1})").status, 400);
+}
+
+// --- Overview ---
+
+TEST_F(StatusRoutes, ListEveryKeyWithCountsAlsoThoseNobodyHasRead)
+{
+    change("prices", "[1]");
+    change("region/eu", "[1]");
+    world.clock.advance(10min);
+    change("rows", "[]");
+    Json all{get("/v1/freshness").body};
+    EXPECT_EQ(all.count("/items"), 4u); // clock, prices, region/eu, rows
+    EXPECT_EQ(all.text("/items/0/state"), "empty");
+    EXPECT_EQ(all.text("/items/1/state"), "stale");
+    EXPECT_EQ(all.text("/items/3/state"), "fresh");
+    EXPECT_EQ(all.number("/counts/total"), 4);
+    EXPECT_EQ(all.number("/counts/stale"), 2);
+    Json stale{get("/v1/freshness?state=stale&limit=1").body};
+    EXPECT_EQ(stale.text("/items/0/key"), "prices");
+    EXPECT_EQ(stale.text("/next"), "prices");
+    Json next{get("/v1/freshness?state=stale&limit=1&after=prices").body};
+    EXPECT_EQ(next.text("/items/0/key"), "region/eu");
+    EXPECT_EQ(next.text("/next"), "");
+    EXPECT_EQ(Json{get("/v1/freshness?state=empty").body}.count("/items"), 1u);
+    EXPECT_EQ(world.engine.posted(), 0u);
+}
+
+TEST_F(StatusRoutes, ListSchedulesWithTheNextFiveFires)
+{
+    KeyView view = world.next_view("clock", "[]");
+    view.record.next_at = from_rfc3339("2026-11-25T06:00:00Z");
+    world.commit(view);
+    Json list{get("/v1/schedules").body};
+    EXPECT_EQ(list.text("/items/0/cron"), "0 6 * * *");
+    EXPECT_EQ(list.text("/items/0/next/0"), "2026-11-25T06:00:00.000Z");
+    EXPECT_EQ(list.text("/items/0/next/4"), "2026-11-29T06:00:00.000Z");
+    EXPECT_EQ(list.count("/items"), 1u);
+}
+
+TEST_F(StatusRoutes, PauseASource)
+{
+    RawClient asking{world.port()};
+    asking.send("POST /v1/sources/prices/pause HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+    auto asked = world.engine.next();
+    EXPECT_TRUE(std::get<PauseSource>(asked.request).paused);
+    world.reply(asked, Done{});
+    EXPECT_EQ(asking.read().status, 200);
+    EXPECT_EQ(ask("POST", "/v1/sources/nothing/pause").status, 404);
+}
+
+TEST_F(StatusRoutes, TellWhoAsks)
+{
+    Json me{get("/v1/me").body};
+    EXPECT_EQ(me.text("/name"), "local");
+    EXPECT_EQ(me.text("/role"), "admin");
+    EXPECT_EQ(me.count("/rights"), 4u);
+}
+
+// --- Streams ---
+
+TEST_F(StatusRoutes, StreamStateThenChanges)
+{
+    change("prices", R"([{"id":1}])");
+    RawClient reader{world.port()};
+    send_get(reader, "/v1/stream?topic=data%2Fprices");
+    answer_fence();
+    ASSERT_TRUE(wait_for(reader, "event: live"));
+    EXPECT_THAT(reader.buffer(), HasSubstr("text/event-stream"));
+    EXPECT_THAT(reader.buffer(), HasSubstr("Cache-Control: no-store, no-transform"));
+    EXPECT_THAT(reader.buffer(), HasSubstr("X-Accel-Buffering: no"));
+    EXPECT_THAT(reader.buffer(), HasSubstr(R"("data":[{"id":1}])"));
+    change("prices", R"([{"id":2}])");
+    ASSERT_TRUE(wait_for(reader, "id: 1:2\nevent: change"));
+
+    RawClient again{world.port()};
+    send_get(again, "/v1/stream?topic=data%2Fprices&cursor=1:0", "Last-Event-ID: 1:1\r\n");
+    ASSERT_TRUE(wait_for(again, "id: 1:2\nevent: change"));
+    EXPECT_THAT(again.buffer(), HasSubstr(R"("resume":"ok")"));
+    EXPECT_THAT(again.buffer(), Not(HasSubstr("event: snapshot")));
+}
+
+TEST_F(StatusRoutes, RefuseAStreamOfNothingWithAProblem)
+{
+    EXPECT_EQ(get("/v1/stream?topic=data/nothing").status, 404);
+    EXPECT_EQ(get("/v1/stream").status, 400);
+    EXPECT_EQ(get("/v1/stream?topic=freshness&colour=red").status, 400);
+}
+
+TEST_F(StatusRoutes, SayGoodbyeOnAStreamWhereTroublePasses)
+{
+    world.engine.full = true; // the engine has no room to say where it stands
+    RawClient reader{world.port()};
+    send_get(reader, "/v1/stream?topic=freshness");
+    EXPECT_TRUE(reader.closed());
+    EXPECT_THAT(reader.buffer(), StartsWith("HTTP/1.1 200"));
+    EXPECT_THAT(reader.buffer(), HasSubstr("retry: "));
+    EXPECT_THAT(reader.buffer(), HasSubstr("event: goodbye"));
+}
+
+TEST_F(StatusRoutes, SayGoodbyeOnEveryStreamWhenTheServerStops)
+{
+    RawClient reader{world.port()};
+    send_get(reader, "/v1/stream?topic=freshness");
+    answer_fence();
+    ASSERT_TRUE(wait_for(reader, "event: live"));
+    world.server->stop();
+    EXPECT_TRUE(reader.closed());
+    EXPECT_THAT(reader.buffer(), HasSubstr(R"("reason":"stopping")"));
+}
+
+TEST_F(StatusRoutes, AnswerAPollAtOnceWithStateThenWhenSomethingComes)
+{
+    change("prices", "[1]");
+    RawClient reader{world.port()};
+    send_get(reader, "/v1/poll?topic=data/prices");
+    answer_fence();
+    Json first{reader.read().body};
+    EXPECT_EQ(first.text("/resume"), "new");
+    EXPECT_EQ(first.text("/events/0/event"), "snapshot");
+    EXPECT_EQ(first.text("/cursor"), "1:1");
+    send_get(reader, "/v1/poll?topic=data/prices&cursor=1:1");
+    change("prices", "[2]");
+    Json second{reader.read().body};
+    EXPECT_EQ(second.text("/resume"), "ok");
+    EXPECT_EQ(second.text("/events/0/event"), "change");
+    EXPECT_EQ(second.text("/events/0/id"), "1:2");
+    EXPECT_EQ(second.text("/cursor"), "1:2");
+}
+
+TEST_F(StatusRoutes, AnswerAPollWithNothingWhenItsTimeIsUp)
+{
+    change("prices", "[1]");
+    RawClient reader{world.port()};
+    send_get(reader, "/v1/poll?topic=data/prices&cursor=1:1&wait=0");
+    answer_fence();
+    Json empty{reader.read().body};
+    EXPECT_EQ(empty.count("/events"), 0u);
+    EXPECT_EQ(empty.text("/cursor"), "1:1");
+}
+
+TEST_F(StatusRoutes, AddTopicsToAnOpenStream)
+{
+    change("rows", "[7]");
+    RawClient reader{world.port()};
+    send_get(reader, "/v1/stream?topic=data/prices");
+    answer_fence();
+    ASSERT_TRUE(wait_for(reader, "event: live"));
+    const auto at = reader.buffer().find("\"stream\":\"") + 10;
+    const std::string name = reader.buffer().substr(at, reader.buffer().find('"', at) - at);
+    const Answered changed = ask("PATCH", "/v1/streams/" + name, R"({"add":["data/rows"]})");
+    EXPECT_EQ(changed.status, 200);
+    EXPECT_EQ(Json{changed.body}.text("/topics/1"), "data/rows");
+    EXPECT_TRUE(wait_for(reader, "\"data\":[7]"));
+    EXPECT_EQ(ask("PATCH", "/v1/streams/s_other-0-1", R"({"add":["data/rows"]})").status, 404);
+    EXPECT_EQ(ask("PATCH", "/v1/streams/" + name, R"({"more":[]})").status, 400);
+}
+
+// --- The server about itself ---
+
+TEST_F(StatusRoutes, ServeTheStatusPageWithoutInlineCode)
+{
+    const Answered page = get("/");
+    EXPECT_EQ(page.status, 200);
+    EXPECT_THAT(page.header("content-security-policy"), HasSubstr("default-src 'self'"));
+    EXPECT_THAT(page.body, Not(HasSubstr("{{")));
+    EXPECT_THAT(page.body, Not(HasSubstr("style=")));
+    EXPECT_THAT(page.body, Not(HasSubstr("<script>")));
+    int files = 0;
+    for (const EmbeddedFile& file : embedded_files()) {
+        if (!file.hashed) continue;
+        ++files;
+        EXPECT_THAT(page.body, HasSubstr(fmt::format("\"assets/{}\"", file.name)));
+        const Answered asset = get(fmt::format("/assets/{}", file.name));
+        EXPECT_EQ(asset.status, 200);
+        EXPECT_EQ(asset.body, file.bytes);
+        EXPECT_THAT(asset.header("cache-control"), HasSubstr("immutable"));
+    }
+    EXPECT_EQ(files, 2);
+    EXPECT_EQ(get("/assets/index.html").status, 404);
+}
+
+TEST_F(StatusRoutes, TellHealthAndReadiness)
+{
+    EXPECT_EQ(Json{get("/healthz").body}.text("/status"), "ok");
+    EXPECT_EQ(get("/readyz").status, 200);
+    EXPECT_EQ(get("/metrics").status, 200);
+}
+
+TEST_F(StatusRoutes, ExplainProblemsInWords)
+{
+    EXPECT_THAT(get("/problems/held").body, HasSubstr("The new result was held back"));
+    const Answered unknown = get("/problems/%3Cb%3E");
+    EXPECT_EQ(unknown.status, 200);
+    EXPECT_THAT(unknown.body, HasSubstr("&lt;b&gt;"));
+    std::set<std::string_view> codes;
+    for (const ProblemHelp& help : problem_helps()) EXPECT_TRUE(codes.insert(help.code).second) << help.code;
+    for (int refusal = 0; refusal <= static_cast<int>(Refusal::stopping); ++refusal)
+        EXPECT_TRUE(codes.contains(to_text(static_cast<Refusal>(refusal)))) << to_text(static_cast<Refusal>(refusal));
+}
+
+} // namespace
+} // namespace freshet::http

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+// Streams as HTTP has them (spec "The wire contract" §3): SSE, the same as a long poll, and topics that come and go on
+// an open stream. The hub does the work; here are its sinks and the words of the query.
+#include "http/hub_host.hpp"
+#include "http/negotiate.hpp"
+#include "http/problems.hpp"
+#include "http/route.hpp"
+#include "http/status_answer.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+#include <simdjson.h>
+
+namespace freshet::http {
+
+namespace {
+
+constexpr Millis poll_wait = 25s, poll_wait_max = 60s;
+constexpr std::size_t poll_bytes_max = 32 << 20;
+
+Problem problem_of(const streams::StreamRefusal& refusal)
+{
+    const std::string_view title = refusal.status == 404   ? "No such topic or stream"
+                                   : refusal.status == 503 ? "No room for a stream now"
+                                                           : "The topics can not be used";
+    return make_problem(refusal.status, refusal.code, title, refusal.detail, refusal.try_);
+}
+
+HttpResponse stream_head()
+{
+    HttpResponse head;
+    head.content_type = "text/event-stream";
+    head.headers.emplace_back("Cache-Control", "no-store, no-transform");
+    head.headers.emplace_back("X-Accel-Buffering", "no");
+    return head;
+}
+
+streams::OpenStream open_request(const ExchangePtr& exchange)
+{
+    const HttpRequest& request = exchange->request();
+    streams::OpenStream open;
+    open.tenant = exchange->caller().tenant;
+    open.base_url = exchange->base_url();
+    for (const auto& [name, value] : request.query)
+        if (name == "topic") open.topics.push_back(value);
+    if (const std::string_view last = request.header("last-event-id"); !last.empty())
+        open.cursor = last;
+    else if (const auto cursor = request.param("cursor"); cursor && !cursor->empty())
+        open.cursor = *cursor;
+    return open;
+}
+
+// --- Server-Sent Events ---
+
+class SseSink final : public streams::FrameSink {
+public:
+    explicit SseSink(std::shared_ptr<StreamWriter> writer) : writer_{std::move(writer)} {}
+    void send(const streams::FramePtr& frame) override { writer_->write(frame->text()); }
+    std::size_t backlog_bytes() const override { return writer_->backlog_bytes(); }
+    void caught_up(streams::Cursor) override {}
+    void close() override { writer_->close(); }
+
+private:
+    std::shared_ptr<StreamWriter> writer_;
+};
+
+// EventSource gives up for good on anything but 200: trouble that passes is a stream that says when to come again.
+void answer_trouble(const ExchangePtr& exchange, std::string_view reason)
+{
+    const Millis retry{2000 +
+                       static_cast<std::int64_t>(
+                           hash64(fmt::format("{}{}", exchange->request().peer, fmt::ptr(exchange.get()))) % 3000)};
+    JsonOut out;
+    out.begin();
+    out.text("reason", reason);
+    out.whole("retry_ms", retry.count());
+    out.end();
+    const auto writer = exchange->stream(stream_head());
+    writer->write(streams::Frame{"goodbye", "", out.take(), retry}.text());
+    writer->close();
+}
+
+/// The number that a connection's end is told by, and whether it came before the stream began.
+struct Ticket {
+    std::uint64_t number = 0;
+    bool gone = false;
+};
+
+void open_stream(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
+{
+    if (!only_parameters(exchange, {"topic", "cursor"}) || !has_tenant(exchange)) return;
+    const auto hub = weak_hub_of(core);
+    const auto ticket = std::make_shared<Ticket>();
+    exchange->on_closed([hub, ticket] {
+        ticket->gone = true;
+        if (const auto held = hub.lock()) held->leave(ticket->number);
+    });
+    // The exchange ends with its connection; the hub's call must not keep it beyond the answer.
+    ticket->number = hub_of(core).open(
+        open_request(exchange),
+        [exchange, hub, ticket](const streams::StreamRefusal* refusal) -> std::shared_ptr<streams::FrameSink> {
+            if (ticket->gone) return nullptr;
+            if (refusal != nullptr) {
+                if (refusal->status == 503)
+                    answer_trouble(exchange, refusal->code);
+                else
+                    exchange->fail(problem_of(*refusal));
+                return nullptr;
+            }
+            auto writer = exchange->stream(stream_head());
+            writer->on_drained([hub, ticket] {
+                if (const auto held = hub.lock()) held->drained(ticket->number);
+            });
+            return std::make_shared<SseSink>(std::move(writer));
+        });
+}
+
+// --- Long poll ---
+
+class Poll final : public streams::FrameSink, public std::enable_shared_from_this<Poll> {
+public:
+    Poll(Core& core, ExchangePtr exchange, Millis wait)
+        : core_{core}, exchange_{std::move(exchange)}, hub_{weak_hub_of(core)}, wait_{wait}
+    {
+    }
+
+    void begin()
+    {
+        streams::OpenStream request = open_request(exchange_);
+        request.poll = true;
+        own_cursor_ = request.cursor.value_or("");
+        exchange_->on_closed([self = weak_from_this()] {
+            if (const auto held = self.lock()) held->end();
+        });
+        timer_ = core_.after(wait_, [self = weak_from_this()] {
+            if (const auto held = self.lock()) held->answer();
+        });
+        const std::uint64_t number = hub_of(core_).open(
+            std::move(request),
+            [self = shared_from_this()](const streams::StreamRefusal* refusal) -> std::shared_ptr<streams::FrameSink> {
+                if (self->over_) return nullptr;
+                if (refusal == nullptr) return self;
+                self->end();
+                self->exchange_->fail(problem_of(*refusal));
+                return nullptr;
+            });
+        number_ = number;
+        if (over_) leave();
+    }
+
+    void send(const streams::FramePtr& frame) override
+    {
+        if (over_) return;
+        const std::string_view event = frame->event();
+        if (event == "hello") return read_hello(frame->data());
+        if (event == "goodbye") return answer();
+        if (event == "live" || event == "beat") return;
+        bytes_ += frame->data().size();
+        frames_.push_back(frame);
+    }
+    std::size_t backlog_bytes() const override { return 0; }
+    void caught_up(streams::Cursor cursor) override
+    {
+        cursor_ = cursor;
+        if (!frames_.empty() || resume_ != "ok") answer();
+    }
+    void close() override { answer(); }
+
+private:
+    void read_hello(std::string_view data)
+    {
+        simdjson::dom::parser parser;
+        simdjson::dom::element hello;
+        std::string_view word;
+        if (parser.parse(data.data(), data.size()).get(hello) != simdjson::SUCCESS) return;
+        if (hello["resume"].get(word) == simdjson::SUCCESS) resume_ = word;
+        if (hello["reason"].get(word) == simdjson::SUCCESS) reason_ = word;
+    }
+
+    // Where the reader is after this answer: the hub's word; its own cursor if the stream did not begin in time.
+    std::string cursor() const
+    {
+        if (cursor_) return streams::to_text(*cursor_);
+        const auto hub = hub_.lock();
+        const streams::Cursor at = hub ? hub->cursor(number_) : streams::Cursor{};
+        if (at.epoch != 0) return streams::to_text(at);
+        return own_cursor_.empty() ? streams::to_text({core_.services().epoch, 0}) : own_cursor_;
+    }
+
+    void answer()
+    {
+        if (over_) return;
+        const std::string at = cursor();
+        end();
+        if (bytes_ > poll_bytes_max)
+            return exchange_->fail(make_problem(413, "poll_too_large", "The present state is too large for one answer",
+                                                fmt::format("A poll answers at most {} bytes.", poll_bytes_max),
+                                                "Name fewer topics, or use /v1/stream."));
+        JsonOut out;
+        out.begin();
+        out.text("resume", resume_.empty() ? "ok" : resume_);
+        out.text_if("reason", reason_);
+        out.begin_list("events");
+        for (const streams::FramePtr& frame : frames_) {
+            out.begin();
+            out.text("event", frame->event());
+            out.text_if("id", frame->id());
+            out.raw_if("data", frame->data());
+            out.end();
+        }
+        out.end_list();
+        out.text("cursor", at);
+        out.time("now", core_.now());
+        out.end();
+        respond_status(exchange_, out.take());
+    }
+
+    void end()
+    {
+        over_ = true;
+        if (timer_ != 0) core_.cancel_wait(std::exchange(timer_, 0));
+        leave();
+    }
+    void leave()
+    {
+        if (const auto hub = hub_.lock(); hub && number_ != 0) hub->leave(number_);
+    }
+
+    Core& core_;
+    ExchangePtr exchange_;
+    std::weak_ptr<streams::Hub> hub_;
+    Millis wait_;
+    std::string own_cursor_, resume_, reason_;
+    std::optional<streams::Cursor> cursor_;
+    std::vector<streams::FramePtr> frames_;
+    std::size_t bytes_ = 0;
+    std::uint64_t number_ = 0, timer_ = 0;
+    bool over_ = false;
+};
+
+void open_poll(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
+{
+    if (!only_parameters(exchange, {"topic", "cursor", "wait"}) || !has_tenant(exchange)) return;
+    Millis wait = poll_wait;
+    if (const auto text = exchange->request().param("wait")) {
+        const auto seconds = parse_count(*text);
+        if (!seconds || *seconds > 3600)
+            return exchange->fail(make_problem(400, "bad_parameter", "A parameter of the query can not be used",
+                                               "wait takes whole seconds.", "0 to 60."));
+        wait = std::chrono::seconds{*seconds};
+    } else if (const auto preferred = preferences(exchange->request().header("prefer")).wait) {
+        wait = *preferred;
+    }
+    std::make_shared<Poll>(core, exchange, std::min(wait, poll_wait_max))->begin();
+}
+
+// --- Topics of an open stream ---
+
+struct TopicChange {
+    std::vector<std::string> add, drop;
+};
+
+std::expected<TopicChange, std::string> parse_change(const std::string& body)
+{
+    simdjson::dom::parser parser;
+    simdjson::dom::object root;
+    if (parser.parse(body).get(root) != simdjson::SUCCESS) return std::unexpected("the body is not a JSON object");
+    TopicChange change;
+    for (const auto [name, value] : root) {
+        if (name != "add" && name != "drop")
+            return std::unexpected(fmt::format("\"{}\" is not known; add and drop are", name.substr(0, 64)));
+        simdjson::dom::array topics;
+        if (value.get(topics) != simdjson::SUCCESS)
+            return std::unexpected(fmt::format("{} must be a list of topics", name));
+        for (const auto topic : topics) {
+            std::string_view text;
+            if (topic.get(text) != simdjson::SUCCESS)
+                return std::unexpected(fmt::format("{} must be a list of texts", name));
+            (name == "add" ? change.add : change.drop).emplace_back(text);
+        }
+    }
+    if (change.add.size() + change.drop.size() > 2 * streams::topics_max)
+        return std::unexpected(fmt::format("at most {} topics at once", streams::topics_max));
+    return change;
+}
+
+using Changed = std::expected<std::vector<std::string>, streams::StreamRefusal>;
+
+void answer_change(const ExchangePtr& exchange, const std::string& name, const Changed& topics)
+{
+    if (!topics) return exchange->fail(problem_of(topics.error()));
+    JsonOut out;
+    out.begin();
+    out.text("stream", name);
+    out.begin_list("topics");
+    for (const std::string& topic : *topics) out.text(topic);
+    out.end_list();
+    out.end();
+    respond_status(exchange, out.take());
+}
+
+void change_stream(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
+{
+    if (!only_parameters(exchange, {}) || !has_tenant(exchange)) return;
+    auto change = parse_change(exchange->request().body);
+    if (!change)
+        return exchange->fail(make_problem(400, "bad_body", "The body can not be used", change.error() + ".",
+                                           R"(Send {"add": ["data/prices/eu"], "drop": []}.)"));
+    const std::string name = captures[0];
+    const Services& services = core.services();
+    const auto loop = loop_of_stream(services, name);
+    const auto gone = [&] {
+        exchange->fail(problem_of({404, "not_found", fmt::format("there is no open stream {}", name.substr(0, 128)),
+                                   "open a new one with GET /v1/stream"}));
+    };
+    if (!loop) return gone();
+    if (*loop == core.index())
+        return hub_of(core).change(name, exchange->caller().tenant, change->add, change->drop,
+                                   [exchange, name](const Changed& topics) { answer_change(exchange, name, topics); });
+
+    // The stream lives on another loop: it is changed there, and the answer is given here, where the exchange lives.
+    const auto back = [on_loop = services.on_loop, here = core.index()](std::function<void(Core&)> work) {
+        on_loop(here, std::move(work));
+    };
+    const bool sent =
+        services.on_loop && services.on_loop(*loop, [exchange, name, back, tenant = exchange->caller().tenant,
+                                                     change = *change](Core& there) {
+            hub_of(there).change(name, tenant, change.add, change.drop, [exchange, name, back](const Changed& topics) {
+                back([exchange, name, topics](Core&) { answer_change(exchange, name, topics); });
+            });
+        });
+    if (!sent) gone();
+}
+
+constexpr std::array stream_table{
+    Route{"GET", "/v1/stream", Right::read, &open_stream},
+    Route{"GET", "/v1/poll", Right::read, &open_poll},
+    Route{"PATCH", "/v1/streams/{stream}", Right::read, &change_stream},
+};
+
+} // namespace
+
+Routes stream_routes()
+{
+    return stream_table;
+}
+
+} // namespace freshet::http

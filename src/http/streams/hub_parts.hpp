@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What the hub keeps per tenant. Inside of streams only.
+
+#include "http/streams/hub.hpp"
+
+namespace freshet::streams {
+
+/// A list topic: what changed since it was last told.
+struct Hub::Feed {
+    Topic topic;
+    std::vector<StreamPtr> readers;
+    std::map<std::string, MessagePtr> jobs;                                  ///< of a queue: latest by topic of the job
+    std::map<std::string, std::shared_ptr<const KeyView>, std::less<>> rows; ///< of freshness: latest by key
+    bool waits() const { return !jobs.empty() || !rows.empty(); }
+};
+
+struct Hub::Tenant {
+    std::string name;
+    Seq head = 0;
+    bool known = false; ///< head is exact: all up to it is applied here, nothing above is
+    std::vector<std::function<void(bool)>> learning;
+    std::unordered_map<std::string, std::vector<StreamPtr>> readers; ///< by topic, but for list topics
+    std::map<std::string, Feed, std::less<>> feeds;                  ///< by list topic
+    std::multimap<Seq, Done> waiters;
+};
+
+struct Hub::Opened {
+    std::vector<Topic> topics;
+    std::optional<std::string> cursor_text;
+    std::optional<Cursor> cursor;
+    Replay replay;
+    Seq head_on_disk = 0;
+    std::optional<Topic> missing; ///< a job that is not there, or not this tenant's
+};
+
+} // namespace freshet::streams

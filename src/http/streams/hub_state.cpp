@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// Present state, one piece at a time: each step sends what it found before the next one is begun.
+#include "http/streams/hub_parts.hpp"
+#include "http/streams/present.hpp"
+#include "wire/json_out.hpp"
+
+#include <algorithm>
+
+namespace freshet::streams {
+
+namespace {
+
+constexpr int keys_per_page = 100;
+constexpr int jobs_shown = 100;
+
+} // namespace
+
+void Hub::run_step(const StreamPtr& stream)
+{
+    const StateStep step = std::move(stream->steps.front());
+    stream->steps.pop_front();
+    stream->step_runs = true;
+    const Done done = in_turn(stream, [this, stream] {
+        stream->step_runs = false;
+        pump(stream);
+    });
+    switch (step.kind) {
+    case StateStep::Kind::key:
+    case StateStep::Kind::meta: return step_key(stream, step, done);
+    case StateStep::Kind::source: return step_source(stream, step, done);
+    case StateStep::Kind::job:
+    case StateStep::Kind::ended: return step_job(stream, step, done);
+    case StateStep::Kind::queue: return step_queue(stream, step, done);
+    case StateStep::Kind::rows_all:
+    case StateStep::Kind::rows: return step_rows(stream, step, done);
+    }
+}
+
+void Hub::send_state(Stream& stream, std::string_view event, std::string_view data)
+{
+    // State at the begin of a stream carries the id that always resets; a topic that was added later says nothing of
+    // where the stream stands.
+    const std::string id = stream.phase == Stream::Phase::state && event == "snapshot"
+                               ? to_text(Cursor{options_.epoch, 0})
+                               : std::string{};
+    stream.sink->send(std::make_shared<const Frame>(event, id, data));
+}
+
+void Hub::read_for(const StreamPtr& stream, std::function<void(Reads&)> work, Done then)
+{
+    const auto head = std::make_shared<Seq>(0);
+    const auto with_head = [work = std::move(work), head, name = stream->tenant](Reads& reads) {
+        work(reads);
+        *head = reads.ledger_head(name).head;
+    };
+    host_->off_loop(with_head, in_turn(stream, [this, stream, head, then = std::move(then)](std::exception_ptr error) {
+                        if (error) return goodbye(stream, "store_failed");
+                        when_applied(stream->tenant, *head, in_turn(stream, then));
+                    }));
+}
+
+void Hub::step_key(const StreamPtr& stream, const StateStep& step, const Done& done)
+{
+    host_->view(
+        stream->tenant, step.name, in_turn(stream, [this, stream, step, done](std::shared_ptr<const KeyView> view) {
+            if (!view) return goodbye(stream, "store_failed");
+            Stream& s = *stream;
+            const std::string topic = "data/" + step.name;
+            if (step.kind == StateStep::Kind::meta) {
+                // What waits to be told of this key is as new as the view, and tells each version in its turn.
+                const bool told_later =
+                    std::ranges::any_of(s.pending, [&](const Pending& p) { return p.message->topic() == topic; });
+                if (!told_later) send_state(s, "change", key_meta_json(*view, *host_->definitions(), host_->now()));
+            } else {
+                const std::size_t inline_max = step.listed && s.poll ? 0 : inline_bytes_max;
+                send_state(s, "snapshot",
+                           key_snapshot_json(*view, *host_->definitions(), s.base_url, inline_max, host_->now()));
+                std::erase_if(s.pending, [&](const Pending& p) {
+                    return p.message->topic() == topic && p.message->id().seq <= view->record.seq;
+                });
+            }
+            s.progress.erase(topic);
+            done();
+        }));
+}
+
+void Hub::step_source(const StreamPtr& stream, const StateStep& step, const Done& done)
+{
+    const auto keys = std::make_shared<std::vector<std::string>>();
+    read_for(
+        stream,
+        [keys, tenant_name = stream->tenant, step](Reads& reads) {
+            for (const auto& view : reads.keys(tenant_name, step.name, step.after, keys_per_page))
+                keys->push_back(view->record.key);
+        },
+        [stream, keys, step, done] {
+            if (keys->size() == keys_per_page) {
+                StateStep next = step;
+                next.after = keys->back();
+                stream->steps.push_front(std::move(next));
+            }
+            for (auto key = keys->rbegin(); key != keys->rend(); ++key) {
+                StateStep one{StateStep::Kind::key, *key};
+                one.listed = true;
+                stream->steps.push_front(std::move(one));
+            }
+            done();
+        });
+}
+
+void Hub::step_job(const StreamPtr& stream, const StateStep& step, const Done& done)
+{
+    const auto found = std::make_shared<std::optional<Job>>();
+    read_for(
+        stream, [found, id = step.job](Reads& reads) { *found = reads.job(id); },
+        [this, stream, found, step, done] {
+            const std::optional<Job>& job = *found;
+            // A job whose time of keeping is over has no state to tell; its end was told while it was there.
+            if (!job || job->tenant != stream->tenant) return done();
+            const bool over = is_terminal(job->state);
+            const std::string topic = "job/" + freshet::to_text(job->id);
+            const std::string data = job_state_json(*job, host_->paused(job->tenant, job->key), host_->now());
+            if (step.kind == StateStep::Kind::job) {
+                send_state(*stream, "snapshot", data);
+                std::erase_if(stream->pending, [&](const Pending& p) {
+                    return p.message->topic() == topic && p.message->id().seq <= job->seq;
+                });
+            } else if (over) {
+                send_state(*stream, "job", data);
+            }
+            if (over) stream->progress.erase(topic);
+            done();
+        });
+}
+
+void Hub::step_queue(const StreamPtr& stream, const StateStep& step, const Done& done)
+{
+    const auto jobs = std::make_shared<std::vector<Job>>();
+    read_for(
+        stream,
+        [jobs, tenant_name = stream->tenant, queue = step.name](Reads& reads) {
+            JobFilter filter;
+            filter.tenant = tenant_name;
+            filter.queue = queue;
+            filter.limit = jobs_shown;
+            *jobs = reads.jobs(filter);
+        },
+        [this, stream, jobs, step, done] {
+            JsonOut out;
+            Seq seq = 0;
+            out.begin();
+            out.text("topic", "jobs/" + step.name);
+            out.begin_list("items");
+            for (const Job& job : *jobs) {
+                out.raw(shown_job_json(job, host_->paused(job.tenant, job.key), host_->now()));
+                seq = std::max(seq, job.seq);
+                const std::string topic = "job/" + freshet::to_text(job.id);
+                std::erase_if(stream->pending, [&](const Pending& p) {
+                    return p.message->topic() == topic && p.message->id().seq <= job.seq;
+                });
+            }
+            out.end_list();
+            out.yes("more", jobs->size() == jobs_shown);
+            out.unsigned_whole("seq", seq);
+            out.end();
+            send_state(*stream, "snapshot", out.take());
+            done();
+        });
+}
+
+void Hub::step_rows(const StreamPtr& stream, const StateStep& step, const Done& done)
+{
+    const auto views = std::make_shared<std::vector<std::shared_ptr<const KeyView>>>();
+    const bool all = step.kind == StateStep::Kind::rows_all;
+    read_for(
+        stream,
+        [views, all, tenant_name = stream->tenant, step](Reads& reads) {
+            if (all)
+                *views = reads.keys(tenant_name, {}, step.after, keys_per_page);
+            else
+                for (const std::string& key : step.keys) views->push_back(reads.meta(tenant_name, key));
+        },
+        [this, stream, views, all, done] {
+            for (auto& view : *views) {
+                if (!host_->paused(view->record.tenant, view->record.key)) continue;
+                auto paused = std::make_shared<KeyView>(*view);
+                paused->paused = true;
+                view = std::move(paused);
+            }
+            // A key that is not on disk any more keeps its row as the client has it until it asks for the list again.
+            if (!all) std::erase_if(*views, [](const auto& view) { return view->record.source.empty(); });
+            const bool more = all && views->size() == keys_per_page;
+            if (all || !views->empty())
+                send_state(*stream, all ? "snapshot" : "change",
+                           rows_json(*views, *host_->definitions(), more, host_->now()));
+            if (more) {
+                StateStep next{StateStep::Kind::rows_all};
+                next.after = views->back()->record.key;
+                stream->steps.push_front(std::move(next));
+            }
+            done();
+        });
+}
+
+} // namespace freshet::streams

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The present state of keys and jobs as JSON, made from what a loop knows. Pure; the shapes are those of wire/views.
+
+#include "engine/view.hpp"
+#include "http/streams/topic.hpp"
+#include "wire/views.hpp"
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace freshet::streams {
+
+/// Data above this is named by its href instead.
+inline constexpr std::size_t inline_bytes_max = 64 << 10;
+
+/// What wire's meta is made from. The view and the definitions must outlive what is returned.
+MetaInput meta_input(const KeyView& view, const Definitions& definitions);
+
+/// Address of one version, which never changes.
+std::string version_href(std::string_view base_url, const KeyRecord& record);
+
+/// data of a `snapshot` of a key: topic, meta, data or href, seq.
+std::string key_snapshot_json(const KeyView& view, const Definitions& definitions, std::string_view base_url,
+                              std::size_t inline_max, WallTime now);
+/// data of a `change` that has no ledger event: topic, meta, seq.
+std::string key_meta_json(const KeyView& view, const Definitions& definitions, WallTime now);
+/// data of a `snapshot` or `change` of topic freshness: topic, items, more, seq.
+std::string rows_json(std::span<const std::shared_ptr<const KeyView>> views, const Definitions& definitions, bool more,
+                      WallTime now);
+
+/// A job as everyone is shown it: a refresh with its receipt.
+std::string shown_job_json(const Job& job, bool paused, WallTime now);
+/// data of a `snapshot` of job/{id}, and of a `job` event that has no ledger entry.
+std::string job_state_json(const Job& job, bool paused, WallTime now);
+
+} // namespace freshet::streams

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Reads from the ledger what a reader who comes back has missed. Off the loop; bounded in entries and bytes.
+
+#include "engine/reads.hpp"
+#include "http/streams/frame.hpp"
+#include "http/streams/topic.hpp"
+
+#include <set>
+#include <string>
+#include <vector>
+
+namespace freshet::streams {
+
+/// More entries than `scanned_max`, or more wanted bytes, make a reset: the present state is then cheaper.
+struct ReplayLimits {
+    int page = 500;
+    std::size_t scanned_max = 20'000;
+    std::size_t wanted_max = 5'000;
+    std::size_t wanted_bytes_max = 2 << 20;
+    std::size_t keys_max = 500;
+};
+
+struct Replay {
+    std::string reset_reason;         ///< not empty: no replay, the present state instead
+    std::vector<LedgerEntry> entries; ///< wanted ones after the cursor, in order
+    Seq head = 0;                     ///< the ledger was read up to here
+    /// Keys whose rows in a list may have changed.
+    std::set<std::string, std::less<>> rows;
+    /// Keys whose meta may have changed without an event of their own (a refresh began) and since their last change
+    /// event, and the first seq at which.
+    std::set<std::string, std::less<>> metas;
+    Seq metas_from = 0;
+};
+
+/// @throws StoreFailure
+Replay read_replay(Reads& reads, std::string_view tenant, Cursor cursor, std::uint64_t epoch, const TopicFilter& filter,
+                   const ReplayLimits& limits = {});
+
+} // namespace freshet::streams

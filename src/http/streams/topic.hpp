@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What a stream can be about, and which of a tenant's events a set of topics wants. Plain values, any thread.
+
+#include "model/definition.hpp"
+#include "model/event.hpp"
+
+#include <expected>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace freshet::streams {
+
+struct Topic {
+    enum class Kind : std::uint8_t {
+        key,       ///< data/{key}
+        source,    ///< data/{source}/*
+        job,       ///< job/{id}
+        queue,     ///< jobs/{queue}
+        freshness, ///< freshness
+    };
+    Kind kind = Kind::freshness;
+    std::string text; ///< the topic as it is written
+    std::string name; ///< key, source or queue
+    JobId job;
+    /// List topics tell changed rows, at most 4 times a second.
+    bool is_list() const { return kind == Kind::queue || kind == Kind::freshness; }
+    friend bool operator==(const Topic&, const Topic&) = default;
+};
+
+inline constexpr std::size_t topics_max = 100;
+
+/// Why a stream does not begin or change. `status` as HTTP has it.
+struct StreamRefusal {
+    int status = 404;
+    std::string code, detail, try_;
+};
+
+/// Reads one topic. @param tenant_sources  sources that the tenant may see; empty: all.
+std::expected<Topic, StreamRefusal> parse_topic(std::string_view text, const Definitions& definitions,
+                                                std::string_view tenant);
+
+/// What a set of topics wants of the ledger.
+class TopicFilter {
+public:
+    TopicFilter() = default;
+    explicit TopicFilter(std::span<const Topic> topics);
+
+    /// True if the event is told in full to a reader of these topics.
+    bool wants(const Event& event) const;
+    /// True if a reader of these topics is shown the key's present state when it changes.
+    bool shows_key(std::string_view key) const;
+    bool freshness() const { return freshness_; }
+
+private:
+    std::set<std::string, std::less<>> exact_;   ///< data/{key}, job/{id}, jobs/{queue}
+    std::set<std::string, std::less<>> sources_; ///< of data/{source}/*
+    bool freshness_ = false;
+};
+
+/// The source that a key in its text form belongs to.
+std::string_view source_of(std::string_view key);
+
+} // namespace freshet::streams
