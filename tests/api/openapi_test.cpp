@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// A walk over every route of the real binary, in good and in bad times; each answer is judged by the description.
+#include "tests/api/contract.hpp"
+#include "tests/http/harness.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+namespace freshet::outside {
+namespace {
+
+class OpenApi : public testing::Test {
+protected:
+    OpenApi()
+    {
+        upstream.set("/rows", R"([{"id":1,"price":3},{"id":2,"price":5}])");
+        upstream.set("/guarded", R"([{"id":1},{"id":2}])");
+        upstream.set("/broken", Page{.body = "no", .status = 500});
+        const auto source = [&](const std::string& name, const std::string& more) {
+            return fmt::format("[source.{0}]\nkind = \"http\"\nurl = \"{1}/{0}\"\nallow_private = true\nkey = "
+                               "[\"id\"]\nfresh_for = \"1h\"\n"
+                               "retry = {{ attempts = 1 }}\nmanual_limit = \"{2}\"\n{3}\n",
+                               name, upstream.url(), name == "few" ? "1/min" : "1000/min", more);
+        };
+        server.emplace(source("rows", "public = true\nevery = \"30m\"") +
+                       source("guarded", "guard = { min_rows = 1 }") + source("broken", "") + source("few", ""));
+        client.emplace(server->client());
+        contract.emplace(client->get("/openapi.json").body);
+    }
+
+    Answer judge(const std::string& method, const std::string& path, const std::string& target, int status,
+                 Headers headers = {}, std::string body = {})
+    {
+        std::string upper = method;
+        for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+        Answer answer = client->ask(upper, target, std::move(headers), std::move(body));
+        EXPECT_EQ(answer.status, status) << target << "\n" << answer.body;
+        EXPECT_EQ(contract->wrong(method, path, answer), "") << upper << " " << target;
+        return answer;
+    }
+
+    Upstream upstream;
+    std::optional<Server> server;
+    std::optional<Client> client;
+    std::optional<Contract> contract;
+};
+
+TEST_F(OpenApi, EveryAnswerIsOneThatItDescribes)
+{
+    const Headers json{{"Content-Type", "application/json"}};
+    judge("get", "/v1/data/{key}", "/v1/data/rows", 200);
+    judge("get", "/v1/data/{key}", "/v1/data/rows?envelope=1", 200);
+    judge("get", "/v1/data/{key}", "/v1/data/rows?max_age=x", 400);
+    judge("get", "/v1/data/{key}", "/v1/data/nothing", 404);
+    judge("get", "/v1/data/{key}", "/v1/data/broken", 502);
+    judge("get", "/v1/t/{tenant}/data/{key}", "/v1/t/default/data/rows", 200);
+    upstream.set("/rows", R"([{"id":1,"price":4},{"id":3,"price":5}])");
+    const std::string refresh = "/v1/data/{key}/refresh";
+    judge("post", refresh, "/v1/data/rows/refresh", 200, {{"Prefer", "wait=20"}});
+    judge("post", refresh, "/v1/data/broken/refresh", 502, {{"Prefer", "wait=20"}});
+    const Answer accepted = judge("post", refresh, "/v1/data/rows/refresh", 202, {{"Prefer", "respond-async"}});
+    const std::string id = accepted.json("/id").value_or("");
+    judge("get", "/v1/jobs/{id}", "/v1/jobs/" + id, 200, {{"Prefer", "wait=5"}});
+    judge("get", "/v1/jobs/{id}/attempts", "/v1/jobs/" + id + "/attempts", 200);
+    judge("post", "/v1/jobs/{id}/cancel", "/v1/jobs/" + id + "/cancel", 200);
+    judge("post", "/v1/jobs/{id}/retry", "/v1/jobs/" + id + "/retry", 409);
+    judge("get", "/v1/jobs/{id}", "/v1/jobs/j_0000000000001", 404);
+    judge("get", "/v1/jobs", "/v1/jobs", 200);
+    const Answer failed = judge("get", "/v1/jobs", "/v1/jobs?state=failed&source=broken", 200);
+    judge("get", "/v1/jobs/{id}", "/v1/jobs/" + failed.json("/items/0/id").value_or(""), 200);
+    judge("post", "/v1/jobs/{id}/retry", "/v1/jobs/" + failed.json("/items/0/id").value_or("") + "/retry", 200);
+
+    judge("get", "/v1/data/{key}/versions", "/v1/data/rows/versions", 200);
+    judge("get", "/v1/data/{key}/versions/{ver}", "/v1/data/rows/versions/1", 200);
+    judge("get", "/v1/data/{key}/versions/{ver}", "/v1/data/rows/versions/77", 404);
+    judge("get", "/v1/data/{key}/diff", "/v1/data/rows/diff", 200);
+    judge("get", "/v1/data/{key}/diff", "/v1/data/rows/diff", 200, {{"Accept", "application/json-patch+json"}});
+
+    upstream.set("/few", "[]");
+    client->refresh("few");
+    judge("post", refresh, "/v1/data/few/refresh", 429, {{"Prefer", "wait=20"}});
+    client->refresh("guarded");
+    upstream.set("/guarded", "[]");
+    judge("post", refresh, "/v1/data/guarded/refresh", 502, {{"Prefer", "wait=20"}});
+    judge("get", "/v1/freshness", "/v1/freshness", 200);
+    judge("post", "/v1/data/{key}/held/discard", "/v1/data/guarded/held/discard", 200);
+    judge("post", "/v1/data/{key}/held/accept", "/v1/data/guarded/held/accept", 409);
+    judge("post", "/v1/sources/{source}/pause", "/v1/sources/rows/pause", 200);
+    judge("post", "/v1/sources/{source}/resume", "/v1/sources/rows/resume", 200);
+    judge("get", "/v1/schedules", "/v1/schedules", 200);
+    judge("get", "/v1/me", "/v1/me", 200);
+    judge("post", "/v1/purge", "/v1/purge", 200, json, R"({"keys":["rows","broken"],"mode":"soft"})");
+    judge("delete", "/v1/data/{key}", "/v1/data/rows", 200);
+    judge("get", "/v1/poll", "/v1/poll?topic=freshness&topic=data/guarded&topic=jobs/rows&topic=job/" + id, 200);
+    judge("get", "/v1/poll", "/v1/poll?topic=weather", 404);
+    judge("get", "/v1/stream", "/v1/stream", 400);
+    judge("patch", "/v1/streams/{stream}", "/v1/streams/s_1", 404, json, R"({"add":["freshness"]})");
+
+    judge("get", "/", "/", 200);
+    judge("get", "/assets/{file}", "/assets/none.js", 404);
+    judge("get", "/healthz", "/healthz", 200);
+    judge("get", "/readyz", "/readyz", 200);
+    judge("get", "/metrics", "/metrics", 200);
+    judge("get", "/openapi.json", "/openapi.json", 200);
+    judge("get", "/problems/{code}", "/problems/held", 200);
+    for (const std::string& operation : contract->operations())
+        EXPECT_TRUE(contract->judged().contains(operation)) << operation << " was not walked";
+}
+
+TEST_F(OpenApi, EveryEventOfAStreamIsOneThatItDescribes)
+{
+    client->get("/v1/data/rows");
+    EventStream stream{server->url(), "/v1/stream?topic=data/rows&topic=freshness&topic=jobs/rows&cursor=1:1"};
+    const auto judge_until = [&](const std::string& last) {
+        for (;;) {
+            const auto event = stream.next();
+            ASSERT_TRUE(event) << "no " << last;
+            EXPECT_EQ(contract->wrong(*event), "");
+            if (event->event == last) return;
+        }
+    };
+    judge_until("live");
+    upstream.set("/rows", "[]");
+    client->refresh("rows");
+    judge_until("change");
+    judge_until("job");
+    server->signal(SIGTERM);
+    judge_until("goodbye");
+    for (const char* event : {"hello", "reset", "snapshot", "live", "change", "job", "goodbye"})
+        EXPECT_TRUE(contract->judged().contains(std::string{"event "} + event)) << event;
+}
+
+TEST(Contract, SaysWhatIsWrong)
+{
+    Contract contract{
+        R"({"paths":{"/a":{"get":{"responses":{"200":{"content":{"application/json":{"schema":{"$ref":"#/components/schemas/a"}}}}}}}},
+        "components":{"schemas":{"a":{"type":"object","required":["b"],"properties":{"b":{"const":1},"c":{"$ref":"#/components/schemas/d"}}},"d":{"type":"string"}}}})"};
+    const auto answer = [](std::string body, int status = 200) {
+        return Answer{status, {{"content-type", "application/json"}}, std::move(body), "", Millis{0}};
+    };
+    EXPECT_EQ(contract.wrong("get", "/a", answer(R"({"b":1,"c":"x"})")), "");
+    EXPECT_NE(contract.wrong("get", "/a", answer(R"({"b":2})")), "");
+    EXPECT_NE(contract.wrong("get", "/a", answer(R"({"b":1,"c":3})")), "");
+    EXPECT_NE(contract.wrong("get", "/a", answer("{}")), "");
+    EXPECT_NE(contract.wrong("get", "/a", answer(R"({"b":1})", 404)), "");
+    EXPECT_NE(contract.wrong("post", "/a", answer(R"({"b":1})")), "");
+}
+
+} // namespace
+} // namespace freshet::outside
