@@ -150,6 +150,20 @@ TEST_F(Refreshing, BelievesTheSameShrunkContentTenMinutesLater)
     EXPECT_EQ(key().rows, 1);
 }
 
+TEST_F(Refreshing, KeepsAsManyVersionsAsTheSourceSays)
+{
+    source("prices").versions_max = 3;
+    start();
+    std::vector<std::size_t> counts;
+    for (int i = 0; i < 5; ++i) {
+        refresh();
+        complete(claim().at(0), "[" + std::to_string(i) + "]");
+        counts.push_back(store->begin()->versions("default", "prices", 0, 50).size());
+    }
+    EXPECT_EQ(counts, (std::vector<std::size_t>{1, 2, 3, 3, 3}));
+    EXPECT_EQ(store->begin()->versions("default", "prices", 0, 50).front().ver, 5);
+}
+
 TEST_F(Refreshing, F7ALeaseThatRanOutGivesTheJobToTheNextAndFencesTheLostWorker)
 {
     start();

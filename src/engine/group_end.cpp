@@ -112,8 +112,9 @@ void Group::publish(KeyWork& work, Job job, const CompleteJob& request, bool new
     if (new_version) {
         tx_->put_version(record.tenant, record.key,
                          {record.ver, record.gen, record.payload, record.hash, record.rows, record.bytes, record.as_of, now_, work.counts.value_or(DiffCounts{})});
-        for (const VersionRecord& old : tx_->versions(record.tenant, record.key, record.ver - work.source->versions_max + 1, 8))
-            tx_->drop_version(record.tenant, record.key, old.ver);
+        if (const std::int64_t oldest_kept = record.ver - work.source->versions_max + 1; oldest_kept > 1)
+            for (const VersionRecord& old : tx_->versions(record.tenant, record.key, oldest_kept, 8))
+                tx_->drop_version(record.tenant, record.key, old.ver);
     }
     state_.meters.published(record.tenant, record.source, *record.as_of);
     state_.took[job.queue].add(now_ - checked_at);

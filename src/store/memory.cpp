@@ -80,6 +80,10 @@ public:
     {
         return locked([&] { return reads_.fires(tenant, key, limit); });
     }
+    std::vector<std::string> paused() override
+    {
+        return locked([&] { return reads_.paused(); });
+    }
 
 private:
     template <class Ask>

@@ -140,4 +140,11 @@ std::vector<FireRecord> MemoryReads::fires(std::string_view tenant, std::string_
     return found;
 }
 
+std::vector<std::string> MemoryReads::paused() const
+{
+    std::vector<std::string> names;
+    for (const auto& [name, nothing] : tables_.paused.rows(side_)) names.push_back(name);
+    return names;
+}
+
 } // namespace freshet

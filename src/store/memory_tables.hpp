@@ -133,6 +133,7 @@ public:
     std::vector<Job> jobs(const JobFilter& filter) const;
     std::vector<AttemptRecord> attempts(JobId job) const;
     std::vector<FireRecord> fires(std::string_view tenant, std::string_view key, int limit) const;
+    std::vector<std::string> paused() const;
 
 private:
     const MemoryStore::Tables& tables_;

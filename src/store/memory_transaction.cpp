@@ -366,13 +366,6 @@ void MemoryTransaction::put_audit(const AuditRecord& record)
     tables_.audit.put(rows.empty() ? 1 : rows.rbegin()->first + 1, record);
 }
 
-std::vector<std::string> MemoryTransaction::paused()
-{
-    std::vector<std::string> names;
-    for (const auto& [name, nothing] : tables_.paused.rows(Side::working)) names.push_back(name);
-    return names;
-}
-
 void MemoryTransaction::put_paused(std::string_view name, bool paused)
 {
     if (paused)

@@ -77,6 +77,8 @@ public:
     virtual std::vector<AttemptRecord> attempts(JobId job) = 0;
     /// Latest nominal instant first.
     virtual std::vector<FireRecord> fires(std::string_view tenant, std::string_view key, int limit) = 0;
+    /// Names of the sources that are paused.
+    virtual std::vector<std::string> paused() = 0;
 };
 
 class Reader : public StoreReads {
@@ -140,7 +142,6 @@ public:
     /// Drops fires that were decided before `before`.
     virtual void drop_fires(WallTime before) = 0;
     virtual void put_audit(const AuditRecord& record) = 0;
-    virtual std::vector<std::string> paused() = 0;
     virtual void put_paused(std::string_view name, bool paused) = 0;
     /// Names of all tenants that have a ledger.
     virtual std::vector<std::string> tenants() = 0;

@@ -191,4 +191,10 @@ std::vector<FireRecord> Reads::fires(std::string_view tenant, std::string_view k
     });
 }
 
+std::vector<std::string> Reads::paused()
+{
+    Query query{connection_, sql::read_paused};
+    return all(query, [](Query& row) { return row.next<std::string>(); });
+}
+
 } // namespace freshet::sqlite

@@ -30,6 +30,7 @@ public:
     std::vector<Job> jobs(const JobFilter& filter);
     std::vector<AttemptRecord> attempts(JobId job);
     std::vector<FireRecord> fires(std::string_view tenant, std::string_view key, int limit);
+    std::vector<std::string> paused();
 
 private:
     void jobs_of_state(const JobFilter& filter, JobState state, std::vector<Job>& found);
@@ -83,6 +84,7 @@ public:
     {
         return reads_.fires(tenant, key, limit);
     }
+    std::vector<std::string> paused() override { return reads_.paused(); }
 
 protected:
     Reads reads_;

@@ -374,12 +374,6 @@ void SqliteTransaction::put_audit(const AuditRecord& record)
         .run();
 }
 
-std::vector<std::string> SqliteTransaction::paused()
-{
-    Query query{connection_, sql::read_paused};
-    return all(query, [](Query& row) { return row.next<std::string>(); });
-}
-
 void SqliteTransaction::put_paused(std::string_view name, bool paused)
 {
     Query{connection_, paused ? sql::put_paused : sql::drop_paused}.bind(name).run();

@@ -47,7 +47,6 @@ public:
     void put_breaker(const BreakerRecord& breaker) override;
     bool put_fire(const FireRecord& fire) override;
     void put_audit(const AuditRecord& record) override;
-    std::vector<std::string> paused() override;
     void put_paused(std::string_view name, bool paused) override;
     std::vector<std::string> tenants() override;
     void trim_ledger(std::string_view tenant, WallTime before, std::int64_t bytes_max) override;
