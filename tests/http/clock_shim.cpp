@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loaded before a program (LD_PRELOAD), it moves the program's wall clock by what a file says: eight bytes, nanoseconds,
-// changed by the test while the program runs (clock_step.hpp). The steady clocks stay what they are.
+// Loaded before a program (LD_PRELOAD), it moves the program's wall clock by what a file says: eight bytes,
+// nanoseconds, changed by the test while the program runs (clock_step.hpp). The steady clocks stay what they are.
 
 #include <atomic>
 #include <cstdint>

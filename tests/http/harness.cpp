@@ -89,7 +89,12 @@ std::map<pid_t, std::pair<char, pid_t>> processes()
     for (const auto& entry : fs::directory_iterator{"/proc"}) {
         const std::string name = entry.path().filename().string();
         if (!std::ranges::all_of(name, [](unsigned char c) { return std::isdigit(c); })) continue;
-        const std::string stat = read_file(entry.path() / "stat");
+        std::string stat;
+        try {
+            stat = read_file(entry.path() / "stat");
+        } catch (const std::ios_base::failure&) {
+            continue; // it ended while it was read
+        }
         const auto paren = stat.rfind(')'); // the program's name before it may hold anything
         if (paren == std::string::npos || stat.size() < paren + 4) continue;
         all[std::stoi(name)] = {stat[paren + 2], std::stoi(stat.substr(paren + 4))};

@@ -28,7 +28,7 @@ struct LoadRequest {
     std::string method = "GET";
     std::string path;
     std::vector<std::pair<std::string, std::string>> headers;
-    Millis pause{0};                     ///< before it is sent
+    Millis pause{0};                    ///< before it is sent
     std::function<void()> as_sent = {}; ///< called when the pause is over, just before it is sent
 };
 
