@@ -8,5 +8,5 @@ namespace freshet {
 
 } // namespace freshet
 
-#define FRESHET_ASSERT(expression) \
+#define FRESHET_ASSERT(expression)                                                                                     \
     (static_cast<bool>(expression) ? void(0) : ::freshet::assertion_failed(#expression, __FILE__, __LINE__))

@@ -33,7 +33,8 @@ WallTime EngineClock::wall() const
     }
     const std::int64_t now = to_ms(wall_at_start_) + uptime_ms + slew_ms_.load(std::memory_order_relaxed);
     std::int64_t last = last_ms_.load(std::memory_order_relaxed);
-    while (last < now && !last_ms_.compare_exchange_weak(last, now)) {}
+    while (last < now && !last_ms_.compare_exchange_weak(last, now)) {
+    }
     return from_ms(std::max(last, now));
 }
 

@@ -8,7 +8,7 @@ namespace freshet {
 namespace {
 constexpr std::string_view digits = "0123456789abcdefghjkmnpqrstvwxyz";
 constexpr int digits_count = 13;
-}
+} // namespace
 
 std::string to_text(JobId id)
 {

@@ -38,15 +38,20 @@ std::string_view name(Level level)
     return "info";
 }
 
-// JSON string escapes by hand, as the log sits below the floor that owns JSON and must not allocate a document per line.
+// JSON string escapes by hand, as the log sits below the floor that owns JSON and must not allocate a document per
+// line.
 void append_json(std::string& out, std::string_view text)
 {
     out += '"';
     for (const char c : text) {
-        if (c == '"' || c == '\\') (out += '\\') += c;
-        else if (c == '\n') out += "\\n";
-        else if (static_cast<unsigned char>(c) < 0x20) out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-        else out += c;
+        if (c == '"' || c == '\\')
+            (out += '\\') += c;
+        else if (c == '\n')
+            out += "\\n";
+        else if (static_cast<unsigned char>(c) < 0x20)
+            out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+        else
+            out += c;
     }
     out += '"';
 }
@@ -57,8 +62,10 @@ void append_value(std::string& out, const Field& field, bool quote)
         [&](const auto& value) {
             using T = std::decay_t<decltype(value)>;
             if constexpr (std::is_same_v<T, std::string>) {
-                if (quote) append_json(out, value);
-                else out += value;
+                if (quote)
+                    append_json(out, value);
+                else
+                    out += value;
             } else {
                 out += fmt::format("{}", value);
             }

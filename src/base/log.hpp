@@ -25,7 +25,9 @@ struct Field {
     Field(std::string_view n, bool v) : name{n}, value{v} {}
     template <class T>
         requires std::is_integral_v<T>
-    Field(std::string_view n, T v) : name{n}, value{static_cast<std::int64_t>(v)} {}
+    Field(std::string_view n, T v) : name{n}, value{static_cast<std::int64_t>(v)}
+    {
+    }
     Field(std::string_view n, double v) : name{n}, value{v} {}
 };
 
@@ -33,9 +35,21 @@ struct Field {
 void set_up(Level level);
 void line(Level level, std::string_view message, std::initializer_list<Field> fields);
 
-inline void debug(std::string_view m, std::initializer_list<Field> f = {}) { line(Level::debug, m, f); }
-inline void info(std::string_view m, std::initializer_list<Field> f = {}) { line(Level::info, m, f); }
-inline void warn(std::string_view m, std::initializer_list<Field> f = {}) { line(Level::warn, m, f); }
-inline void error(std::string_view m, std::initializer_list<Field> f = {}) { line(Level::error, m, f); }
+inline void debug(std::string_view m, std::initializer_list<Field> f = {})
+{
+    line(Level::debug, m, f);
+}
+inline void info(std::string_view m, std::initializer_list<Field> f = {})
+{
+    line(Level::info, m, f);
+}
+inline void warn(std::string_view m, std::initializer_list<Field> f = {})
+{
+    line(Level::warn, m, f);
+}
+inline void error(std::string_view m, std::initializer_list<Field> f = {})
+{
+    line(Level::error, m, f);
+}
 
 } // namespace freshet::log

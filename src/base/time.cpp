@@ -26,8 +26,8 @@ Civil civil(WallTime at)
 {
     const auto day = std::chrono::floor<days>(at);
     const auto rest = static_cast<int>((at - day).count());
-    return {year_month_day{day}, rest / 3'600'000, rest / 60'000 % 60, rest / 1000 % 60, rest % 1000,
-            std::chrono::weekday{day}.c_encoding()};
+    return {year_month_day{day}, rest / 3'600'000, rest / 60'000 % 60,
+            rest / 1000 % 60,    rest % 1000,      std::chrono::weekday{day}.c_encoding()};
 }
 
 // Reads exactly `count` digits at `text`'s front and cuts them off; -1 where there are fewer.
@@ -54,7 +54,8 @@ std::optional<WallTime> instant(int year, int month, int day, int hour, int minu
 {
     const year_month_day date{std::chrono::year{year}, std::chrono::month{static_cast<unsigned>(month)},
                               std::chrono::day{static_cast<unsigned>(day)}};
-    if (year < 0 || month < 1 || day < 1 || !date.ok() || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60)
+    if (year < 0 || month < 1 || day < 1 || !date.ok() || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
+        second < 0 || second > 60)
         return std::nullopt;
     return sys_days{date} + Millis{((hour * 60LL + minute) * 60 + second) * 1000 + ms};
 }
@@ -65,7 +66,8 @@ std::string to_rfc3339(WallTime at)
 {
     const Civil c = civil(at);
     return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(c.date.year()),
-                       static_cast<unsigned>(c.date.month()), static_cast<unsigned>(c.date.day()), c.hour, c.minute, c.second, c.ms);
+                       static_cast<unsigned>(c.date.month()), static_cast<unsigned>(c.date.day()), c.hour, c.minute,
+                       c.second, c.ms);
 }
 
 std::optional<WallTime> from_rfc3339(std::string_view text)
@@ -85,7 +87,8 @@ std::optional<WallTime> from_rfc3339(std::string_view text)
     int ms = 0;
     if (take(text, '.')) {
         int scale = 100, count = 0;
-        for (int digit = take_digits(text, 1); digit >= 0; digit = take_digits(text, 1), ++count) ms += digit * scale, scale /= 10;
+        for (int digit = take_digits(text, 1); digit >= 0; digit = take_digits(text, 1), ++count)
+            ms += digit * scale, scale /= 10;
         if (count == 0) return std::nullopt;
     }
     const auto local = instant(year, month, day, hour, minute, second, ms);
@@ -96,7 +99,8 @@ std::optional<WallTime> from_rfc3339(std::string_view text)
     const int offset_hours = take_digits(text, 2);
     take(text, ':');
     const int offset_minutes = take_digits(text, 2);
-    if (offset_hours < 0 || offset_hours > 23 || offset_minutes < 0 || offset_minutes > 59 || !text.empty()) return std::nullopt;
+    if (offset_hours < 0 || offset_hours > 23 || offset_minutes < 0 || offset_minutes > 59 || !text.empty())
+        return std::nullopt;
     const Millis offset = std::chrono::minutes{offset_hours * 60 + offset_minutes};
     return east ? *local - offset : *local + offset;
 }
@@ -104,8 +108,9 @@ std::optional<WallTime> from_rfc3339(std::string_view text)
 std::string to_http_date(WallTime at)
 {
     const Civil c = civil(at);
-    return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", weekday_names[c.weekday], static_cast<unsigned>(c.date.day()),
-                       month_names[static_cast<unsigned>(c.date.month()) - 1], static_cast<int>(c.date.year()), c.hour, c.minute, c.second);
+    return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", weekday_names[c.weekday],
+                       static_cast<unsigned>(c.date.day()), month_names[static_cast<unsigned>(c.date.month()) - 1],
+                       static_cast<int>(c.date.year()), c.hour, c.minute, c.second);
 }
 
 std::optional<WallTime> from_http_date(std::string_view text)
@@ -135,7 +140,8 @@ struct Unit {
     std::string_view name;
     std::int64_t ms;
 };
-constexpr std::array<Unit, 6> units{{{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1000}, {"ms", 1}, {"w", 604'800'000}}};
+constexpr std::array<Unit, 6> units{
+    {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1000}, {"ms", 1}, {"w", 604'800'000}}};
 constexpr std::int64_t length_ms_max = 100LL * 366 * 86'400'000;
 
 } // namespace

@@ -39,8 +39,8 @@ ConfigResult load_config(const std::filesystem::path& file, const Environment& e
 ConfigResult parse_config(std::string_view text, const std::filesystem::path& folder = ".",
                           const Environment& environment = process_environment());
 
-/// [server] alone, whatever the rest of the file says: what a client needs to find the server, which may well be running
-/// an older state of a file that is being edited.
+/// [server] alone, whatever the rest of the file says: what a client needs to find the server, which may well be
+/// running an older state of a file that is being edited.
 std::expected<ServerDefinition, std::vector<ConfigProblem>> load_server(const std::filesystem::path& file);
 
 /// The secret's value: the literal, or what its variable or file holds now (without a line end at the end of the file).

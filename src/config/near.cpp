@@ -34,9 +34,11 @@ void check_cron(Reading& reading, const SourceSchedule& schedule, const std::str
 {
     if (schedule.cron.empty()) return;
     if (const auto cron = parse_cron(schedule.cron); !cron)
-        reading.problem(path + ".cron", fmt::format("{}.cron \"{}\": {}", path, schedule.cron, cron.error()), "cron = \"*/10 6-20 * * MON-FRI\"");
+        reading.problem(path + ".cron", fmt::format("{}.cron \"{}\": {}", path, schedule.cron, cron.error()),
+                        "cron = \"*/10 6-20 * * MON-FRI\"");
     if (!zone_exists(schedule.timezone))
-        reading.problem(path + ".timezone", fmt::format("{}.timezone \"{}\" is no time zone of this machine", path, schedule.timezone),
+        reading.problem(path + ".timezone",
+                        fmt::format("{}.timezone \"{}\" is no time zone of this machine", path, schedule.timezone),
                         "an IANA zone, such as timezone = \"Asia/Jerusalem\"");
 }
 

@@ -36,7 +36,8 @@ void refuse(CommitSink& sink, Posted& posted, std::string_view words)
     Refused refused;
     refused.refusal = Refusal::store_failed;
     refused.message = words;
-    sink.deliver(posted.core, [reply = std::move(posted.reply), refused]() mutable { reply(std::unexpected(std::move(refused))); });
+    sink.deliver(posted.core,
+                 [reply = std::move(posted.reply), refused]() mutable { reply(std::unexpected(std::move(refused))); });
 }
 
 } // namespace
@@ -61,8 +62,10 @@ std::optional<WallTime> Engine::step(std::vector<Posted> posted, WallTime now)
     const bool paused = state.wake_expected && now - *state.wake_expected > pause_noticed && now > *state.wake_expected;
     std::vector<Posted> requests;
     for (Posted& one : posted) {
-        if (is_large(one.request)) state.ahead.push_back({std::move(one), 0, 0});
-        else requests.push_back(std::move(one));
+        if (is_large(one.request))
+            state.ahead.push_back({std::move(one), 0, 0});
+        else
+            requests.push_back(std::move(one));
     }
     if (!state.ahead.empty()) {
         try {

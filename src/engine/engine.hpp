@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The engine: takes requests in groups, asks `model` what becomes of them, has the store keep it in one commit, and then
-// tells everyone: notices first, replies after them.
+// The engine: takes requests in groups, asks `model` what becomes of them, has the store keep it in one commit, and
+// then tells everyone: notices first, replies after them.
 //
 // Life: made over an open store; start() takes up what the last process left; then step() again and again. It has no
 // thread, no socket and no clock of its own: `now` comes in with each step, so that a simulation can drive it.
@@ -47,8 +47,8 @@ public:
     /// given their length again, schedules get their next fire. @throws StoreFailure
     void start(WallTime now);
 
-    /// Serves a group in one commit: the requests in order (so that beats are read before leases are judged), then timers
-    /// and schedules that are due, then open claims.
+    /// Serves a group in one commit: the requests in order (so that beats are read before leases are judged), then
+    /// timers and schedules that are due, then open claims.
     /// @param group  at most group_requests_max requests and about group_bytes_max bytes of results.
     /// @return the instant at which step() is next needed without any request; nullopt: never. At or before `now`: at
     ///         once, since there is more to do than one commit takes.

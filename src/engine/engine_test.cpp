@@ -457,7 +457,8 @@ TEST_F(Refreshing, ALargePayloadIsWrittenAheadAndPublishedWhole)
     const std::string json = "[\"" + std::string(1'000'000, 'x') + "\"]";
     std::optional<Reply> got;
     std::vector<Posted> group;
-    group.push_back({CompleteJob{flight[0].job->id, flight[0].job->fence, result_of(json, 1)}, -1, [&](Reply reply) { got = std::move(reply); }});
+    group.push_back({CompleteJob{flight[0].job->id, flight[0].job->fence, result_of(json, 1)}, -1,
+                     [&](Reply reply) { got = std::move(reply); }});
     EXPECT_EQ(step(std::move(group)), now) << "there is more to write";
     EXPECT_FALSE(got.has_value());
     for (int i = 0; i < 10 && !got; ++i) step();

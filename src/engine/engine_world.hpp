@@ -13,7 +13,8 @@ namespace freshet {
 
 class EngineWorld : public CommitSink {
 public:
-    explicit EngineWorld(std::unique_ptr<Store> given = nullptr) : store{given ? std::move(given) : std::make_unique<MemoryStore>()}
+    explicit EngineWorld(std::unique_ptr<Store> given = nullptr)
+        : store{given ? std::move(given) : std::make_unique<MemoryStore>()}
     {
         auto made = std::make_shared<Definitions>();
         add_source(*made, "prices");
@@ -37,8 +38,10 @@ public:
         auto changed = std::make_shared<Definitions>(*definitions);
         const auto found = changed->sources.find(name);
         auto copy = std::make_shared<SourceDefinition>();
-        if (found != changed->sources.end()) *copy = *found->second;
-        else *copy = add_source(*changed, name);
+        if (found != changed->sources.end())
+            *copy = *found->second;
+        else
+            *copy = add_source(*changed, name);
         changed->sources[name] = copy;
         definitions = changed;
         return *copy;
@@ -68,7 +71,11 @@ public:
     }
     AskRefresh refresh_of(const std::string& key = "prices") const
     {
-        return {.tenant = "default", .key = key, .source = key.substr(0, key.find('/')), .trigger = Trigger::manual, .caller = "somebody"};
+        return {.tenant = "default",
+                .key = key,
+                .source = key.substr(0, key.find('/')),
+                .trigger = Trigger::manual,
+                .caller = "somebody"};
     }
     std::expected<Asked, Refused> ask(AskRefresh request)
     {
@@ -114,12 +121,18 @@ public:
     {
         return ask_engine(CompleteJob{claimed.job->id, claimed.job->fence, result_of(json, rows)});
     }
-    Reply fail(const ClaimedJob& claimed, ErrorClass error_class = ErrorClass::retryable, std::optional<Millis> retry_after = {})
+    Reply fail(const ClaimedJob& claimed, ErrorClass error_class = ErrorClass::retryable,
+               std::optional<Millis> retry_after = {})
     {
-        return ask_engine(FailJob{claimed.job->id, claimed.job->fence, {error_class, "http_status", "the source answered 500", retry_after, {}}});
+        return ask_engine(FailJob{claimed.job->id,
+                                  claimed.job->fence,
+                                  {error_class, "http_status", "the source answered 500", retry_after, {}}});
     }
 
-    KeyRecord key(const std::string& text = "prices") { return store->begin()->key("default", text).value_or(KeyRecord{}); }
+    KeyRecord key(const std::string& text = "prices")
+    {
+        return store->begin()->key("default", text).value_or(KeyRecord{});
+    }
     Job job(JobId id) { return store->begin()->job(id).value_or(Job{}); }
     std::vector<Job> live(const std::string& text = "prices") { return store->begin()->live_jobs("default", text); }
 

@@ -12,7 +12,8 @@ namespace freshet {
 QueuePolicy policy_of(const Definitions& definitions, const Job& job)
 {
     QueuePolicy policy;
-    if (const SourceDefinition* source = definitions.source(job.queue); source != nullptr && source->kind != SourceKind::worker) {
+    if (const SourceDefinition* source = definitions.source(job.queue);
+        source != nullptr && source->kind != SourceKind::worker) {
         policy.lease = source->lease;
         policy.retry = source->retry;
         policy.run_limit = source->run_limit + run_limit_grace;
@@ -28,7 +29,8 @@ QueuePolicy policy_of(const Definitions& definitions, const Job& job)
     return policy;
 }
 
-Group::Group(Engine::State& state, WallTime now) : state_{state}, now_{now}, definitions_{state.definitions}, tx_{state.store.begin()}
+Group::Group(Engine::State& state, WallTime now)
+    : state_{state}, now_{now}, definitions_{state.definitions}, tx_{state.store.begin()}
 {
     if (!state_.stale_memory) return;
     state_.running.clear();
@@ -62,18 +64,30 @@ void Group::serve(Posted& posted)
     Reply reply = std::visit(
         [&](auto& request) -> Reply {
             using T = std::decay_t<decltype(request)>;
-            if constexpr (std::is_same_v<T, AskRefresh>) return ask(request);
-            else if constexpr (std::is_same_v<T, CancelJob>) return cancel(request);
-            else if constexpr (std::is_same_v<T, RetryJob>) return retry(request);
-            else if constexpr (std::is_same_v<T, PurgeKey>) return purge(request);
-            else if constexpr (std::is_same_v<T, DecideHeld>) return decide_held(request);
-            else if constexpr (std::is_same_v<T, PauseSource>) return pause(request);
-            else if constexpr (std::is_same_v<T, BeatWork>) return beat(request);
-            else if constexpr (std::is_same_v<T, CompleteJob>) return complete(request);
-            else if constexpr (std::is_same_v<T, FailJob>) return fail(request);
-            else if constexpr (std::is_same_v<T, ReleaseJob>) return release(request);
-            else if constexpr (std::is_same_v<T, Reconfigure>) return reconfigure(request);
-            else if constexpr (std::is_same_v<T, TouchKey>) touch(request);
+            if constexpr (std::is_same_v<T, AskRefresh>)
+                return ask(request);
+            else if constexpr (std::is_same_v<T, CancelJob>)
+                return cancel(request);
+            else if constexpr (std::is_same_v<T, RetryJob>)
+                return retry(request);
+            else if constexpr (std::is_same_v<T, PurgeKey>)
+                return purge(request);
+            else if constexpr (std::is_same_v<T, DecideHeld>)
+                return decide_held(request);
+            else if constexpr (std::is_same_v<T, PauseSource>)
+                return pause(request);
+            else if constexpr (std::is_same_v<T, BeatWork>)
+                return beat(request);
+            else if constexpr (std::is_same_v<T, CompleteJob>)
+                return complete(request);
+            else if constexpr (std::is_same_v<T, FailJob>)
+                return fail(request);
+            else if constexpr (std::is_same_v<T, ReleaseJob>)
+                return release(request);
+            else if constexpr (std::is_same_v<T, Reconfigure>)
+                return reconfigure(request);
+            else if constexpr (std::is_same_v<T, TouchKey>)
+                touch(request);
             return Answer{Done{}};
         },
         posted.request);
@@ -147,7 +161,11 @@ std::optional<Job> Group::job_behind(const Job& first)
 
 void Group::close_attempt(const Job& before, AttemptEnd end, const std::optional<ErrorInfo>& error)
 {
-    AttemptRecord attempt{before.id, before.generation, before.attempt, before.fence, before.worker, before.began_at.value_or(now_), now_, end, error};
+    AttemptRecord attempt{before.id,      before.generation,
+                          before.attempt, before.fence,
+                          before.worker,  before.began_at.value_or(now_),
+                          now_,           end,
+                          error};
     tx_->put_attempt(attempt);
 }
 
@@ -177,7 +195,8 @@ std::shared_ptr<const Job> Group::put_job(const Job* before, Job after, AttemptE
     const bool over = is_terminal(after.state);
     const std::string topic = "job/" + to_text(after.id);
     const bool is_paused = state_.paused.contains(after.queue);
-    Event event{EventKind::job, topic, job_event_json(topic, receipt_json(after, is_paused, now_), after.seq), "jobs/" + after.queue, over};
+    Event event{EventKind::job, topic, job_event_json(topic, receipt_json(after, is_paused, now_), after.seq),
+                "jobs/" + after.queue, over};
     const Seq seq = append(after.tenant, std::move(event));
     FRESHET_ASSERT(seq == after.seq);
     tx_->put_job(after, runs ? std::optional{next_timer(after, policy_of(*definitions_, after))} : std::nullopt);
@@ -193,7 +212,8 @@ std::shared_ptr<const Job> Group::put_job(const Job* before, Job after, AttemptE
     return job;
 }
 
-std::string Group::receipt(const KeyWork& work, const FlightFacts& facts, std::optional<HeldReason> held, std::int64_t held_rows, bool good) const
+std::string Group::receipt(const KeyWork& work, const FlightFacts& facts, std::optional<HeldReason> held,
+                           std::int64_t held_rows, bool good) const
 {
     ReceiptInput input;
     if (good) {
@@ -225,9 +245,11 @@ void Group::tell_keys()
             const std::string topic = "data/" + record.key;
             const auto flight = flight_of(tx_->live_jobs(record.tenant, record.key));
             record.seq = tx_->next_seq(record.tenant);
-            MetaInput input{&record, work.source, params_of(record.key), {}, state_.paused.contains(record.source), true};
+            MetaInput input{&record, work.source, params_of(record.key), {}, state_.paused.contains(record.source),
+                            true};
             if (flight) input.flight = MetaFlight{flight->id, flight->running, flight->requested_at, {}};
-            std::string data = change_event_json(topic, meta_json(input, now_), work.outcome, work.base_ver, work.counts, work.diff, {}, record.seq);
+            std::string data = change_event_json(topic, meta_json(input, now_), work.outcome, work.base_ver,
+                                                 work.counts, work.diff, {}, record.seq);
             append(record.tenant, {EventKind::change, topic, std::move(data), {}, false});
             auto view = std::make_shared<KeyView>();
             view->record = record;
@@ -263,7 +285,9 @@ void Group::commit()
     }
     if (wrote_) state_.meters.committed(requests_, events);
     for (auto& [to, reply] : replies_)
-        state_.sink.deliver(to.first, [reply_to = std::move(to.second), reply = std::move(reply)]() mutable { reply_to(std::move(reply)); });
+        state_.sink.deliver(to.first, [reply_to = std::move(to.second), reply = std::move(reply)]() mutable {
+            reply_to(std::move(reply));
+        });
     replies_.clear();
 }
 
@@ -275,7 +299,9 @@ void Group::refuse_all(std::string_view words)
     for (Offer& offer : fed_) state_.offers.push_back(std::move(offer));
     for (auto& [to, reply] : replies_) {
         Reply failed = std::unexpected(refused(Refusal::store_failed, std::string{words}));
-        state_.sink.deliver(to.first, [reply_to = std::move(to.second), failed = std::move(failed)]() mutable { reply_to(std::move(failed)); });
+        state_.sink.deliver(to.first, [reply_to = std::move(to.second), failed = std::move(failed)]() mutable {
+            reply_to(std::move(failed));
+        });
     }
     replies_.clear();
 }

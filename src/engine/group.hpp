@@ -77,7 +77,8 @@ private:
     Reply fail(const FailJob& request);
     /// Whose failure it is: only the source's own is remembered against its key and its origin.
     enum class Blame : std::uint8_t { source, ours };
-    void fail_attempt(const Job& job, const AttemptFailure& failure, const FlightFacts& facts, AttemptEnd end, Blame blame = Blame::source);
+    void fail_attempt(const Job& job, const AttemptFailure& failure, const FlightFacts& facts, AttemptEnd end,
+                      Blame blame = Blame::source);
     void publish(KeyWork& work, Job job, const CompleteJob& request, bool new_version);
     void hold(KeyWork& work, Job job, const CompleteJob& request, HeldReason reason, const std::string& message);
     /// The key's story after an attempt that came to nothing.
@@ -97,7 +98,8 @@ private:
     void set_schedules();
     void set_next_fire(KeyWork& work);
     void end_removed_sources();
-    void audit(const std::string& tenant, const std::string& actor, std::string_view action, const std::string& object, std::string_view detail);
+    void audit(const std::string& tenant, const std::string& actor, std::string_view action, const std::string& object,
+               std::string_view detail);
 
     // group.cpp
     KeyWork& key(std::string_view tenant, std::string_view key, std::string_view source);
@@ -110,7 +112,8 @@ private:
     std::optional<Job> job_behind(const Job& first);
     void close_attempt(const Job& before, AttemptEnd end, const std::optional<ErrorInfo>& error);
     Job with_progress(Job job) const;
-    std::string receipt(const KeyWork& work, const FlightFacts& facts, std::optional<HeldReason> held, std::int64_t held_rows, bool good) const;
+    std::string receipt(const KeyWork& work, const FlightFacts& facts, std::optional<HeldReason> held,
+                        std::int64_t held_rows, bool good) const;
     std::vector<std::string> params_of(std::string_view key) const;
     void tell_keys();
     void answer(Posted& posted, Reply reply);

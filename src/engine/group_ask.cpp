@@ -24,8 +24,10 @@ LiveJobs live_of(Transaction& tx, std::string_view tenant, std::string_view key)
 {
     LiveJobs live;
     for (Job& job : tx.live_jobs(tenant, key)) {
-        if (job.state == JobState::running) live.running = std::move(job);
-        else live.queued = std::move(job);
+        if (job.state == JobState::running)
+            live.running = std::move(job);
+        else
+            live.queued = std::move(job);
     }
     return live;
 }
@@ -35,7 +37,8 @@ LiveJobs live_of(Transaction& tx, std::string_view tenant, std::string_view key)
 Reply Group::replay(const IdempotencyRecord& record)
 {
     const auto job = tx_->job(record.job);
-    if (!job) return std::unexpected(refused(Refusal::not_found, "that request was answered, and its job is gone by now"));
+    if (!job)
+        return std::unexpected(refused(Refusal::not_found, "that request was answered, and its job is gone by now"));
     return Answer{Asked{std::make_shared<const Job>(*job), true, true, job->asked}};
 }
 
@@ -43,9 +46,11 @@ Reply Group::ask(const AskRefresh& request)
 {
     if (request.idempotency) {
         const IdempotencyScope& scope = *request.idempotency;
-        if (const auto record = tx_->idempotency(request.tenant, request.caller, scope.route, scope.key); record && record->expires_at > now_) {
+        if (const auto record = tx_->idempotency(request.tenant, request.caller, scope.route, scope.key);
+            record && record->expires_at > now_) {
             if (record->request != scope.request)
-                return std::unexpected(refused(Refusal::idempotency_reused, "this Idempotency-Key came before with another request"));
+                return std::unexpected(
+                    refused(Refusal::idempotency_reused, "this Idempotency-Key came before with another request"));
             return replay(*record);
         }
     }
@@ -53,7 +58,8 @@ Reply Group::ask(const AskRefresh& request)
     if (!asked) return std::unexpected(std::move(asked.error()));
     if (request.idempotency) {
         const IdempotencyScope& scope = *request.idempotency;
-        tx_->put_idempotency({request.tenant, request.caller, scope.route, scope.key, scope.request, asked->job->id, now_ + idempotency_kept});
+        tx_->put_idempotency({request.tenant, request.caller, scope.route, scope.key, scope.request, asked->job->id,
+                              now_ + idempotency_kept});
         wrote_ = true;
     }
     return Answer{std::move(*asked)};
@@ -64,17 +70,21 @@ std::optional<Refused> Group::charge(const AskRefresh& request, const SourceDefi
     if (request.trigger != Trigger::manual) return std::nullopt;
     RateWindow& of_caller = state_.charged[fmt::format("{}\n{}\n{}", request.tenant, request.key, request.caller)];
     const auto tenant = definitions_->tenants.find(request.tenant);
-    const RateLimit tenant_limit = tenant == definitions_->tenants.end() ? RateLimit{} : tenant->second.limits.refreshes;
+    const RateLimit tenant_limit =
+        tenant == definitions_->tenants.end() ? RateLimit{} : tenant->second.limits.refreshes;
     RateWindow& of_tenant = state_.charged[request.tenant];
     const auto refuse = [&](std::string_view whose, const RateLimit& limit, WallTime until) {
-        Refused words = refused(Refusal::limited, fmt::format("{} may start {} refreshes per {} by hand", whose, limit.count, to_text(limit.per)));
+        Refused words = refused(Refusal::limited, fmt::format("{} may start {} refreshes per {} by hand", whose,
+                                                              limit.count, to_text(limit.per)));
         words.retry_at = until;
         words.limit_count = limit.count;
         words.limit_per = limit.per;
         return words;
     };
-    if (const auto until = of_caller.blocked_until(source.manual_limit, now_)) return refuse("you", source.manual_limit, *until);
-    if (const auto until = of_tenant.blocked_until(tenant_limit, now_)) return refuse("the tenant", tenant_limit, *until);
+    if (const auto until = of_caller.blocked_until(source.manual_limit, now_))
+        return refuse("you", source.manual_limit, *until);
+    if (const auto until = of_tenant.blocked_until(tenant_limit, now_))
+        return refuse("the tenant", tenant_limit, *until);
     of_caller.add(source.manual_limit, now_);
     of_tenant.add(tenant_limit, now_);
     return std::nullopt;
@@ -83,14 +93,19 @@ std::optional<Refused> Group::charge(const AskRefresh& request, const SourceDefi
 std::expected<Asked, Refused> Group::ask_for(const AskRefresh& request, bool person)
 {
     const SourceDefinition* definition = source(request.source);
-    if (definition == nullptr) return std::unexpected(refused(Refusal::source_removed, fmt::format("there is no source \"{}\"", request.source)));
+    if (definition == nullptr)
+        return std::unexpected(
+            refused(Refusal::source_removed, fmt::format("there is no source \"{}\"", request.source)));
     KeyWork& work = key(request.tenant, request.key, request.source);
     const LiveJobs live = live_of(*tx_, request.tenant, request.key);
 
     std::optional<WallTime> open_until;
-    if (const auto breaker = tx_->breaker(request.tenant, request.source, host_of(*definition, request.key))) open_until = breaker->open_until;
-    AskTerms terms{request.read_after_now, request.max_age, request.attach_only, person, tx_->ledger_head(request.tenant).head};
-    const AskDecision decision = decide_ask(work.record, live.running ? &*live.running : nullptr, live.queued ? &*live.queued : nullptr, terms, open_until, now_);
+    if (const auto breaker = tx_->breaker(request.tenant, request.source, host_of(*definition, request.key)))
+        open_until = breaker->open_until;
+    AskTerms terms{request.read_after_now, request.max_age, request.attach_only, person,
+                   tx_->ledger_head(request.tenant).head};
+    const AskDecision decision = decide_ask(work.record, live.running ? &*live.running : nullptr,
+                                            live.queued ? &*live.queued : nullptr, terms, open_until, now_);
 
     if (const auto* refuse = std::get_if<AskRefuse>(&decision)) {
         Refused words = refused(refuse->refusal, refuse->message);
@@ -107,13 +122,15 @@ std::expected<Asked, Refused> Group::ask_for(const AskRefresh& request, bool per
         after.priority = std::max(after.priority, priority);
         if (attach->raise_asked) after.asked = std::max(after.asked, terms.head);
         if (attach->due_now) after.due_at = now_;
-        if (request.trigger == Trigger::manual && after.trigger != Trigger::manual && after.state == JobState::queued) after.trigger = Trigger::manual;
+        if (request.trigger == Trigger::manual && after.trigger != Trigger::manual && after.state == JobState::queued)
+            after.trigger = Trigger::manual;
         return Asked{put_job(&before, std::move(after)), true, false, terms.head};
     }
 
     if (auto over = charge(request, *definition)) return std::unexpected(std::move(*over));
     if (!work.record.seq && !work.told && tx_->keys_count(request.tenant, request.source) >= definition->keys_max)
-        return std::unexpected(refused(Refusal::keys_full, fmt::format("source {} has {} keys already", request.source, definition->keys_max)));
+        return std::unexpected(refused(
+            Refusal::keys_full, fmt::format("source {} has {} keys already", request.source, definition->keys_max)));
     if (person || request.trigger == Trigger::stale) work.record.read_at = now_;
     if (!work.record.next_at) set_next_fire(work);
 
@@ -121,7 +138,8 @@ std::expected<Asked, Refused> Group::ask_for(const AskRefresh& request, bool per
     job.id = state_.ids.next(now_);
     job.kind = JobKind::refresh;
     job.tenant = request.tenant;
-    job.queue = definition->kind == SourceKind::worker && !definition->queue.empty() ? definition->queue : request.source;
+    job.queue =
+        definition->kind == SourceKind::worker && !definition->queue.empty() ? definition->queue : request.source;
     job.key = request.key;
     job.priority = priority;
     job.trigger = request.trigger;

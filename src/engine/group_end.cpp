@@ -39,7 +39,8 @@ Reply Group::complete(CompleteJob& request)
     if (!stored) return std::unexpected(refused(Refusal::not_found, "there is no such job"));
     const Job job = with_progress(*stored);
     if (auto possible = freshet::complete(job, request.fence, Outcome::updated, now_); !possible)
-        return std::unexpected(refused(possible.error(), "the lease was lost: the job was given to somebody else, or it ended"));
+        return std::unexpected(
+            refused(possible.error(), "the lease was lost: the job was given to somebody else, or it ended"));
     KeyWork& work = key_of(job);
     if (work.source == nullptr) {
         put_job(&job, *expire(job, "source_removed", "the source is no longer configured", now_), AttemptEnd::failed);
@@ -51,13 +52,16 @@ Reply Group::complete(CompleteJob& request)
         const ErrorInfo error{error_class, refuse->code, refuse->message};
         // The source answered well; it is our side that moved on.
         note_breaker(job, true);
-        if (job.state == JobState::running) fail_attempt(job, {error, {}}, request.result.data.facts, AttemptEnd::failed, Blame::ours);
+        if (job.state == JobState::running)
+            fail_attempt(job, {error, {}}, request.result.data.facts, AttemptEnd::failed, Blame::ours);
         if (request.result.written_ahead != 0) tx_->drop_payload(request.result.written_ahead);
         return Answer{jobs_.contains(job.id.value) ? jobs_[job.id.value] : std::make_shared<const Job>(job)};
     }
     note_breaker(job, true);
-    if (const auto* held = std::get_if<HoldIt>(&decision)) hold(work, job, request, held->reason, held->message);
-    else publish(work, job, request, std::get<PublishIt>(decision).new_version);
+    if (const auto* held = std::get_if<HoldIt>(&decision))
+        hold(work, job, request, held->reason, held->message);
+    else
+        publish(work, job, request, std::get<PublishIt>(decision).new_version);
     return Answer{jobs_.at(job.id.value)};
 }
 
@@ -111,7 +115,8 @@ void Group::publish(KeyWork& work, Job job, const CompleteJob& request, bool new
     record.last_finished_at = now_;
     if (new_version) {
         tx_->put_version(record.tenant, record.key,
-                         {record.ver, record.gen, record.payload, record.hash, record.rows, record.bytes, record.as_of, now_, work.counts.value_or(DiffCounts{})});
+                         {record.ver, record.gen, record.payload, record.hash, record.rows, record.bytes, record.as_of,
+                          now_, work.counts.value_or(DiffCounts{})});
         if (const std::int64_t oldest_kept = record.ver - work.source->versions_max + 1; oldest_kept > 1)
             for (const VersionRecord& old : tx_->versions(record.tenant, record.key, oldest_kept, 8))
                 tx_->drop_version(record.tenant, record.key, old.ver);
@@ -158,7 +163,11 @@ void Group::hold(KeyWork& work, Job job, const CompleteJob& request, HeldReason 
     record.retry_at = now_ + work.source->retry.max_wait;
     auto after = freshet::hold(job, request.fence, message, now_);
     after->receipt = receipt(work, result.data.facts, reason, held.rows, false);
-    log::warn("result held", {{"source", record.key}, {"tenant", record.tenant}, {"job", to_text(job.id)}, {"reason", to_text(reason)}, {"words", message}});
+    log::warn("result held", {{"source", record.key},
+                              {"tenant", record.tenant},
+                              {"job", to_text(job.id)},
+                              {"reason", to_text(reason)},
+                              {"words", message}});
     put_job(&job, std::move(*after), AttemptEnd::failed);
 }
 
@@ -168,18 +177,21 @@ Reply Group::fail(const FailJob& request)
     if (!stored) return std::unexpected(refused(Refusal::not_found, "there is no such job"));
     const Job job = with_progress(*stored);
     if (job.fence != request.fence || job.state != JobState::running)
-        return std::unexpected(refused(Refusal::lease_lost, "the lease was lost: the job was given to somebody else, or it ended"));
+        return std::unexpected(
+            refused(Refusal::lease_lost, "the lease was lost: the job was given to somebody else, or it ended"));
     const FlightFailure& failure = request.failure;
     if (failure.error_class == ErrorClass::cancelled && !job.cancel_requested_at) {
         // A runner that ends flights of its own accord (shutdown) hands them back.
         auto after = freshet::release(job, request.fence, Millis{0}, policy_of(*definitions_, job), now_);
         return Answer{put_job(&job, std::move(*after), AttemptEnd::released)};
     }
-    fail_attempt(job, {{failure.error_class, failure.code, failure.message}, failure.retry_after}, failure.facts, AttemptEnd::failed);
+    fail_attempt(job, {{failure.error_class, failure.code, failure.message}, failure.retry_after}, failure.facts,
+                 AttemptEnd::failed);
     return Answer{jobs_.at(job.id.value)};
 }
 
-void Group::fail_attempt(const Job& job, const AttemptFailure& failure, const FlightFacts& facts, AttemptEnd end, Blame blame)
+void Group::fail_attempt(const Job& job, const AttemptFailure& failure, const FlightFacts& facts, AttemptEnd end,
+                         Blame blame)
 {
     auto after = freshet::fail(job, job.fence, failure, policy_of(*definitions_, job), now_);
     if (!after) return;
@@ -203,11 +215,18 @@ void Group::note_failure(KeyWork& work, const Job& after, const ErrorInfo& error
     record.parked = parked;
     const Millis rest = work.source == nullptr ? Millis{60'000} : work.source->retry.max_wait;
     // What ended for good is left alone for the longest wait; a person may still ask.
-    record.retry_at = after.state == JobState::queued ? after.due_at : std::max(now_ + rest, parked && record.retry_at ? *record.retry_at : now_);
+    record.retry_at = after.state == JobState::queued
+                          ? after.due_at
+                          : std::max(now_ + rest, parked && record.retry_at ? *record.retry_at : now_);
     record.last_finished_at = now_;
     if (is_terminal(after.state)) record.last_outcome = work.outcome = Outcome::failed;
-    log::warn("refresh failed", {{"source", record.key}, {"tenant", record.tenant}, {"job", to_text(after.id)}, {"code", error.code},
-                                 {"words", error.message}, {"attempt", after.attempt}, {"next_try", to_rfc3339(*record.retry_at)}});
+    log::warn("refresh failed", {{"source", record.key},
+                                 {"tenant", record.tenant},
+                                 {"job", to_text(after.id)},
+                                 {"code", error.code},
+                                 {"words", error.message},
+                                 {"attempt", after.attempt},
+                                 {"next_try", to_rfc3339(*record.retry_at)}});
 }
 
 void Group::note_breaker(const Job& job, bool good)
@@ -221,7 +240,10 @@ void Group::note_breaker(const Job& job, bool good)
     if (after == before) return;
     tx_->put_breaker(after);
     if (after.open_until && after.open_until != before.open_until)
-        log::warn("source left alone", {{"source", work.source->name}, {"tenant", job.tenant}, {"host", host}, {"failures", after.failures},
+        log::warn("source left alone", {{"source", work.source->name},
+                                        {"tenant", job.tenant},
+                                        {"host", host},
+                                        {"failures", after.failures},
                                         {"until", to_rfc3339(*after.open_until)}});
 }
 
@@ -230,7 +252,8 @@ void Group::end_probe(const Job& job)
     const KeyWork& work = key_of(job);
     if (work.source == nullptr) return;
     const auto breaker = tx_->breaker(job.tenant, work.source->name, host_of(*work.source, job.key));
-    if (breaker && breaker->probe == job.id) tx_->put_breaker(after_end(*breaker, job.id, false, work.source->retry, now_));
+    if (breaker && breaker->probe == job.id)
+        tx_->put_breaker(after_end(*breaker, job.id, false, work.source->retry, now_));
 }
 
 void Group::warm_dependents(const KeyWork& published, Seq seq)
@@ -257,7 +280,8 @@ void Group::warm_dependents(const KeyWork& published, Seq seq)
                 const std::vector<std::string> values = params_of(record.key);
                 bool fits = true;
                 for (std::size_t i = 0; i < definition->params.size() && i < values.size(); ++i)
-                    if (const std::string* value = value_of(definition->params[i].name)) fits = fits && *value == values[i];
+                    if (const std::string* value = value_of(definition->params[i].name))
+                        fits = fits && *value == values[i];
                 if (fits) keys.push_back(record.key);
             }
         }
@@ -265,9 +289,14 @@ void Group::warm_dependents(const KeyWork& published, Seq seq)
             KeyWork& work = key(tenant, text, name);
             work.record.stale_seq = std::max(work.record.stale_seq, seq);
             work.told = true;
-            AskRefresh ask{.tenant = tenant, .key = text, .source = name, .trigger = Trigger::after, .caller = "after:" + from.name};
+            AskRefresh ask{.tenant = tenant,
+                           .key = text,
+                           .source = name,
+                           .trigger = Trigger::after,
+                           .caller = "after:" + from.name};
             if (auto asked = ask_for(ask, false); !asked)
-                log::info("not refreshed after its source", {{"source", text}, {"after", from.name}, {"words", asked.error().message}});
+                log::info("not refreshed after its source",
+                          {{"source", text}, {"after", from.name}, {"words", asked.error().message}});
         }
     }
 }

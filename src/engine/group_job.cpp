@@ -66,7 +66,8 @@ std::optional<WallTime> Group::feed_offers()
                 rate = found->second.rate;
                 concurrency = found->second.concurrency;
             }
-            if (concurrency > 0) slots = static_cast<int>(std::min<std::int64_t>(slots, concurrency - state_.running[queue]));
+            if (concurrency > 0)
+                slots = static_cast<int>(std::min<std::int64_t>(slots, concurrency - state_.running[queue]));
             if (slots <= 0) continue;
             RateWindow& window = state_.begun[queue];
             if (const auto until = window.blocked_until(rate, now_)) {
@@ -104,7 +105,8 @@ bool Group::claim_one(const Job& job, const std::string& worker, Claimed& claime
         work = &key_of(job);
         definition = work->source;
         if (definition == nullptr) {
-            if (auto ended = expire(job, "source_removed", "the source is no longer configured", now_)) put_job(&job, std::move(*ended));
+            if (auto ended = expire(job, "source_removed", "the source is no longer configured", now_))
+                put_job(&job, std::move(*ended));
             return false;
         }
         const std::string host = host_of(*definition, job.key);
@@ -118,14 +120,15 @@ bool Group::claim_one(const Job& job, const std::string& worker, Claimed& claime
             case BreakerWord::wait: {
                 // Looked at again when the breaker may let a probe through, or soon after one that runs.
                 Job later = job;
-                later.due_at = std::max(*breaker->open_until, now_ + 1s);
+                later.due_at = *breaker->open_until > now_ ? *breaker->open_until : now_ + 1s;
                 put_job(&job, std::move(later));
                 return false;
             }
             }
         }
     }
-    auto after = claim(job, worker, tx_->next_seq(job.tenant), definition == nullptr ? 0 : definition->hash, policy_of(*definitions_, job), now_);
+    auto after = claim(job, worker, tx_->next_seq(job.tenant), definition == nullptr ? 0 : definition->hash,
+                       policy_of(*definitions_, job), now_);
     FRESHET_ASSERT(after.has_value());
     History& took = state_.took[job.queue];
     after->took_p50 = took.percentile(50);
@@ -133,7 +136,15 @@ bool Group::claim_one(const Job& job, const std::string& worker, Claimed& claime
     after->took_p95 = took.percentile(95);
     const auto running = put_job(&job, std::move(*after));
     FRESHET_ASSERT(running->fence == running->seq);
-    tx_->put_attempt({running->id, running->generation, running->attempt, running->fence, running->worker, now_, {}, AttemptEnd::running, {}});
+    tx_->put_attempt({running->id,
+                      running->generation,
+                      running->attempt,
+                      running->fence,
+                      running->worker,
+                      now_,
+                      {},
+                      AttemptEnd::running,
+                      {}});
     state_.meters.began(*running, now_);
 
     ClaimedJob one{running, nullptr, {}, {}, running->trigger == Trigger::manual || running->trigger == Trigger::purge};
@@ -190,7 +201,8 @@ Reply Group::release(const ReleaseJob& request)
 Reply Group::cancel(const CancelJob& request)
 {
     const auto job = tx_->job(request.job);
-    if (!job || job->tenant != request.tenant) return std::unexpected(refused(Refusal::not_found, refusal_words(Refusal::not_found)));
+    if (!job || job->tenant != request.tenant)
+        return std::unexpected(refused(Refusal::not_found, refusal_words(Refusal::not_found)));
     const Job before = with_progress(*job);
     auto after = freshet::cancel(before, now_);
     if (!after) {
@@ -198,7 +210,8 @@ Reply Group::cancel(const CancelJob& request)
         words.job = before.id;
         return std::unexpected(std::move(words));
     }
-    if (after->cancel_requested_at == before.cancel_requested_at && after->state == before.state) return Answer{std::make_shared<const Job>(before)};
+    if (after->cancel_requested_at == before.cancel_requested_at && after->state == before.state)
+        return Answer{std::make_shared<const Job>(before)};
     audit(request.tenant, request.caller, "cancel", to_text(request.job), {});
     return Answer{put_job(&before, std::move(*after), AttemptEnd::cancelled)};
 }
@@ -206,11 +219,16 @@ Reply Group::cancel(const CancelJob& request)
 Reply Group::retry(const RetryJob& request)
 {
     const auto before = tx_->job(request.job);
-    if (!before || before->tenant != request.tenant) return std::unexpected(refused(Refusal::not_found, refusal_words(Refusal::not_found)));
+    if (!before || before->tenant != request.tenant)
+        return std::unexpected(refused(Refusal::not_found, refusal_words(Refusal::not_found)));
     for (const Job& live : tx_->live_jobs(before->tenant, before->key))
         if (before->kind == JobKind::refresh && live.id != before->id && !live.cancel_requested_at) {
             // The key is taken: whoever retries shares what is under way, as any other caller would.
-            AskRefresh same{.tenant = before->tenant, .key = before->key, .source = key_of(*before).record.source, .trigger = Trigger::manual, .caller = request.caller};
+            AskRefresh same{.tenant = before->tenant,
+                            .key = before->key,
+                            .source = key_of(*before).record.source,
+                            .trigger = Trigger::manual,
+                            .caller = request.caller};
             auto asked = ask_for(same, true);
             if (!asked) return std::unexpected(std::move(asked.error()));
             return Answer{std::move(asked->job)};
@@ -226,7 +244,8 @@ void Group::end_leases(bool paused)
     for (const Job& stored : tx_->timers_due(now_, timers_per_commit)) {
         const Job before = with_progress(stored);
         const QueuePolicy policy = policy_of(*definitions_, before);
-        const bool cancel_over = before.cancel_requested_at && *before.cancel_requested_at + policy.cancel_grace <= now_;
+        const bool cancel_over =
+            before.cancel_requested_at && *before.cancel_requested_at + policy.cancel_grace <= now_;
         const bool ran_out = *before.lease_until <= now_;
         // A server that stood still must not make workers look dead: their beats could not be read.
         if (paused && ran_out && !cancel_over && now_ - before.beat_at.value_or(now_) < policy.lease * 3) {
@@ -245,7 +264,11 @@ void Group::end_leases(bool paused)
             }
             put_job(&before, std::move(*after), before.cancel_requested_at ? AttemptEnd::cancelled : AttemptEnd::lost);
         } else if (*before.began_at + policy.run_limit <= now_) {
-            fail_attempt(before, {{ErrorClass::retryable, "run_limit", fmt::format("ran longer than its limit of {}", to_text(policy.run_limit))}, {}}, {}, AttemptEnd::limit);
+            fail_attempt(before,
+                         {{ErrorClass::retryable, "run_limit",
+                           fmt::format("ran longer than its limit of {}", to_text(policy.run_limit))},
+                          {}},
+                         {}, AttemptEnd::limit);
         } else {
             tx_->put_job(before, next_timer(before, policy)); // the policy was changed: the timer moves
             wrote_ = true;

@@ -26,7 +26,8 @@ std::uint64_t hash_of(const KeyRecord& record)
 
 } // namespace
 
-void Group::audit(const std::string& tenant, const std::string& actor, std::string_view action, const std::string& object, std::string_view detail)
+void Group::audit(const std::string& tenant, const std::string& actor, std::string_view action,
+                  const std::string& object, std::string_view detail)
 {
     tx_->put_audit({tenant, actor, std::string{action}, object, std::string{detail}, now_});
     wrote_ = true;
@@ -59,7 +60,8 @@ void Group::drop_versions(KeyWork& work)
 Reply Group::purge(const PurgeKey& request)
 {
     KeyWork& work = key(request.tenant, request.key, request.source);
-    if (!work.record.seq && !work.told) return std::unexpected(refused(Refusal::not_found, "nothing is kept of this key"));
+    if (!work.record.seq && !work.told)
+        return std::unexpected(refused(Refusal::not_found, "nothing is kept of this key"));
     KeyRecord& record = work.record;
     const Seq head = tx_->ledger_head(request.tenant).head;
     work.told = true;
@@ -73,7 +75,12 @@ Reply Group::purge(const PurgeKey& request)
         drop_versions(work);
     }
     if (request.mode == PurgeMode::refresh) {
-        auto asked = ask_for({.tenant = request.tenant, .key = request.key, .source = request.source, .trigger = Trigger::purge, .caller = request.caller}, true);
+        auto asked = ask_for({.tenant = request.tenant,
+                              .key = request.key,
+                              .source = request.source,
+                              .trigger = Trigger::purge,
+                              .caller = request.caller},
+                             true);
         if (!asked) return std::unexpected(std::move(asked.error()));
         purged.job = asked->job->id;
     }
@@ -94,9 +101,11 @@ Reply Group::decide_held(const DecideHeld& request)
         return std::unexpected(refused(Refusal::held_changed, "another result is held by now; look at it first"));
     const HeldResult held = *record.held;
     if (request.accept) {
-        if (held.payload == 0) return std::unexpected(refused(Refusal::no_held, "the held result has no data that could be shown"));
+        if (held.payload == 0)
+            return std::unexpected(refused(Refusal::no_held, "the held result has no data that could be shown"));
         if (held.data_fence <= record.gone_seq || held.data_fence <= record.data_fence)
-            return std::unexpected(refused(Refusal::held_changed, "newer data was published, or the key was purged, since it was held"));
+            return std::unexpected(
+                refused(Refusal::held_changed, "newer data was published, or the key was purged, since it was held"));
         const bool new_version = !record.has_data || !(record.hash == held.hash);
         work.base_ver = record.has_data ? record.ver : 0;
         record.held.reset(); // its payload becomes the version's
@@ -109,7 +118,9 @@ Reply Group::decide_held(const DecideHeld& request)
             record.rows = held.rows;
             record.bytes = held.bytes;
             record.changed_at = now_;
-            tx_->put_version(record.tenant, record.key, {record.ver, record.gen, held.payload, held.hash, held.rows, held.bytes, held.as_of, now_, held.counts});
+            tx_->put_version(record.tenant, record.key,
+                             {record.ver, record.gen, held.payload, held.hash, held.rows, held.bytes, held.as_of, now_,
+                              held.counts});
         } else {
             tx_->drop_payload(held.payload);
         }
@@ -145,7 +156,8 @@ Reply Group::decide_held(const DecideHeld& request)
     }
     record.retry_at.reset();
     work.told = true;
-    audit(request.tenant, request.caller, request.accept ? "held_accept" : "held_discard", request.key, to_text(held.reason));
+    audit(request.tenant, request.caller, request.accept ? "held_accept" : "held_discard", request.key,
+          to_text(held.reason));
     auto view = std::make_shared<KeyView>();
     view->record = record;
     view->body = work.body;
@@ -154,15 +166,20 @@ Reply Group::decide_held(const DecideHeld& request)
 
 Reply Group::pause(const PauseSource& request)
 {
-    if (source(request.source) == nullptr) return std::unexpected(refused(Refusal::source_removed, fmt::format("there is no source \"{}\"", request.source)));
+    if (source(request.source) == nullptr)
+        return std::unexpected(
+            refused(Refusal::source_removed, fmt::format("there is no source \"{}\"", request.source)));
     if (request.paused == state_.paused.contains(request.source)) return Answer{Done{}};
     tx_->put_paused(request.source, request.paused);
     wrote_ = true;
-    if (request.paused) state_.paused.insert(request.source);
-    else state_.paused.erase(request.source);
+    if (request.paused)
+        state_.paused.insert(request.source);
+    else
+        state_.paused.erase(request.source);
     audit(request.tenant, request.caller, request.paused ? "pause" : "resume", request.source, {});
     for (const std::string& tenant : tx_->tenants())
-        for (const KeyRecord& record : tx_->keys(tenant, request.source, {}, keys_told_max)) key(tenant, record.key, record.source).told = true;
+        for (const KeyRecord& record : tx_->keys(tenant, request.source, {}, keys_told_max))
+            key(tenant, record.key, record.source).told = true;
     return Answer{Done{}};
 }
 
@@ -180,12 +197,14 @@ void Group::end_removed_sources()
 {
     for (const std::string& tenant : tx_->tenants())
         for (const JobState state : {JobState::queued, JobState::running})
-            for (JobId before{}; ;) {
-                const std::vector<Job> jobs = tx_->jobs({.tenant = tenant, .state = state, .queue = {}, .key = {}, .before = before, .limit = per_commit});
+            for (JobId before{};;) {
+                const std::vector<Job> jobs = tx_->jobs(
+                    {.tenant = tenant, .state = state, .queue = {}, .key = {}, .before = before, .limit = per_commit});
                 for (const Job& job : jobs) {
                     before = job.id;
                     if (job.kind != JobKind::refresh || key_of(job).source != nullptr) continue;
-                    if (auto ended = expire(job, "source_removed", "the source is no longer configured", now_)) put_job(&job, std::move(*ended), AttemptEnd::cancelled);
+                    if (auto ended = expire(job, "source_removed", "the source is no longer configured", now_))
+                        put_job(&job, std::move(*ended), AttemptEnd::cancelled);
                 }
                 if (jobs.size() < static_cast<std::size_t>(per_commit)) break;
             }
@@ -205,23 +224,26 @@ void Group::set_next_fire(KeyWork& work)
 void Group::set_schedules()
 {
     std::vector<std::string> tenants = tx_->tenants();
-    if (definitions_->tenants.empty() && std::ranges::find(tenants, "default") == tenants.end()) tenants.push_back("default");
+    if (definitions_->tenants.empty() && std::ranges::find(tenants, "default") == tenants.end())
+        tenants.push_back("default");
     for (const auto& [name, tenant] : definitions_->tenants)
         if (std::ranges::find(tenants, name) == tenants.end()) tenants.push_back(name);
     const auto lists = [&](const std::string& tenant, const std::string& name) {
         const auto found = definitions_->tenants.find(tenant);
         if (found == definitions_->tenants.end()) return definitions_->tenants.empty() && tenant == "default";
-        return found->second.sources.empty() || std::ranges::find(found->second.sources, name) != found->second.sources.end();
+        return found->second.sources.empty() ||
+               std::ranges::find(found->second.sources, name) != found->second.sources.end();
     };
     for (const std::string& tenant : tenants) {
-        for (std::string after; ;) {
+        for (std::string after;;) {
             const auto records = tx_->keys(tenant, {}, after, per_commit);
             for (const KeyRecord& record : records) {
                 after = record.key;
                 const SourceDefinition* definition = source(record.source);
                 const bool scheduled = definition != nullptr && definition->schedule.any();
                 if (!scheduled && definition != nullptr && !record.next_at) continue;
-                if (record.next_at && *record.next_at <= now_ && scheduled) continue; // a missed fire is decided, not forgotten
+                if (record.next_at && *record.next_at <= now_ && scheduled)
+                    continue; // a missed fire is decided, not forgotten
                 KeyWork& work = key(tenant, record.key, record.source);
                 const auto before = work.record.next_at;
                 if (definition != nullptr || !before) set_next_fire(work);
@@ -236,7 +258,12 @@ void Group::set_schedules()
             if (work.record.seq || work.told) continue;
             set_next_fire(work);
             // The first data need not wait for the first fire.
-            AskRefresh first{.tenant = tenant, .key = name, .source = name, .trigger = Trigger::schedule, .caller = "schedule", .read_after_now = false};
+            AskRefresh first{.tenant = tenant,
+                             .key = name,
+                             .source = name,
+                             .trigger = Trigger::schedule,
+                             .caller = "schedule",
+                             .read_after_now = false};
             (void)ask_for(first, false);
         }
     }
@@ -255,7 +282,8 @@ void Group::fire_schedules()
             drop_versions(work);
             continue;
         }
-        const bool unread = !work.source->params.empty() && record.read_at && now_ - *record.read_at > work.source->keep_warm;
+        const bool unread =
+            !work.source->params.empty() && record.read_at && now_ - *record.read_at > work.source->keep_warm;
         if (!work.source->schedule.any() || unread) {
             record.next_at.reset();
             continue;
@@ -271,8 +299,13 @@ void Group::fire_schedules()
             } else if (fire.act != FireAct::nothing) {
                 if (fire.act == FireAct::replace)
                     for (const Job& job : live)
-                        if (auto after = freshet::cancel(job, now_)) put_job(&job, std::move(*after), AttemptEnd::cancelled);
-                AskRefresh ask{.tenant = record.tenant, .key = record.key, .source = record.source, .trigger = Trigger::schedule, .caller = "schedule",
+                        if (auto after = freshet::cancel(job, now_))
+                            put_job(&job, std::move(*after), AttemptEnd::cancelled);
+                AskRefresh ask{.tenant = record.tenant,
+                               .key = record.key,
+                               .source = record.source,
+                               .trigger = Trigger::schedule,
+                               .caller = "schedule",
                                .read_after_now = fire.act != FireAct::ask};
                 auto asked = ask_for(ask, false);
                 if (asked) {
@@ -296,7 +329,8 @@ void Group::upkeep()
         tx_->trim_ledger(tenant, now_ - definitions_->server.ledger_keep, definitions_->server.ledger_bytes_max);
     const std::vector<JobId> old = tx_->ended_jobs(now_ - ended_jobs_kept, per_commit);
     for (const JobId id : old) tx_->drop_job(id);
-    if (old.size() == static_cast<std::size_t>(per_commit)) state_.upkeep_at = now_ + 100ms; // more than one commit takes
+    if (old.size() == static_cast<std::size_t>(per_commit))
+        state_.upkeep_at = now_ + 100ms; // more than one commit takes
     tx_->drop_idempotency(now_);
     tx_->drop_fires(now_ - fires_kept);
     wrote_ = true;
@@ -306,7 +340,8 @@ void Group::upkeep()
 
 void Group::take_up()
 {
-    for (std::vector<Job> jobs = tx_->running_jobs("builtin-", per_commit); !jobs.empty(); jobs = tx_->running_jobs("builtin-", per_commit))
+    for (std::vector<Job> jobs = tx_->running_jobs("builtin-", per_commit); !jobs.empty();
+         jobs = tx_->running_jobs("builtin-", per_commit))
         for (const Job& job : jobs) {
             auto after = lease_ended(job, policy_of(*definitions_, job), now_);
             put_job(&job, std::move(*after), job.cancel_requested_at ? AttemptEnd::cancelled : AttemptEnd::lost);
@@ -320,7 +355,12 @@ void Group::take_up()
     }
     for (const auto& [name, definition] : definitions_->sources)
         for (const std::string& tenant : tx_->tenants())
-            for (const Job& job : tx_->jobs({.tenant = tenant, .state = JobState::succeeded, .queue = name, .key = {}, .before = {}, .limit = static_cast<int>(History::kept_max)}))
+            for (const Job& job : tx_->jobs({.tenant = tenant,
+                                             .state = JobState::succeeded,
+                                             .queue = name,
+                                             .key = {},
+                                             .before = {},
+                                             .limit = static_cast<int>(History::kept_max)}))
                 if (job.began_at && job.finished_at) state_.took[name].add(*job.finished_at - *job.began_at);
     set_schedules();
     end_removed_sources();

@@ -51,15 +51,23 @@ private:
         case 5: take(); break;
         case 6:
         case 7: end_one(); break;
-        case 8: now += Millis{static_cast<std::int64_t>(rng_.below(40'000))}; step(); break;
+        case 8:
+            now += Millis{static_cast<std::int64_t>(rng_.below(40'000))};
+            step();
+            break;
         case 9: ++source_version_; break;
         case 10:
-            if (rng_.below(4) == 0) crash();
-            else beat_all();
+            if (rng_.below(4) == 0)
+                crash();
+            else
+                beat_all();
             break;
         case 11:
-            if (rng_.below(6) == 0) ask_engine(PurgeKey{"default", any_key(), "prices", rng_.below(2) == 0 ? PurgeMode::soft : PurgeMode::hard, "x"});
-            else if (!promises_.empty() && rng_.below(3) == 0) ask_engine(CancelJob{promises_.back().job, "default", "x"});
+            if (rng_.below(6) == 0)
+                ask_engine(PurgeKey{"default", any_key(), "prices",
+                                    rng_.below(2) == 0 ? PurgeMode::soft : PurgeMode::hard, "x"});
+            else if (!promises_.empty() && rng_.below(3) == 0)
+                ask_engine(CancelJob{promises_.back().job, "default", "x"});
             break;
         }
     }
@@ -90,8 +98,10 @@ private:
         const std::size_t at = rng_.below(held_.size());
         const ClaimedJob one = held_[at];
         if (rng_.below(5) != 0) held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(at)); // else it answers twice
-        if (rng_.below(3) == 0) fail(one);
-        else complete(one, "[" + std::to_string(read_[one.job->fence]) + "]", 1);
+        if (rng_.below(3) == 0)
+            fail(one);
+        else
+            complete(one, "[" + std::to_string(read_[one.job->fence]) + "]", 1);
     }
     void beat_all()
     {
@@ -161,8 +171,9 @@ private:
         for (const Promise& promise : promises_) {
             Job ended = job(promise.job);
             while (ended.superseded_by) ended = job(ended.superseded_by);
-            ASSERT_TRUE(is_terminal(ended.state)) << "F7: nothing runs or waits for ever: " << to_text(ended.id) << ' ' << to_text(ended.state)
-                                                  << " behind " << to_text(ended.behind) << " due in " << (ended.due_at - now).count() << " ms";
+            ASSERT_TRUE(is_terminal(ended.state))
+                << "F7: nothing runs or waits for ever: " << to_text(ended.id) << ' ' << to_text(ended.state)
+                << " behind " << to_text(ended.behind) << " due in " << (ended.due_at - now).count() << " ms";
         }
     }
 

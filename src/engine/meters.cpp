@@ -19,22 +19,49 @@ const prometheus::Histogram::BucketBoundaries durations{0.05, 0.1, 0.25, 0.5, 1,
 } // namespace
 
 Meters::Meters(Metrics& metrics)
-    : refreshes_{BuildCounter().Name("freshet_refreshes_total").Help("Refreshes that ended").Register(metrics.registry())},
-      durations_{BuildHistogram().Name("freshet_refresh_duration_seconds").Help("From the claim to the end of a good refresh").Register(metrics.registry())},
-      waits_{BuildHistogram().Name("freshet_job_wait_seconds").Help("From the request to the first claim").Register(metrics.registry())},
+    : refreshes_{BuildCounter()
+                     .Name("freshet_refreshes_total")
+                     .Help("Refreshes that ended")
+                     .Register(metrics.registry())},
+      durations_{BuildHistogram()
+                     .Name("freshet_refresh_duration_seconds")
+                     .Help("From the claim to the end of a good refresh")
+                     .Register(metrics.registry())},
+      waits_{BuildHistogram()
+                 .Name("freshet_job_wait_seconds")
+                 .Help("From the request to the first claim")
+                 .Register(metrics.registry())},
       jobs_{BuildGauge().Name("freshet_jobs").Help("Live jobs").Register(metrics.registry())},
-      as_of_{BuildGauge().Name("freshet_snapshot_as_of_timestamp_seconds").Help("When the newest data of a source was true").Register(metrics.registry())},
+      as_of_{BuildGauge()
+                 .Name("freshet_snapshot_as_of_timestamp_seconds")
+                 .Help("When the newest data of a source was true")
+                 .Register(metrics.registry())},
       commits_{BuildCounter().Name("freshet_commits_total").Help("Group commits").Register(metrics.registry()).Add({})},
-      commits_failed_{BuildCounter().Name("freshet_commits_failed_total").Help("Group commits that the store refused").Register(metrics.registry()).Add({})},
-      events_{BuildCounter().Name("freshet_ledger_events_total").Help("Events in the ledger").Register(metrics.registry()).Add({})},
-      group_{BuildHistogram().Name("freshet_commit_requests").Help("Requests that one commit served").Register(metrics.registry())
+      commits_failed_{BuildCounter()
+                          .Name("freshet_commits_failed_total")
+                          .Help("Group commits that the store refused")
+                          .Register(metrics.registry())
+                          .Add({})},
+      events_{BuildCounter()
+                  .Name("freshet_ledger_events_total")
+                  .Help("Events in the ledger")
+                  .Register(metrics.registry())
+                  .Add({})},
+      group_{BuildHistogram()
+                 .Name("freshet_commit_requests")
+                 .Help("Requests that one commit served")
+                 .Register(metrics.registry())
                  .Add({}, prometheus::Histogram::BucketBoundaries{1, 2, 4, 8, 16, 32, 64, 128, 256, 512})}
 {
 }
 
 void Meters::refresh_ended(const Job& job, Outcome outcome)
 {
-    refreshes_.Add({{"source", job.queue}, {"trigger", std::string{to_text(job.trigger)}}, {"outcome", std::string{to_text(outcome)}}}).Increment();
+    refreshes_
+        .Add({{"source", job.queue},
+              {"trigger", std::string{to_text(job.trigger)}},
+              {"outcome", std::string{to_text(outcome)}}})
+        .Increment();
     if (job.began_at && job.finished_at && (outcome == Outcome::updated || outcome == Outcome::unchanged))
         durations_.Add({{"source", job.queue}}, durations).Observe(seconds(*job.finished_at - *job.began_at));
 }

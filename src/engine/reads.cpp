@@ -52,7 +52,8 @@ std::optional<FlightView> flight_of(const std::vector<Job>& live)
     return FlightView{best->id, best->state == JobState::running, best->trigger, best->requested_at};
 }
 
-template <class Question> auto Reads::ask(Question&& question)
+template <class Question>
+auto Reads::ask(Question&& question)
 {
     std::unique_ptr<Reader> reader;
     {
@@ -96,12 +97,14 @@ std::optional<Reads::VersionBody> Reads::version(std::string_view tenant, std::s
     });
 }
 
-std::vector<VersionRecord> Reads::versions(std::string_view tenant, std::string_view key, std::int64_t before_ver, int limit)
+std::vector<VersionRecord> Reads::versions(std::string_view tenant, std::string_view key, std::int64_t before_ver,
+                                           int limit)
 {
     return ask([&](StoreReads& store) { return store.versions(tenant, key, before_ver, limit); });
 }
 
-std::vector<std::shared_ptr<const KeyView>> Reads::keys(std::string_view tenant, std::string_view source, std::string_view after, int limit)
+std::vector<std::shared_ptr<const KeyView>> Reads::keys(std::string_view tenant, std::string_view source,
+                                                        std::string_view after, int limit)
 {
     return ask([&](StoreReads& store) {
         std::vector<std::shared_ptr<const KeyView>> views;
@@ -149,7 +152,8 @@ LedgerHead Reads::ledger_head(std::string_view tenant)
 
 Reads::LedgerSlice Reads::ledger(std::string_view tenant, Seq after, int limit)
 {
-    return ask([&](StoreReads& store) { return LedgerSlice{store.ledger_head(tenant), store.ledger(tenant, after, limit)}; });
+    return ask(
+        [&](StoreReads& store) { return LedgerSlice{store.ledger_head(tenant), store.ledger(tenant, after, limit)}; });
 }
 
 } // namespace freshet

@@ -31,9 +31,11 @@ public:
         std::shared_ptr<const Body> body;
     };
     std::optional<VersionBody> version(std::string_view tenant, std::string_view key, std::int64_t ver);
-    std::vector<VersionRecord> versions(std::string_view tenant, std::string_view key, std::int64_t before_ver, int limit);
+    std::vector<VersionRecord> versions(std::string_view tenant, std::string_view key, std::int64_t before_ver,
+                                        int limit);
     /// Keys of a tenant (of one source if named) in byte order after `after`, without bodies.
-    std::vector<std::shared_ptr<const KeyView>> keys(std::string_view tenant, std::string_view source, std::string_view after, int limit);
+    std::vector<std::shared_ptr<const KeyView>> keys(std::string_view tenant, std::string_view source,
+                                                     std::string_view after, int limit);
 
     std::optional<Job> job(JobId id);
     std::vector<Job> jobs(const JobFilter& filter);
@@ -50,7 +52,8 @@ public:
     LedgerSlice ledger(std::string_view tenant, Seq after, int limit);
 
 private:
-    template <class Question> auto ask(Question&& question);
+    template <class Question>
+    auto ask(Question&& question);
 
     std::function<std::unique_ptr<Reader>()> make_reader_;
     std::mutex mutex_;

@@ -26,10 +26,10 @@ struct IdempotencyScope {
 struct AskRefresh {
     std::string tenant, key, source;
     Trigger trigger = Trigger::manual;
-    std::string caller;                    ///< who, for limits and the receipt
-    bool read_after_now = true;            ///< false: a flight that runs already will do (stale, cold, schedule)
-    std::optional<Millis> max_age;         ///< a flight that began within this will do
-    bool attach_only = false;              ///< never start a flight (min_gen)
+    std::string caller;            ///< who, for limits and the receipt
+    bool read_after_now = true;    ///< false: a flight that runs already will do (stale, cold, schedule)
+    std::optional<Millis> max_age; ///< a flight that began within this will do
+    bool attach_only = false;      ///< never start a flight (min_gen)
     std::optional<IdempotencyScope> idempotency;
 };
 
@@ -41,26 +41,57 @@ struct Asked {
     Seq asked = 0;         ///< the head this caller saw
 };
 
-struct CancelJob { JobId job; std::string tenant, caller; };
-struct RetryJob { JobId job; std::string tenant, caller; std::optional<int> generation; };
+struct CancelJob {
+    JobId job;
+    std::string tenant, caller;
+};
+struct RetryJob {
+    JobId job;
+    std::string tenant, caller;
+    std::optional<int> generation;
+};
 
 enum class PurgeMode : std::uint8_t { soft, hard, refresh };
 /// Purge of one key; DELETE is `hard`.
-struct PurgeKey { std::string tenant, key, source; PurgeMode mode = PurgeMode::soft; std::string caller; };
-struct Purged { std::shared_ptr<const KeyView> view; JobId job; };
+struct PurgeKey {
+    std::string tenant, key, source;
+    PurgeMode mode = PurgeMode::soft;
+    std::string caller;
+};
+struct Purged {
+    std::shared_ptr<const KeyView> view;
+    JobId job;
+};
 
-struct DecideHeld { std::string tenant, key, source; bool accept = false; JobId held_job; std::string caller; };
-struct HeldDecided { std::shared_ptr<const KeyView> view; };
+struct DecideHeld {
+    std::string tenant, key, source;
+    bool accept = false;
+    JobId held_job;
+    std::string caller;
+};
+struct HeldDecided {
+    std::shared_ptr<const KeyView> view;
+};
 
-struct PauseSource { std::string source; bool paused = true; std::string tenant, caller; };
+struct PauseSource {
+    std::string source;
+    bool paused = true;
+    std::string tenant, caller;
+};
 struct Done {};
 
 /// A key was read: its schedule stays alive. Coarse, a hint.
-struct TouchKey { std::string tenant, key, source; };
+struct TouchKey {
+    std::string tenant, key, source;
+};
 
 /// A worker offers free slots; answered with jobs as soon as there are any, in the commit that claims them, or with
 /// nothing when another offer of the same worker takes its place. One open offer per worker.
-struct ClaimWork { std::string worker; std::vector<std::string> queues; int slots = 0; };
+struct ClaimWork {
+    std::string worker;
+    std::vector<std::string> queues;
+    int slots = 0;
+};
 struct ClaimedJob {
     std::shared_ptr<const Job> job;
     std::shared_ptr<const SourceDefinition> source; ///< of a refresh: the definition it was claimed under
@@ -68,12 +99,22 @@ struct ClaimedJob {
     Validators validators;                          ///< of the published snapshot, if it has the same definition
     bool forced = false;                            ///< a person asked: caches on the way are told no-cache
 };
-struct Claimed { std::vector<ClaimedJob> jobs; };
+struct Claimed {
+    std::vector<ClaimedJob> jobs;
+};
 
-struct BeatJob { JobId job; Beat beat; };
-struct BeatWork { std::string worker; std::vector<BeatJob> jobs; };
+struct BeatJob {
+    JobId job;
+    Beat beat;
+};
+struct BeatWork {
+    std::string worker;
+    std::vector<BeatJob> jobs;
+};
 enum class BeatAnswer : std::uint8_t { ok, cancel, lost };
-struct Beaten { std::vector<std::pair<JobId, BeatAnswer>> answers; };
+struct Beaten {
+    std::vector<std::pair<JobId, BeatAnswer>> answers;
+};
 
 /// A result made ready outside of the engine thread: canonical, hashed, counted and compared with `base`.
 struct PreparedResult {
@@ -81,19 +122,31 @@ struct PreparedResult {
     std::int64_t written_ahead = 0;   ///< the engine's own: payload whose bytes are on disk already
     std::int64_t base_ver = 0;        ///< the version that `counts` and `diff` are against; 0: none
     DiffCounts counts;
-    std::string diff;                 ///< application/vnd.freshet.diff+json, bounded; may be empty
+    std::string diff; ///< application/vnd.freshet.diff+json, bounded; may be empty
     bool wrong_shape = false;
     std::string shape_message;
-    FlightData data;                  ///< without json, which became `body`
+    FlightData data; ///< without json, which became `body`
 };
-struct CompleteJob { JobId job; Seq fence = 0; PreparedResult result; };
-struct FailJob { JobId job; Seq fence = 0; FlightFailure failure; };
-struct ReleaseJob { JobId job; Seq fence = 0; };
-struct Reconfigure { std::shared_ptr<const Definitions> definitions; };
+struct CompleteJob {
+    JobId job;
+    Seq fence = 0;
+    PreparedResult result;
+};
+struct FailJob {
+    JobId job;
+    Seq fence = 0;
+    FlightFailure failure;
+};
+struct ReleaseJob {
+    JobId job;
+    Seq fence = 0;
+};
+struct Reconfigure {
+    std::shared_ptr<const Definitions> definitions;
+};
 
-using Request =
-    std::variant<AskRefresh, CancelJob, RetryJob, PurgeKey, DecideHeld, PauseSource, TouchKey, ClaimWork, BeatWork, CompleteJob, FailJob,
-                 ReleaseJob, Reconfigure>;
+using Request = std::variant<AskRefresh, CancelJob, RetryJob, PurgeKey, DecideHeld, PauseSource, TouchKey, ClaimWork,
+                             BeatWork, CompleteJob, FailJob, ReleaseJob, Reconfigure>;
 
 /// A refusal in words; `retry_at` and `job` where they help.
 struct Refused {

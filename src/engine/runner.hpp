@@ -7,7 +7,8 @@
 // leases or snapshots; it reads the source once, at a time after start(), and answers once.
 // Threads: start(), cancel() and stop() are called from one thread (the runner host's) and must not block; the sink may
 // be called from any thread, also from inside start().
-// Always holds: each started flight ends exactly once, also after cancel() and stop(), within run_limit and a grace of 2 s.
+// Always holds: each started flight ends exactly once, also after cancel() and stop(), within run_limit and a grace of
+// 2 s.
 
 #include "base/ids.hpp"
 #include "model/definition.hpp"
@@ -36,13 +37,13 @@ struct FlightOrder {
     Seq fence = 0;
     int attempt = 1;
     std::string tenant;
-    std::string key; ///< text form
+    std::string key;                 ///< text form
     std::vector<std::string> params; ///< decoded, in the declared order
     std::shared_ptr<const SourceDefinition> source;
     Validators validators; ///< empty: ask unconditionally
     bool forced = false;   ///< a person asked: caches on the way are told no-cache
     Millis run_limit = 30s;
-    WallTime now;          ///< engine time at the start: binds like "today-30d" are reckoned from it
+    WallTime now; ///< engine time at the start: binds like "today-30d" are reckoned from it
     double speed = 1.0;
 };
 
@@ -53,8 +54,8 @@ struct PhaseTime {
 };
 
 struct FlightFacts {
-    int source_status = 0;      ///< HTTP status, exit code; 0 where there is none
-    std::int64_t bytes_in = 0;  ///< received, before decoding
+    int source_status = 0;     ///< HTTP status, exit code; 0 where there is none
+    std::int64_t bytes_in = 0; ///< received, before decoding
     std::vector<PhaseTime> phases;
     std::vector<std::string> notes; ///< for people: "stopped at 100 pages; the source has more"
 };

@@ -58,17 +58,18 @@ struct Engine::State {
     std::vector<Offer> offers;
     std::deque<Ahead> ahead;
     std::unordered_map<std::int64_t, LiveProgress> progress; ///< by job
-    std::size_t queue_turn = 0; ///< whose queue is served first rotates
+    std::size_t queue_turn = 0;                              ///< whose queue is served first rotates
 
     std::map<std::string, std::int64_t, std::less<>> running; ///< jobs by queue
     std::set<std::string, std::less<>> paused;                ///< sources
     std::map<std::string, RateWindow, std::less<>> begun;     ///< flights by queue, for `rate`
-    std::map<std::string, RateWindow, std::less<>> charged;   ///< flights started by hand, by caller and key, and by tenant
-    std::map<std::string, History, std::less<>> took;         ///< by queue
+    std::map<std::string, RateWindow, std::less<>>
+        charged;                                      ///< flights started by hand, by caller and key, and by tenant
+    std::map<std::string, History, std::less<>> took; ///< by queue
 
-    bool stale_memory = true;               ///< running and paused must be read from the store
-    std::optional<WallTime> wake_expected;  ///< when the last step wanted to be called again
-    WallTime upkeep_at;                     ///< the next housekeeping
+    bool stale_memory = true;              ///< running and paused must be read from the store
+    std::optional<WallTime> wake_expected; ///< when the last step wanted to be called again
+    WallTime upkeep_at;                    ///< the next housekeeping
 };
 
 /// Policy of the queue that the job waits in: of a refresh, its source's.

@@ -45,7 +45,8 @@ void Tail::deliver(int core, std::function<void()> reply)
     if (inbox.wake) inbox.wake();
 }
 
-void Tail::drain(int core, std::uint64_t position, const std::function<void(const std::shared_ptr<const Notice>&)>& on_notice,
+void Tail::drain(int core, std::uint64_t position,
+                 const std::function<void(const std::shared_ptr<const Notice>&)>& on_notice,
                  const std::function<void(std::function<void()>)>& on_reply)
 {
     Inbox& inbox = *inboxes_.at(static_cast<std::size_t>(core));
@@ -59,8 +60,10 @@ void Tail::drain(int core, std::uint64_t position, const std::function<void(cons
         inbox.size.store(inbox.entries.size(), std::memory_order_relaxed);
     }
     for (Entry& entry : taken) {
-        if (entry.notice) on_notice(entry.notice);
-        else on_reply(std::move(entry.reply));
+        if (entry.notice)
+            on_notice(entry.notice);
+        else
+            on_reply(std::move(entry.reply));
     }
 }
 

@@ -37,7 +37,8 @@ public:
     /// @param cores  number of inboxes, at least 0.
     explicit Tail(int cores);
 
-    /// Called from the engine thread after something was put into the core's inbox; must not block. Set before threads start.
+    /// Called from the engine thread after something was put into the core's inbox; must not block. Set before threads
+    /// start.
     void on_wake(int core, std::function<void()> wake);
 
     void publish(std::shared_ptr<const Notice> notice) override;
@@ -48,7 +49,8 @@ public:
 
     /// Applies the core's notices in order up to `position`, and hands over each reply that lies between them.
     /// `on_reply` should post the reply for later: it may be called in the midst of another request.
-    void drain(int core, std::uint64_t position, const std::function<void(const std::shared_ptr<const Notice>&)>& on_notice,
+    void drain(int core, std::uint64_t position,
+               const std::function<void(const std::shared_ptr<const Notice>&)>& on_notice,
                const std::function<void(std::function<void()>)>& on_reply);
 
     /// Entries in the fullest inbox: above a bound the engine's inbox takes no more writes (503 busy).

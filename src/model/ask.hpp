@@ -3,7 +3,8 @@
 // What becomes of a request to refresh a key: the rules of uniqueness (F3, F5). Pure.
 //
 // Per key at most one job runs and at most one is queued. Who wants data read after now never joins a flight that began
-// before: he gets the one job behind it, which all later callers share. Nothing attaches to a job that is being cancelled.
+// before: he gets the one job behind it, which all later callers share. Nothing attaches to a job that is being
+// cancelled.
 
 #include "model/job.hpp"
 #include "model/snapshot.hpp"
@@ -15,11 +16,11 @@
 namespace freshet {
 
 struct AskTerms {
-    bool read_after_now = true;      ///< false: whatever runs already will do
-    std::optional<Millis> max_age;   ///< a flight that began within this will do
-    bool attach_only = false;        ///< never begin a flight
-    bool person = true;              ///< asked for by someone who waits or looks; false: the background's own wish
-    Seq head = 0;                    ///< the tenant's ledger head now: what was claimed later was read later
+    bool read_after_now = true;    ///< false: whatever runs already will do
+    std::optional<Millis> max_age; ///< a flight that began within this will do
+    bool attach_only = false;      ///< never begin a flight
+    bool person = true;            ///< asked for by someone who waits or looks; false: the background's own wish
+    Seq head = 0;                  ///< the tenant's ledger head now: what was claimed later was read later
 };
 
 struct AskAttach {

@@ -25,8 +25,9 @@ struct FieldRule {
     std::string_view names; ///< three letters each, the first is that of `names_from`
     int names_from = 0;
 };
-constexpr FieldRule second_rule{"second", 0, 59, "", 0}, minute_rule{"minute", 0, 59, "", 0}, hour_rule{"hour", 0, 23, "", 0},
-    day_rule{"day", 1, 31, "", 0}, month_rule{"month", 1, 12, "janfebmaraprmayjunjulaugsepoctnovdec", 1},
+constexpr FieldRule second_rule{"second", 0, 59, "", 0}, minute_rule{"minute", 0, 59, "", 0},
+    hour_rule{"hour", 0, 23, "", 0}, day_rule{"day", 1, 31, "", 0},
+    month_rule{"month", 1, 12, "janfebmaraprmayjunjulaugsepoctnovdec", 1},
     weekday_rule{"weekday", 0, 7, "sunmontuewedthufrisat", 0};
 
 std::vector<std::string_view> split(std::string_view text, char separator)
@@ -63,26 +64,31 @@ std::expected<std::vector<int>, std::string> parse_field(std::string_view text, 
         int step = 1, from = rule.min, to = rule.max;
         if (slash != std::string_view::npos) {
             const auto given = number(part.substr(slash + 1), {rule.name, 1, rule.max, "", 0});
-            if (!given || *given < 1 || *given > rule.max) return std::unexpected(fmt::format("{} \"{}\" has a bad step", rule.name, part));
+            if (!given || *given < 1 || *given > rule.max)
+                return std::unexpected(fmt::format("{} \"{}\" has a bad step", rule.name, part));
             step = *given;
         }
         if (span != "*") {
             const auto dash = span.find('-');
             const auto first = number(span.substr(0, dash), rule);
-            const auto last = dash == std::string_view::npos ? (slash == std::string_view::npos ? first : std::optional{rule.max})
-                                                             : number(span.substr(dash + 1), rule);
-            if (!first || !last) return std::unexpected(fmt::format("{} \"{}\" is no number, range, list or *", rule.name, part));
+            const auto last = dash == std::string_view::npos
+                                  ? (slash == std::string_view::npos ? first : std::optional{rule.max})
+                                  : number(span.substr(dash + 1), rule);
+            if (!first || !last)
+                return std::unexpected(fmt::format("{} \"{}\" is no number, range, list or *", rule.name, part));
             from = *first, to = *last;
             if (rule.max == 7 && to < from && to == 0) to = 7; // FRI-SUN
             if (from < rule.min || to > rule.max || from > to)
-                return std::unexpected(fmt::format("{} \"{}\" must lie between {} and {}", rule.name, part, rule.min, rule.max));
+                return std::unexpected(
+                    fmt::format("{} \"{}\" must lie between {} and {}", rule.name, part, rule.min, rule.max));
         }
         for (int value = from; value <= to; value += step) values.push_back(value);
     }
     return values;
 }
 
-template <std::size_t N> std::optional<std::string> fill(std::bitset<N>& bits, std::string_view text, const FieldRule& rule)
+template <std::size_t N>
+std::optional<std::string> fill(std::bitset<N>& bits, std::string_view text, const FieldRule& rule)
 {
     auto values = parse_field(text, rule);
     if (!values) return values.error();
@@ -100,7 +106,8 @@ bool day_matches(const Cron& cron, sys_days day)
     return by_day || by_weekday;
 }
 
-template <std::size_t N> std::optional<int> next_bit(const std::bitset<N>& bits, int from)
+template <std::size_t N>
+std::optional<int> next_bit(const std::bitset<N>& bits, int from)
 {
     for (std::size_t i = static_cast<std::size_t>(from); i < N; ++i)
         if (bits[i]) return static_cast<int>(i);
@@ -134,7 +141,8 @@ std::optional<sys_seconds> next_local(const Cron& cron, sys_seconds from, sys_se
     for (sys_days day = std::chrono::floor<days>(from); day < to; day += days{1}) {
         if (!day_matches(cron, day)) continue;
         const seconds start = day < from ? std::chrono::duration_cast<seconds>(from - day) : seconds{0};
-        if (const auto time = time_of_day(cron, start)) return day + *time < to ? std::optional{day + *time} : std::nullopt;
+        if (const auto time = time_of_day(cron, start))
+            return day + *time < to ? std::optional{day + *time} : std::nullopt;
     }
     return std::nullopt;
 }
@@ -147,7 +155,8 @@ std::expected<Cron, std::string> parse_cron(std::string_view text)
     for (const std::string_view field : split(text, ' '))
         if (!field.empty()) fields.push_back(field);
     if (fields.size() != 5 && fields.size() != 6)
-        return std::unexpected(fmt::format("has {} fields; cron has 5 (minute hour day month weekday), or 6 with seconds first", fields.size()));
+        return std::unexpected(fmt::format(
+            "has {} fields; cron has 5 (minute hour day month weekday), or 6 with seconds first", fields.size()));
     Cron cron;
     if (fields.size() == 5) fields.insert(fields.begin(), "0");
     for (const auto& problem : {fill(cron.seconds, fields[0], second_rule), fill(cron.minutes, fields[1], minute_rule),
@@ -164,7 +173,8 @@ bool zone_exists(std::string_view name)
     return find_zone(name) != nullptr;
 }
 
-std::optional<CronFire> next_cron_fire(const Cron& cron, std::string_view zone_name, GapRule gap, FoldRule fold, WallTime after)
+std::optional<CronFire> next_cron_fire(const Cron& cron, std::string_view zone_name, GapRule gap, FoldRule fold,
+                                       WallTime after)
 {
     const Zone* zone = find_zone(zone_name);
     FRESHET_ASSERT(zone != nullptr);
@@ -181,8 +191,10 @@ std::optional<CronFire> next_cron_fire(const Cron& cron, std::string_view zone_n
             return CronFire{range.begin, true};
         sys_seconds from = std::max(since + seconds{1}, range.begin) + range.offset;
         sys_seconds to = std::min(range.end, horizon) + range.offset;
-        if (fixed && fold == FoldRule::first) from = std::max(from, range.begin + std::max(offset_before, range.offset));
-        if (fixed && fold == FoldRule::last && range.end < horizon) to = std::min(to, range.end + std::min(next.offset, range.offset));
+        if (fixed && fold == FoldRule::first)
+            from = std::max(from, range.begin + std::max(offset_before, range.offset));
+        if (fixed && fold == FoldRule::last && range.end < horizon)
+            to = std::min(to, range.end + std::min(next.offset, range.offset));
         if (const auto local = next_local(cron, from, to)) return CronFire{*local - range.offset, false};
         if (range.end >= horizon) return std::nullopt; // the last range of a zone ends at the end of time
         offset_before = range.offset;

@@ -63,11 +63,11 @@ enum class OverduePolicy : std::uint8_t { serve, wait };
 /// How a source's pages follow one another.
 struct Paging {
     PagingKind kind = PagingKind::none;
-    std::string next;      ///< next: jq over the page giving the next URL (or null); cursor: jq giving the next cursor
-    std::string param;     ///< page, cursor: the query parameter that carries it
+    std::string next;       ///< next: jq over the page giving the next URL (or null); cursor: jq giving the next cursor
+    std::string param;      ///< page, cursor: the query parameter that carries it
     std::int64_t first = 1; ///< page: number of the first page
-    std::string items;     ///< jq over a page giving its rows; default: the page itself
-    int pages_max = 100;   ///< a cap that was hit is reported on the receipt
+    std::string items;      ///< jq over a page giving its rows; default: the page itself
+    int pages_max = 100;    ///< a cap that was hit is reported on the receipt
 };
 
 struct HttpDefinition {
@@ -127,12 +127,12 @@ struct SourceDefinition {
 
     // Shaping.
     InputFormat format = InputFormat::auto_detect;
-    std::string select;                                      ///< jq
-    std::string rows;                                        ///< XPath: one row per match
+    std::string select;                                     ///< jq
+    std::string rows;                                       ///< XPath: one row per match
     std::vector<std::pair<std::string, std::string>> cells; ///< name -> XPath from the row
-    std::string as_of;                                       ///< jq over the answer
-    std::vector<std::string> key;                            ///< fields that name a row
-    std::vector<std::string> ignore;                         ///< paths that diffs do not show
+    std::string as_of;                                      ///< jq over the answer
+    std::vector<std::string> key;                           ///< fields that name a row
+    std::vector<std::string> ignore;                        ///< paths that diffs do not show
 
     // Policy: applies when read.
     Millis fresh_for = 1min;

@@ -74,7 +74,8 @@ Job ended_cancelled(const Job& job, bool confirmed, WallTime now)
     Job after = ended(job, JobState::cancelled, now);
     after.forced = !confirmed;
     after.outcome = Outcome::failed;
-    after.error = ErrorInfo{ErrorClass::cancelled, "cancelled", confirmed ? "cancelled" : "cancelled; the worker did not confirm"};
+    after.error = ErrorInfo{ErrorClass::cancelled, "cancelled",
+                            confirmed ? "cancelled" : "cancelled; the worker did not confirm"};
     return after;
 }
 
@@ -119,7 +120,8 @@ Job after_failure(const Job& job, const AttemptFailure& failure, const QueuePoli
         break;
     }
     if (spent >= budget) return ended_failed(after, failure.error, now);
-    const WallTime due = now + std::max(retry_delay(after, spent, policy.retry), failure.retry_after.value_or(Millis{0}));
+    const WallTime due =
+        now + std::max(retry_delay(after, spent, policy.retry), failure.retry_after.value_or(Millis{0}));
     if (after.deadline_at && due > *after.deadline_at) return ended_failed(after, failure.error, now);
     return requeued(after, due);
 }
@@ -131,10 +133,12 @@ Millis retry_delay(const Job& job, int n, const RetryPolicy& policy)
     const Millis x = std::min(policy.max_wait, doubled(policy.wait, n - 1));
     const std::array<std::int64_t, 3> seed{job.id.value, job.generation, n};
     const std::uint64_t hash = hash64({reinterpret_cast<const char*>(seed.data()), sizeof seed});
-    return x / 2 + Millis{static_cast<std::int64_t>(static_cast<double>(x.count() / 2) * (static_cast<double>(hash >> 11) * 0x1.0p-53))};
+    return x / 2 + Millis{static_cast<std::int64_t>(static_cast<double>(x.count() / 2) *
+                                                    (static_cast<double>(hash >> 11) * 0x1.0p-53))};
 }
 
-Changed claim(const Job& job, std::string_view worker, Seq fence, std::uint64_t definition, const QueuePolicy& policy, WallTime now)
+Changed claim(const Job& job, std::string_view worker, Seq fence, std::uint64_t definition, const QueuePolicy& policy,
+              WallTime now)
 {
     if (job.state != JobState::queued) return std::unexpected(Refusal::not_running);
     FRESHET_ASSERT(fence > job.fence && !job.cancel_requested_at && !job.behind);
@@ -244,7 +248,8 @@ Changed release(const Job& job, Seq fence, Millis wait, const QueuePolicy& polic
     if (job.cancel_requested_at) return ended_cancelled(job, true, now);
     Job after = job;
     if (++after.released >= policy.released_max)
-        return after_failure(job, {{ErrorClass::retryable, "released", "handed back too often without getting on"}, {}}, policy, now);
+        return after_failure(job, {{ErrorClass::retryable, "released", "handed back too often without getting on"}, {}},
+                             policy, now);
     const Millis least = job.checkpoint.empty() ? doubled(1s, after.released) : Millis{0};
     return requeued(after, now + std::max(wait, least));
 }
@@ -254,7 +259,8 @@ Changed lease_ended(const Job& job, const QueuePolicy& policy, WallTime now)
     if (job.state != JobState::running) return std::unexpected(Refusal::not_running);
     if (job.cancel_requested_at) return ended_cancelled(job, false, now);
     const auto silent = std::chrono::duration_cast<std::chrono::seconds>(now - job.beat_at.value_or(now)).count();
-    const ErrorInfo error{ErrorClass::lost, "worker_lost", fmt::format("worker {} was lost: no sign of life for {} s", job.worker, silent)};
+    const ErrorInfo error{ErrorClass::lost, "worker_lost",
+                          fmt::format("worker {} was lost: no sign of life for {} s", job.worker, silent)};
     Job after = job;
     after.error = error;
     ++after.lost;
@@ -266,7 +272,11 @@ Changed run_limit_ended(const Job& job, const QueuePolicy& policy, WallTime now)
 {
     if (job.state != JobState::running) return std::unexpected(Refusal::not_running);
     if (job.cancel_requested_at) return ended_cancelled(job, false, now);
-    return after_failure(job, {{ErrorClass::retryable, "run_limit", fmt::format("ran longer than its limit of {}", to_text(policy.run_limit))}, {}}, policy, now);
+    return after_failure(job,
+                         {{ErrorClass::retryable, "run_limit",
+                           fmt::format("ran longer than its limit of {}", to_text(policy.run_limit))},
+                          {}},
+                         policy, now);
 }
 
 Changed cancel(const Job& job, WallTime now)
@@ -286,7 +296,8 @@ Changed expire(const Job& job, std::string_view code, std::string_view message, 
 
 Changed retry(const Job& job, std::optional<int> generation, Seq asked, WallTime now)
 {
-    if (job.state != JobState::failed && job.state != JobState::cancelled) return std::unexpected(Refusal::not_terminal);
+    if (job.state != JobState::failed && job.state != JobState::cancelled)
+        return std::unexpected(Refusal::not_terminal);
     if (generation && *generation != job.generation) return std::unexpected(Refusal::generation_changed);
     Job after = job;
     ++after.generation;

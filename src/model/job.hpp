@@ -23,16 +23,16 @@ namespace freshet {
 /// Why a request changes nothing. Closed: http maps each to one status and one problem code.
 enum class Refusal : std::uint8_t {
     not_found,
-    not_running,     ///< the job is not running (any more)
-    lease_lost,      ///< the fence is not the job's: somebody else was given it, or it ended
-    already_over,    ///< terminal: cancel and the like change nothing
-    not_terminal,    ///< retry and adopt need an ended job
+    not_running,  ///< the job is not running (any more)
+    lease_lost,   ///< the fence is not the job's: somebody else was given it, or it ended
+    already_over, ///< terminal: cancel and the like change nothing
+    not_terminal, ///< retry and adopt need an ended job
     generation_changed,
-    limited,         ///< too soon or too often; retry_at says when
-    busy,            ///< an inbox is full
-    keys_full,       ///< the source's keys_max is reached
-    no_held,         ///< nothing is held on this key
-    held_changed,    ///< the held result is not the one that was shown
+    limited,      ///< too soon or too often; retry_at says when
+    busy,         ///< an inbox is full
+    keys_full,    ///< the source's keys_max is reached
+    no_held,      ///< nothing is held on this key
+    held_changed, ///< the held result is not the one that was shown
     source_removed,
     idempotency_reused, ///< the same Idempotency-Key came with another request
     store_failed,
@@ -62,23 +62,23 @@ struct Job {
     int priority = 1; ///< 0 to 3; 3 first
     JobState state = JobState::queued;
     Trigger trigger = Trigger::manual;
-    JobId behind;    ///< not claimable until that job's attempt ended
+    JobId behind;        ///< not claimable until that job's attempt ended
     JobId superseded_by; ///< of a cancelled one: the trailing job that took its place; who waits goes on with that
 
     WallTime requested_at;
     std::string requested_by;
     WallTime due_at;
-    std::optional<WallTime> began_at;    ///< of the current or last attempt
+    std::optional<WallTime> began_at; ///< of the current or last attempt
     std::optional<WallTime> finished_at;
     std::optional<WallTime> deadline_at;
 
     int generation = 1;
     int attempt = 0;
-    int failed = 0;       ///< attempts that failed: the retry budget spent
+    int failed = 0; ///< attempts that failed: the retry budget spent
     int lost = 0, rate_limited = 0, released = 0;
-    Seq asked = 0;        ///< the highest head any caller saw when asking for data read after it
-    Seq fence = 0;        ///< of the last hand-out
-    Seq data_fence = 0;   ///< first fence since the checkpoint was last empty
+    Seq asked = 0;      ///< the highest head any caller saw when asking for data read after it
+    Seq fence = 0;      ///< of the last hand-out
+    Seq data_fence = 0; ///< first fence since the checkpoint was last empty
     std::string worker;
     std::optional<WallTime> lease_until, beat_at, progress_at;
     std::optional<WallTime> cancel_requested_at;
@@ -92,10 +92,10 @@ struct Job {
     std::optional<Millis> took_p50, took_p90, took_p95;
 
     std::optional<Outcome> outcome;
-    bool forced = false;                 ///< the cancel was not confirmed
+    bool forced = false; ///< the cancel was not confirmed
     bool finished_before_cancel = false;
-    std::optional<ErrorInfo> error;      ///< of the last failed attempt
-    std::string receipt;                 ///< JSON of what a refresh's end adds (gen, ver, counts, phases ...)
+    std::optional<ErrorInfo> error; ///< of the last failed attempt
+    std::string receipt;            ///< JSON of what a refresh's end adds (gen, ver, counts, phases ...)
     Seq seq = 0;
 
     friend bool operator==(const Job&, const Job&) = default;
@@ -107,7 +107,8 @@ using Changed = std::expected<Job, Refusal>;
 std::string_view reported_state(const Job& job, WallTime now, bool paused);
 
 /// Row 2. `fence` is the seq of the claim's event; the caller has checked that the job is due, ungated and not paused.
-Changed claim(const Job& job, std::string_view worker, Seq fence, std::uint64_t definition, const QueuePolicy& policy, WallTime now);
+Changed claim(const Job& job, std::string_view worker, Seq fence, std::uint64_t definition, const QueuePolicy& policy,
+              WallTime now);
 
 struct Beat {
     Seq fence = 0;

@@ -13,7 +13,8 @@ constexpr std::size_t param_bytes_max = 128;
 
 bool is_unreserved(char c)
 {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+           c == '_' || c == '~';
 }
 
 int hex_digit(char c)
@@ -36,7 +37,8 @@ std::string_view take_segment(std::string_view& text)
 std::string values_list(const ParamDeclaration& declaration)
 {
     std::string text;
-    for (std::size_t i = 0; i < declaration.values.size() && i < 8; ++i) text += (i ? ", " : "") + declaration.values[i];
+    for (std::size_t i = 0; i < declaration.values.size() && i < 8; ++i)
+        text += (i ? ", " : "") + declaration.values[i];
     if (declaration.values.size() > 8) text += ", ...";
     return text;
 }
@@ -56,7 +58,10 @@ std::optional<std::string> refusal_of(const ParamDeclaration& declaration, std::
     auto found = compiled.find(declaration.pattern);
     if (found == compiled.end()) {
         if (compiled.size() > 1000) compiled.clear();
-        found = compiled.emplace(declaration.pattern, std::regex{declaration.pattern, std::regex::ECMAScript | std::regex::optimize}).first;
+        found = compiled
+                    .emplace(declaration.pattern,
+                             std::regex{declaration.pattern, std::regex::ECMAScript | std::regex::optimize})
+                    .first;
     }
     if (std::regex_match(value.begin(), value.end(), found->second)) return std::nullopt;
     return fmt::format("parameter {} must match {}", declaration.name, declaration.pattern);
@@ -68,8 +73,10 @@ std::string percent_encode(std::string_view text)
 {
     std::string out;
     for (const char c : text) {
-        if (is_unreserved(c)) out += c;
-        else out += fmt::format("%{:02X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+        if (is_unreserved(c))
+            out += c;
+        else
+            out += fmt::format("%{:02X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
     }
     return out;
 }
@@ -104,15 +111,20 @@ std::expected<KeyPath, KeyRefusal> parse_key(std::string_view text, const Defini
     using Code = KeyRefusal::Code;
     const std::string_view name = take_segment(text);
     const SourceDefinition* source = definitions.source(name);
-    if (source == nullptr) return std::unexpected(KeyRefusal{Code::unknown_source, fmt::format("there is no source \"{}\"", name)});
+    if (source == nullptr)
+        return std::unexpected(KeyRefusal{Code::unknown_source, fmt::format("there is no source \"{}\"", name)});
     KeyPath path{{source->name, {}}, {}};
     for (const ParamDeclaration& declaration : source->params) {
         const std::string_view segment = take_segment(text);
         if (segment.empty())
-            return std::unexpected(KeyRefusal{Code::too_few_params, fmt::format("source {} needs parameter {}", source->name, declaration.name)});
+            return std::unexpected(KeyRefusal{
+                Code::too_few_params, fmt::format("source {} needs parameter {}", source->name, declaration.name)});
         auto value = percent_decode(segment);
-        if (!value) return std::unexpected(KeyRefusal{Code::bad_param, fmt::format("parameter {} has a broken % escape", declaration.name)});
-        if (auto refusal = refusal_of(declaration, *value)) return std::unexpected(KeyRefusal{Code::bad_param, std::move(*refusal)});
+        if (!value)
+            return std::unexpected(
+                KeyRefusal{Code::bad_param, fmt::format("parameter {} has a broken % escape", declaration.name)});
+        if (auto refusal = refusal_of(declaration, *value))
+            return std::unexpected(KeyRefusal{Code::bad_param, std::move(*refusal)});
         path.key.params.push_back(std::move(*value));
     }
     path.rest = text;

@@ -46,6 +46,9 @@ std::optional<AsOfBy> parse_as_of_by(std::string_view);
 std::optional<HeldReason> parse_held_reason(std::string_view);
 
 /// True for the three states that only a person's act can change.
-constexpr bool is_terminal(JobState state) { return state != JobState::queued && state != JobState::running; }
+constexpr bool is_terminal(JobState state)
+{
+    return state != JobState::queued && state != JobState::running;
+}
 
 } // namespace freshet

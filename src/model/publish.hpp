@@ -16,8 +16,8 @@ namespace freshet {
 
 /// What an attempt brought, as far as the decision needs it.
 struct Candidate {
-    bool unchanged = false;       ///< the source's own word (304): the published content again
-    Hash128 hash;                 ///< of the canonical bytes, unless unchanged
+    bool unchanged = false; ///< the source's own word (304): the published content again
+    Hash128 hash;           ///< of the canonical bytes, unless unchanged
     std::int64_t rows = 0;
     std::optional<WallTime> as_of;
     bool wrong_shape = false;
@@ -45,6 +45,7 @@ inline constexpr Millis shrunk_believed_after = 10min;
 /// as_of may lie this far ahead of our clock before it is doubted.
 inline constexpr Millis as_of_ahead_max = 5min;
 
-PublishDecision decide_publish(const KeyRecord& record, const Candidate& candidate, const SourceDefinition& source, WallTime now);
+PublishDecision decide_publish(const KeyRecord& record, const Candidate& candidate, const SourceDefinition& source,
+                               WallTime now);
 
 } // namespace freshet

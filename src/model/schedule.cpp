@@ -16,7 +16,8 @@ constexpr int missed_max = 100'000;
 
 FireDecision decide_one(const SourceSchedule& schedule, const NominalFire& fire, LiveFlight live)
 {
-    FireDecision decision{fire.at, fire.shifted ? "shifted" : "ran", fire.shifted ? "its wall-clock time did not exist that day" : "", FireAct::ask};
+    FireDecision decision{fire.at, fire.shifted ? "shifted" : "ran",
+                          fire.shifted ? "its wall-clock time did not exist that day" : "", FireAct::ask};
     if (!live.any) return decision;
     switch (schedule.overlap) {
     case OverlapRule::skip: return {fire.at, "skipped", "the refresh before it is not over", FireAct::nothing};
@@ -47,7 +48,8 @@ std::optional<NominalFire> next_fire(const SourceSchedule& schedule, std::uint64
     return NominalFire{fire->at, fire->shifted};
 }
 
-DueFires decide_fires(const SourceSchedule& schedule, std::uint64_t key_hash, WallTime nominal, LiveFlight live, WallTime now)
+DueFires decide_fires(const SourceSchedule& schedule, std::uint64_t key_hash, WallTime nominal, LiveFlight live,
+                      WallTime now)
 {
     DueFires due;
     // The nominal one may be shifted; asking for what follows the instant before it tells.
@@ -78,7 +80,8 @@ DueFires decide_fires(const SourceSchedule& schedule, std::uint64_t key_hash, Wa
         case MisfireRule::skip: due.fires.push_back({last.at, "skipped", words, FireAct::nothing}); break;
         case MisfireRule::coalesce:
             // A timely fire right behind makes up for the missed ones as well.
-            due.fires.push_back({last.at, "coalesced", words, timely.empty() ? decide_one(schedule, last, live).act : FireAct::nothing});
+            due.fires.push_back({last.at, "coalesced", words,
+                                 timely.empty() ? decide_one(schedule, last, live).act : FireAct::nothing});
             break;
         case MisfireRule::all:
             for (const NominalFire& one : missed) due.fires.push_back(decide_one(schedule, one, live));

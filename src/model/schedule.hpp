@@ -2,8 +2,8 @@
 #pragma once
 // When a key refreshes by itself, and what becomes of a fire that is due.
 //
-// The next fire follows from the last nominal one, never from now: `every` is a grid over time whose phase is the hash of
-// the key, so that many keys are spread over the interval; cron follows the wall clock of its zone. Pure.
+// The next fire follows from the last nominal one, never from now: `every` is a grid over time whose phase is the hash
+// of the key, so that many keys are spread over the interval; cron follows the wall clock of its zone. Pure.
 
 #include "base/time.hpp"
 #include "model/definition.hpp"
@@ -49,6 +49,7 @@ struct DueFires {
 };
 
 /// Decides all fires from `nominal` (due at or before `now`) up to now.
-DueFires decide_fires(const SourceSchedule& schedule, std::uint64_t key_hash, WallTime nominal, LiveFlight live, WallTime now);
+DueFires decide_fires(const SourceSchedule& schedule, std::uint64_t key_hash, WallTime nominal, LiveFlight live,
+                      WallTime now);
 
 } // namespace freshet

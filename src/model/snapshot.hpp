@@ -34,7 +34,7 @@ struct ErrorInfo {
 /// at most once per coding (release/acquire) by whoever compresses first.
 struct Body {
     std::string bytes;
-    Hash128 hash;                ///< of the canonical bytes: equal hash, equal content
+    Hash128 hash; ///< of the canonical bytes: equal hash, equal content
     std::int64_t rows = 0;
     mutable std::array<std::atomic<std::shared_ptr<const std::string>>, 3> coded; ///< gzip, br, zstd
     mutable std::array<std::atomic<bool>, 3> coding_begun{};
@@ -59,7 +59,7 @@ struct HeldResult {
 
 struct KeyRecord {
     std::string tenant;
-    std::string key;    ///< text form
+    std::string key; ///< text form
     std::string source;
     std::int64_t gen = 0, ver = 0;
     bool has_data = false; ///< false: empty, whatever gen says
@@ -78,10 +78,10 @@ struct KeyRecord {
     std::string etag, last_modified;
 
     // Of the attempts since.
-    int attempts = 0;                  ///< failures in a row; 0: the last ended attempt was good
-    std::optional<WallTime> retry_at;  ///< nothing is asked of the source in the background before
-    bool parked = false;               ///< the source itself said not before retry_at (Retry-After)
-    std::optional<ErrorInfo> error;    ///< of the last ended attempt, if it failed
+    int attempts = 0;                 ///< failures in a row; 0: the last ended attempt was good
+    std::optional<WallTime> retry_at; ///< nothing is asked of the source in the background before
+    bool parked = false;              ///< the source itself said not before retry_at (Retry-After)
+    std::optional<ErrorInfo> error;   ///< of the last ended attempt, if it failed
     std::optional<Outcome> last_outcome;
     JobId last_job;
     std::optional<WallTime> last_finished_at;
@@ -90,9 +90,9 @@ struct KeyRecord {
     Seq gone_seq = 0;  ///< data read at or before is not published (DELETE, hard purge)
     std::optional<HeldResult> held;
 
-    std::optional<WallTime> read_at;  ///< last time someone read it, coarse (an hour)
-    std::optional<WallTime> next_at;  ///< next nominal fire of its schedule
-    Seq seq = 0;                      ///< ledger seq of the last change
+    std::optional<WallTime> read_at; ///< last time someone read it, coarse (an hour)
+    std::optional<WallTime> next_at; ///< next nominal fire of its schedule
+    Seq seq = 0;                     ///< ledger seq of the last change
     friend bool operator==(const KeyRecord&, const KeyRecord&) = default;
 };
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // A time zone as ranges of constant offset from UTC. Within the floor `model`; cron is its one user.
-// This header and its source are C++17: date/ptz.h, whose `using namespace` meets std::chrono's own calendar, is no more.
+// This header and its source are C++17: date/ptz.h, whose `using namespace` meets std::chrono's own calendar, is no
+// more.
 
 #include <chrono>
 #include <memory>
@@ -12,8 +13,8 @@ namespace freshet {
 using ZoneInstant = std::chrono::time_point<std::chrono::system_clock, std::chrono::seconds>;
 
 struct ZoneRange {
-    ZoneInstant begin, end; ///< [begin, end)
-    std::chrono::seconds offset{0};      ///< local = UTC + offset
+    ZoneInstant begin, end;         ///< [begin, end)
+    std::chrono::seconds offset{0}; ///< local = UTC + offset
 };
 
 class Zone {

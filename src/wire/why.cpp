@@ -66,8 +66,7 @@ std::optional<Why> why_of(const MetaInput& input, WallTime now)
         return Why{"purged", "marked stale by a purge or by a source it depends on", next_refresh(record), {}};
     const bool forced = record.trigger == Trigger::manual && input.source->fresh_for_forced.count() > 0;
     const Millis fresh_for = forced ? input.source->fresh_for_forced : input.source->fresh_for;
-    return Why{"age",
-               fmt::format("older than the {} for which it counts as fresh", to_text(fresh_for)),
+    return Why{"age", fmt::format("older than the {} for which it counts as fresh", to_text(fresh_for)),
                next_refresh(record), freshness.stale_at};
 }
 

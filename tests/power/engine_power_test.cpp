@@ -49,7 +49,9 @@ private:
         store.reset();
         held_.clear();
         if (!disk_.is_on()) disk_.power_on();
-        store = open_sqlite_store({.data_dir = "/data", .vfs = disk_.vfs_name(), .device_failed = [](std::string_view) { throw PowerCut{}; }});
+        store = open_sqlite_store({.data_dir = "/data", .vfs = disk_.vfs_name(), .device_failed = [](std::string_view) {
+                                       throw PowerCut{};
+                                   }});
         start();
         note();
     }
@@ -77,7 +79,8 @@ private:
             const std::string json = "[\"" + std::to_string(++contents_) + size + "\"]";
             std::optional<Reply> got;
             std::vector<Posted> group;
-            group.push_back({CompleteJob{one.job->id, one.job->fence, result_of(json, 1)}, -1, [&](Reply reply) { got = std::move(reply); }});
+            group.push_back({CompleteJob{one.job->id, one.job->fence, result_of(json, 1)}, -1,
+                             [&](Reply reply) { got = std::move(reply); }});
             step(std::move(group));
             while (!got) step();
             if (got->has_value()) ended_.push_back(one.job->id), ++acknowledged_;

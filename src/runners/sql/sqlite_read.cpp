@@ -110,8 +110,8 @@ private:
             const std::optional<std::int64_t> number = whole_number(*value);
             // The values outlive the statement.
             if ((number ? sqlite3_bind_int64(statement_.get(), i, *number)
-                        : sqlite3_bind_text64(statement_.get(), i, value->data(), value->size(), SQLITE_STATIC, SQLITE_UTF8)) !=
-                SQLITE_OK)
+                        : sqlite3_bind_text64(statement_.get(), i, value->data(), value->size(), SQLITE_STATIC,
+                                              SQLITE_UTF8)) != SQLITE_OK)
                 return said();
         }
         return std::nullopt;
