@@ -6,9 +6,12 @@
 #include "engine/prepare.hpp"
 #include "runners/command/command_runner.hpp"
 #include "runners/http/http_runner.hpp"
+#include "runners/shape/pool_call.hpp"
+#include "runners/shape/shaper.hpp"
 #include "runners/sql/sql_runner.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <thread>
 #include <utility>
@@ -21,6 +24,8 @@ namespace {
 constexpr Millis answers_within = 3s;
 /// A step that takes longer makes the server not ready: who balances load should ask another one.
 constexpr Millis step_told = 5s;
+/// More than cores: most of a child's time may be one that spins until its limit.
+const int children = std::max(4, static_cast<int>(std::thread::hardware_concurrency()));
 /// This binary, also after its file was replaced by an upgrade.
 constexpr const char* own_program = "/proc/self/exe";
 
@@ -42,7 +47,7 @@ Assembly::Assembly(std::shared_ptr<const Definitions> definitions)
                 .components = [this] { return components(); },
                 .openapi = nullptr,
                 .speed = definitions_->speed},
-      shape_pool_{{.executable = own_program}}
+      shape_pool_{{.executable = own_program, .count_max = children}}
 {
     engine_->start(clock_.wall());
     server_ =
@@ -91,6 +96,7 @@ void Assembly::stop()
     host.join();
     engine_thread_.stop();
     shape_pool_.stop();
+    plain_pool_.stop();
     // Replies that no loop took hold what belongs to the loops: they go first.
     for (int core = 0; core < loops_; ++core)
         tail_.drain(core, tail_.published(), [](const auto&) {}, [](const auto&) {});
@@ -132,9 +138,15 @@ std::vector<http::Component> Assembly::components() const
 
 ShapeCall Assembly::shape_call()
 {
-    return [this](ShapeOrder order, Millis limit, ShapeAnswer answer) {
-        auto ticket = shape_pool_.submit(std::move(order), limit, answer);
-        if (!ticket) answer(std::unexpected(std::move(ticket.error())));
+    return [this, in_child = freshet::shape_call(shape_pool_)](ShapeOrder order, Millis limit, ShapeAnswer answer) {
+        // A source whose jq holds every child must not make others wait who need none (F9).
+        if (!needs_child(order)) {
+            auto shared = std::make_shared<ShapeOrder>(std::move(order));
+            if (!plain_pool_.submit([shared, answer] { answer(Shaper{}.shape(std::move(*shared), ShapeLimits{})); }))
+                answer(shape_error(ShapeErrorCode::busy, "too many answers wait to be shaped"));
+            return;
+        }
+        in_child(std::move(order), limit, std::move(answer));
     };
 }
 

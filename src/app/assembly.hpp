@@ -16,6 +16,7 @@
 #include "engine/reads.hpp"
 #include "http/server.hpp"
 #include "runners/shape/child_pool.hpp"
+#include "runtime/pool.hpp"
 
 #include <memory>
 #include <string>
@@ -44,6 +45,9 @@ public:
     int port() const { return server_->port(); }
 
 private:
+    static constexpr int plain_threads = 2;
+    static constexpr std::size_t plain_waiting_max = 1024;
+
     std::optional<WallTime> step(std::vector<Posted> group, WallTime now);
     std::vector<http::Component> components() const;
     ShapeCall shape_call();
@@ -65,6 +69,7 @@ private:
     http::Services services_;
     std::unique_ptr<http::Server> server_;
     ShapePool shape_pool_;
+    Pool plain_pool_{plain_threads, plain_waiting_max}; ///< shapes what needs no child
     std::vector<std::unique_ptr<Runner>> runners_;
     std::unique_ptr<RunnerHost> host_;
     bool stopped_ = false;

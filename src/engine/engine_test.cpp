@@ -439,6 +439,20 @@ TEST_F(Refreshing, ASourceAtItsConcurrencyMakesOthersWait)
     EXPECT_EQ(claim().size(), 1u);
 }
 
+TEST_F(Refreshing, RefusesANewKeyWhereTheSourceHasAsManyAsItMay)
+{
+    auto& prices = source("prices");
+    prices.params = {{"city", {"a", "b", "c"}, ""}};
+    prices.keys_max = 2;
+    start();
+    refresh("prices/a");
+    refresh("prices/b");
+    EXPECT_EQ(ask(refresh_of("prices/c")).error().refusal, Refusal::keys_full);
+    EXPECT_TRUE(refresh("prices/b").joined) << "keys that are there are asked for as before";
+    start();
+    EXPECT_EQ(ask(refresh_of("prices/c")).error().refusal, Refusal::keys_full);
+}
+
 TEST_F(Refreshing, APausedSourceHandsNothingOut)
 {
     start();

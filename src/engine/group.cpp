@@ -35,6 +35,7 @@ Group::Group(Engine::State& state, WallTime now)
     if (!state_.stale_memory) return;
     state_.running.clear();
     for (auto& [queue, count] : tx_->running_counts()) state_.running[queue] = count;
+    state_.keys.clear();
     state_.paused.clear();
     for (auto& name : tx_->paused()) state_.paused.insert(std::move(name));
     state_.ids.not_below(tx_->last_job_id());

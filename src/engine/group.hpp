@@ -59,6 +59,7 @@ private:
     Reply ask(const AskRefresh& request);
     std::expected<Asked, Refused> ask_for(const AskRefresh& request, bool person);
     std::optional<Refused> charge(const AskRefresh& request, const SourceDefinition& source);
+    std::int64_t& keys_of(const std::string& tenant, const std::string& source_name);
     Reply replay(const IdempotencyRecord& record);
     void touch(const TouchKey& request);
 

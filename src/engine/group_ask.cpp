@@ -128,9 +128,13 @@ std::expected<Asked, Refused> Group::ask_for(const AskRefresh& request, bool per
     }
 
     if (auto over = charge(request, *definition)) return std::unexpected(std::move(*over));
-    if (!work.record.seq && !work.told && tx_->keys_count(request.tenant, request.source) >= definition->keys_max)
-        return std::unexpected(refused(
-            Refusal::keys_full, fmt::format("source {} has {} keys already", request.source, definition->keys_max)));
+    if (!work.record.seq && !work.told) {
+        std::int64_t& count = keys_of(request.tenant, request.source);
+        if (count >= definition->keys_max)
+            return std::unexpected(refused(Refusal::keys_full, fmt::format("source {} has {} keys already",
+                                                                           request.source, definition->keys_max)));
+        ++count;
+    }
     if (person || request.trigger == Trigger::stale) work.record.read_at = now_;
     if (!work.record.next_at) set_next_fire(work);
 
@@ -150,6 +154,13 @@ std::expected<Asked, Refused> Group::ask_for(const AskRefresh& request, bool per
     work.source = definition;
     work.record.source = request.source;
     return Asked{put_job(nullptr, std::move(job)), false, false, terms.head};
+}
+
+std::int64_t& Group::keys_of(const std::string& tenant, const std::string& source_name)
+{
+    const auto [at, fresh] = state_.keys.try_emplace({tenant, source_name}, 0);
+    if (fresh) at->second = tx_->keys_count(tenant, source_name);
+    return at->second;
 }
 
 void Group::touch(const TouchKey& request)

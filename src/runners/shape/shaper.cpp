@@ -83,6 +83,13 @@ ShapeResult<std::optional<WallTime>> time_of(const JqValue& value)
 
 } // namespace
 
+bool needs_child(const ShapeOrder& order)
+{
+    // HTML and XML without `rows` are refused before libxml2 sees them.
+    return order.check_only || !order.select.empty() || !order.as_of.empty() || !order.extracts.empty() ||
+           !order.rows.empty();
+}
+
 ShapeResult<JqProgram*> Shaper::program(std::string_view what, const std::string& expression)
 {
     const auto kept = std::ranges::find(programs_, expression, &Kept::expression);

@@ -15,6 +15,10 @@
 
 namespace freshet {
 
+/// Whether an order would meet jq or libxml2, which only children may. What is left (JSON as it is, CSV, tables, lines)
+/// is our own and simdjson's work, bounded by the size of its input.
+bool needs_child(const ShapeOrder& order);
+
 class Shaper {
 public:
     ShapeResult<Shaped> shape(ShapeOrder order, const ShapeLimits& limits);

@@ -49,6 +49,18 @@ TEST(Shape, JsonWithoutSelectPassesByteForByte)
     EXPECT_EQ(shaped(json("\xEF\xBB\xBF\n" + odd + " \r\n")).value().json, odd);
 }
 
+TEST(Shape, F9NeedsAChildOnlyWhereForeignDataMeetsJqOrLibxml2)
+{
+    EXPECT_FALSE(needs_child(json("[1]")));
+    EXPECT_FALSE(needs_child(of_format(InputFormat::table, "a b\n1 2\n")));
+    EXPECT_TRUE(needs_child(json("[1]", ".[0]")));
+    ShapeOrder page = of_format(InputFormat::html, "<p>x");
+    EXPECT_FALSE(needs_child(page));
+    EXPECT_FALSE(shaped(page)) << "it is refused unread";
+    page.rows = "//p";
+    EXPECT_TRUE(needs_child(page));
+}
+
 TEST(Shape, SelectMakesTheResult)
 {
     EXPECT_EQ(selected(R"({"rates":{"EUR":0.1,"ILS":3.7}})", ".rates | to_entries"),
