@@ -14,7 +14,7 @@ using Words = std::string_view;
 using Source = SourceDefinition;
 
 constexpr std::int64_t second = 1000, minute = 60 * second, hour = 60 * minute, day = 24 * hour, year = 365 * day;
-constexpr std::int64_t kib = 1LL << 10, mib = 1LL << 20, gib = 1LL << 30, tib = 1LL << 40;
+constexpr std::int64_t kib = 1LL << 10, mib = 1LL << 20, tib = 1LL << 40;
 constexpr std::int64_t text_max = 64 * kib, name_max = 64, list_max = 1000;
 
 constexpr std::array<Words, 4> log_words{"debug", "info", "warn", "error"};
@@ -517,7 +517,7 @@ constexpr std::array source_rows{
             .type = size,
             .access = to<&Source::bytes_max>(),
             .min = kib,
-            .max = gib,
+            .max = 64 * mib, // what a shaping child takes (ShapeLimits)
             .in_defaults = true,
             .text = "Bytes of the answer; more is a failure in words."},
     Setting{.name = "concurrency",

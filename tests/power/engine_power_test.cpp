@@ -132,7 +132,7 @@ private:
     int acknowledged_ = 0;
 };
 
-TEST(EnginePowerCut, F4F10TakesNothingThatAnybodyWasToldOf)
+TEST(EnginePowerCut, F10F4TakesNothingThatAnybodyWasToldOf)
 {
     const std::uint64_t worlds = std::getenv("FRESHET_TEST_LONG") != nullptr ? 100 : 20;
     int acknowledged = 0;
