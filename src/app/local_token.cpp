@@ -2,7 +2,7 @@
 #include "app/local_token.hpp"
 
 #include "base/failure.hpp"
-#include "runtime/descriptor.hpp"
+#include "base/descriptor.hpp"
 
 #include <cerrno>
 #include <cstring>

@@ -12,7 +12,7 @@
 #include "http/out_queue.hpp"
 #include "http/request_head.hpp"
 #include "http/socket_poll.hpp"
-#include "runtime/descriptor.hpp"
+#include "base/descriptor.hpp"
 
 #include <memory>
 #include <string>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/socket_poll.hpp"
 
-#include "runtime/descriptor.hpp"
+#include "base/descriptor.hpp"
 
 #include <functional>
 #include <gtest/gtest.h>

@@ -5,7 +5,7 @@
 // It watches the folder, since editors write another file and rename it, and configuration managers swap a link beside
 // it; so changed() may also speak of a neighbour: whoever is told compares the content. Life and threads: one owner.
 
-#include "runtime/descriptor.hpp"
+#include "base/descriptor.hpp"
 
 #include <filesystem>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/notify.hpp"
 
-#include "runtime/descriptor.hpp"
+#include "base/descriptor.hpp"
 
 #include <algorithm>
 #include <cstddef>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The runtime's small parts against the real kernel: folders, signals, sockets.
-#include "runtime/descriptor.hpp"
+#include "base/descriptor.hpp"
 #include "runtime/file_watch.hpp"
 #include "runtime/notify.hpp"
 #include "runtime/pool.hpp"

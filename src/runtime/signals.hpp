@@ -5,7 +5,7 @@
 // Life: made by main before any thread starts, so that every thread inherits the mask; what we start as a process gets
 // an empty mask from whoever starts it. Threads: one. The signals stay blocked when it ends: the process is ending.
 
-#include "runtime/descriptor.hpp"
+#include "base/descriptor.hpp"
 
 #include <optional>
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runners/command/command_run.hpp"
 
+#include "base/bytes.hpp"
+
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -15,13 +17,6 @@ namespace freshet {
 namespace {
 
 constexpr int not_found_status = 127; // what shells and env answer for a program that is not there
-
-std::string shown_bytes(std::int64_t bytes)
-{
-    if (bytes % (1 << 20) == 0) return fmt::format("{} MiB", bytes >> 20);
-    if (bytes % (1 << 10) == 0) return fmt::format("{} KiB", bytes >> 10);
-    return fmt::format("{} bytes", bytes);
-}
 
 std::string name_of_signal(int number)
 {
@@ -73,7 +68,7 @@ std::optional<FlightFailure> CommandRun::prepare(Millis grace)
 
 void CommandRun::sent()
 {
-    for (Fd& fd : pipes_.child) fd.close();
+    for (Descriptor& fd : pipes_.child) fd.close();
 }
 
 void CommandRun::terminate()
@@ -95,7 +90,7 @@ bool CommandRun::read(Pipe pipe)
     return true;
 }
 
-bool CommandRun::read_some(Fd& fd, Pipe pipe, int rounds)
+bool CommandRun::read_some(Descriptor& fd, Pipe pipe, int rounds)
 {
     std::array<char, 64 << 10> bytes;
     while (fd && rounds-- > 0) {

@@ -52,7 +52,7 @@ public:
     int strays() const { return strays_; }
 
 private:
-    bool read_some(Fd& fd, Pipe pipe, int rounds);
+    bool read_some(Descriptor& fd, Pipe pipe, int rounds);
     bool take(Pipe pipe, std::string_view bytes);
     std::optional<FlightFailure> verdict(const WardenReport& report);
     FlightFailure not_started(const WardenReport& report) const;

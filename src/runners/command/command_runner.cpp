@@ -76,9 +76,9 @@ ShapeOrder shape_order(const SourceDefinition& source, std::string output)
 // What other threads hand to the loop. Outlives it: late shaping results find it closed.
 struct CommandRunner::Inbox {
     std::mutex mutex;
-    std::vector<Message> messages;                     // guarded by mutex
-    bool stopping = false;                             // guarded by mutex
-    Fd wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)}; // as long as the inbox
+    std::vector<Message> messages;                             // guarded by mutex
+    bool stopping = false;                                     // guarded by mutex
+    Descriptor wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)}; // as long as the inbox
 
     /// False once stopping; `message` is untouched then.
     bool put(Message&& message)
@@ -155,7 +155,7 @@ private:
     Millis grace_;
     std::shared_ptr<Inbox> inbox_;
     Spawner spawner_;
-    Fd epoll_;
+    Descriptor epoll_;
     Runs runs_;
     std::deque<std::uint64_t> waiting_; ///< not handed over yet: the spawner's socket is full
     std::uint64_t serials_ = 0;

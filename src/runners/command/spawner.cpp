@@ -14,22 +14,22 @@ namespace freshet {
 
 namespace {
 
-bool make_pipe(Fd& reader, Fd& writer)
+bool make_pipe(Descriptor& reader, Descriptor& writer)
 {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return false;
-    reader = Fd{ends[0]};
-    writer = Fd{ends[1]};
+    reader = Descriptor{ends[0]};
+    writer = Descriptor{ends[1]};
     // Only our end: the program's stdout must block, as every program expects.
     return ::fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0;
 }
 
-bool make_socket(Fd& ours, Fd& theirs)
+bool make_socket(Descriptor& ours, Descriptor& theirs)
 {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return false;
-    ours = Fd{ends[0]};
-    theirs = Fd{ends[1]};
+    ours = Descriptor{ends[0]};
+    theirs = Descriptor{ends[1]};
     return ::fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0;
 }
 
@@ -47,7 +47,7 @@ int make_pipes(RunPipes& pipes)
 
 int Spawner::start()
 {
-    Fd ours, theirs;
+    Descriptor ours, theirs;
     if (!make_socket(ours, theirs)) return errno;
 
     posix_spawn_file_actions_t files;
@@ -83,7 +83,7 @@ int Spawner::start()
     return 0;
 }
 
-int Spawner::send(const std::array<Fd, warden_fds>& fds)
+int Spawner::send(const std::array<Descriptor, warden_fds>& fds)
 {
     char byte = 1;
     iovec data{&byte, 1};
@@ -98,7 +98,7 @@ int Spawner::send(const std::array<Fd, warden_fds>& fds)
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(sizeof(int) * warden_fds);
     int numbers[warden_fds];
-    std::ranges::transform(fds, numbers, &Fd::get);
+    std::ranges::transform(fds, numbers, &Descriptor::get);
     std::memcpy(CMSG_DATA(header), numbers, sizeof numbers);
     return ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 ? 0 : errno;
 }

@@ -7,7 +7,7 @@
 // Always holds: no descriptor of the server but the four of a run reaches the child; after stop() there is no spawner
 // and no zombie of it.
 
-#include "runners/command/fd.hpp"
+#include "base/descriptor.hpp"
 #include "runners/command/warden.hpp"
 
 #include <array>
@@ -19,8 +19,8 @@ namespace freshet {
 
 /// Both ends of a run: what the server keeps and what the child gets.
 struct RunPipes {
-    Fd control, out, err, progress;   ///< the server's, non-blocking
-    std::array<Fd, warden_fds> child; ///< the child's, closed here once they are sent
+    Descriptor control, out, err, progress;   ///< the server's, non-blocking
+    std::array<Descriptor, warden_fds> child; ///< the child's, closed here once they are sent
 };
 
 /// @return 0, or the errno that kept a pipe from being made; nothing is open then.
@@ -43,7 +43,7 @@ public:
     /// Readable when the spawner is gone, writable when it can take more; -1 while there is none.
     int socket() const { return socket_.get(); }
     /// @return 0 when sent; EAGAIN: later; else it is gone.
-    int send(const std::array<Fd, warden_fds>& fds);
+    int send(const std::array<Descriptor, warden_fds>& fds);
     /// Kills and reaps it at once. Runs that are under way are not touched.
     void stop();
     /// Ends it in order: it goes when its wardens are gone, so that none is left to another parent; after 1.5 s,
@@ -53,7 +53,7 @@ public:
 private:
     std::string program_;
     std::vector<std::string> arguments_;
-    Fd socket_;
+    Descriptor socket_;
     pid_t pid_ = 0;
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runners/command/warden.hpp"
 
-#include "runners/command/fd.hpp"
+#include "base/descriptor.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -224,7 +224,7 @@ std::optional<WardenOrder> read_order(int control)
 
 class Warden {
 public:
-    Warden(Fd control, Fd failures, Fd signals, pid_t leader, Clock::duration grace)
+    Warden(Descriptor control, Descriptor failures, Descriptor signals, pid_t leader, Clock::duration grace)
         : control_{std::move(control)}, failures_{std::move(failures)}, signals_{std::move(signals)}, tree_{leader},
           grace_{grace}
     {
@@ -285,7 +285,7 @@ private:
         result_.error = failure.error;
     }
 
-    Fd control_, failures_, signals_;
+    Descriptor control_, failures_, signals_;
     Tree tree_;
     Clock::duration grace_;
     std::optional<Clock::time_point> kill_at_;
@@ -318,7 +318,7 @@ std::optional<std::array<int, warden_fds>> receive_fds(int socket, bool& closed)
 
 int run_warden(const std::array<int, warden_fds>& fds)
 {
-    Fd control{fds[control_fd]}, out{fds[stdout_fd]}, err{fds[stderr_fd]}, progress{fds[progress_fd]};
+    Descriptor control{fds[control_fd]}, out{fds[stdout_fd]}, err{fds[stderr_fd]}, progress{fds[progress_fd]};
     ::prctl(PR_SET_NAME, "freshet-warden");
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     auto order = read_order(control.get());
@@ -329,10 +329,10 @@ int run_warden(const std::array<int, warden_fds>& fds)
     ::sigemptyset(&child);
     ::sigaddset(&child, SIGCHLD);
     ::sigprocmask(SIG_BLOCK, &child, nullptr);
-    Fd signals{::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK)};
+    Descriptor signals{::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK)};
     int ends[2] = {-1, -1};
     const bool ready = signals && ::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0;
-    Fd failures{ends[0]}, failures_in{ends[1]};
+    Descriptor failures{ends[0]}, failures_in{ends[1]};
     const pid_t self = ::getpid();
     const pid_t leader = ready ? ::fork() : -1;
     if (leader < 0) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runners/http/flight.hpp"
 
+#include "base/bytes.hpp"
+
 #include "model/key.hpp"
 #include "runners/http/address.hpp"
 
@@ -43,13 +45,6 @@ bool looks_like_json(std::string_view text)
 {
     const auto first = text.find_first_not_of(" \t\r\n");
     return first != std::string_view::npos && (text[first] == '{' || text[first] == '[');
-}
-
-std::string shown_bytes(std::int64_t bytes)
-{
-    if (bytes >= 1 << 20 && bytes % (1 << 20) == 0) return fmt::format("{} MiB", bytes >> 20);
-    if (bytes >= 1 << 10 && bytes % (1 << 10) == 0) return fmt::format("{} KiB", bytes >> 10);
-    return fmt::format("{} bytes", bytes);
 }
 
 ErrorClass class_of(ShapeErrorCode code)

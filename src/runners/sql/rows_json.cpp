@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runners/sql/rows_json.hpp"
 
+#include "base/bytes.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
@@ -11,13 +13,6 @@ namespace freshet {
 namespace {
 
 constexpr std::size_t value_depth_max = 100;
-
-std::string shown_bytes(std::int64_t bytes)
-{
-    if (bytes >= 1 << 20 && bytes % (1 << 20) == 0) return fmt::format("{} MiB", bytes >> 20);
-    if (bytes >= 1 << 10 && bytes % (1 << 10) == 0) return fmt::format("{} KiB", bytes >> 10);
-    return fmt::format("{} bytes", bytes);
-}
 
 rapidjson::SizeType length_of(std::string_view text)
 {

@@ -7,18 +7,18 @@
 
 namespace freshet {
 
-class Fd {
+class Descriptor {
 public:
-    Fd() = default;
-    explicit Fd(int fd) : fd_{fd} {}
-    Fd(Fd&& other) noexcept : fd_{std::exchange(other.fd_, -1)} {}
-    Fd& operator=(Fd&& other) noexcept
+    Descriptor() = default;
+    explicit Descriptor(int fd) : fd_{fd} {}
+    Descriptor(Descriptor&& other) noexcept : fd_{std::exchange(other.fd_, -1)} {}
+    Descriptor& operator=(Descriptor&& other) noexcept
     {
         std::swap(fd_, other.fd_);
         other.close();
         return *this;
     }
-    ~Fd() { close(); }
+    ~Descriptor() { close(); }
 
     int get() const { return fd_; }
     explicit operator bool() const { return fd_ >= 0; }
