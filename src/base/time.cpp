@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/time.hpp"
 
+#include <algorithm>
 #include <array>
 #include <fmt/format.h>
 
@@ -115,7 +116,9 @@ std::string to_http_date(WallTime at)
 
 std::optional<WallTime> from_http_date(std::string_view text)
 {
-    if (text.size() != 29 || text[3] != ',' || !text.ends_with(" GMT")) return std::nullopt;
+    if (text.size() != 29 || text.substr(3, 2) != ", " || !text.ends_with(" GMT")) return std::nullopt;
+    // That the weekday is the date's own is not asked: servers that err there still mean the date.
+    if (std::ranges::find(weekday_names, text.substr(0, 3)) == weekday_names.end()) return std::nullopt;
     text.remove_prefix(5);
     const int day = take_digits(text, 2);
     if (!take(text, ' ')) return std::nullopt;

@@ -180,9 +180,10 @@ Changed beat(const Job& job, const Beat& request, const QueuePolicy& policy, Wal
 Changed complete(const Job& job, Seq fence, Outcome outcome, WallTime now)
 {
     if (job.fence != fence) return std::unexpected(Refusal::lease_lost);
-    // Row 4b: a late answer counts while nobody else was given the job; refusing it would run the same work twice.
+    // Row 4b: after a lost lease, which alone leaves a sign of life on a queued job, a late answer counts while nobody
+    // else was given the job; refusing it would run the same work twice.
     // Not for a caller who asked after that data was read, though: he would hear of older data as his success (F3).
-    const bool late = job.state == JobState::queued && job.fence != 0 && !job.behind && job.data_fence > job.asked;
+    const bool late = job.state == JobState::queued && job.beat_at && !job.behind && job.data_fence > job.asked;
     if (job.state != JobState::running && !late) return std::unexpected(Refusal::lease_lost);
     Job after = ended(job, JobState::succeeded, now);
     after.outcome = outcome;
@@ -265,7 +266,9 @@ Changed lease_ended(const Job& job, const QueuePolicy& policy, WallTime now)
     after.error = error;
     ++after.lost;
     if (!policy.on_lost_retry || after.lost >= policy.lost_max) return ended_failed(after, error, now);
-    return requeued(after, after.lost == 1 ? now : now + doubled(1s, after.lost));
+    after = requeued(after, after.lost == 1 ? now : now + doubled(1s, after.lost));
+    after.beat_at = job.beat_at; // the worker may be alive after all: row 4b
+    return after;
 }
 
 Changed run_limit_ended(const Job& job, const QueuePolicy& policy, WallTime now)

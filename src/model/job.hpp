@@ -80,7 +80,9 @@ struct Job {
     Seq fence = 0;      ///< of the last hand-out
     Seq data_fence = 0; ///< first fence since the checkpoint was last empty
     std::string worker;
-    std::optional<WallTime> lease_until, beat_at, progress_at;
+    std::optional<WallTime> lease_until;
+    std::optional<WallTime> beat_at; ///< while running, and while queued after a lost lease: row 4b is open
+    std::optional<WallTime> progress_at;
     std::optional<WallTime> cancel_requested_at;
     std::string checkpoint;
     Progress progress;
