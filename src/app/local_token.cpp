@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/local_token.hpp"
 
-#include "base/failure.hpp"
 #include "base/descriptor.hpp"
+#include "base/failure.hpp"
 
 #include <cerrno>
 #include <cstring>

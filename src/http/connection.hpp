@@ -8,11 +8,11 @@
 // Threads: the loop's. Always holds: from start() to drop() it owns itself; while `reading_` there is room in the
 // buffer; out_ is written in order; after drop() nothing is written.
 
+#include "base/descriptor.hpp"
 #include "http/loop.hpp"
 #include "http/out_queue.hpp"
 #include "http/request_head.hpp"
 #include "http/socket_poll.hpp"
-#include "base/descriptor.hpp"
 
 #include <memory>
 #include <string>

@@ -3,9 +3,9 @@
 // One request and its one answer, as a handler sees them. No socket type crosses this line.
 //
 // Life: made by the connection when a request was read whole and its caller is known; handed to the route's handler,
-// which answers now or later; ends with the answer, or when the peer leaves (on_closed). Whoever answers later keeps the
-// shared_ptr. Threads: everything on the loop of its connection.
-// Always holds: respond() or stream() is called at most once; an exchange that is dropped unanswered answers 500.
+// which answers now or later; ends with the answer, or when the peer leaves (on_closed). Whoever answers later keeps
+// the shared_ptr. Threads: everything on the loop of its connection. Always holds: respond() or stream() is called at
+// most once; an exchange that is dropped unanswered answers 500.
 
 #include "base/time.hpp"
 #include "model/definition.hpp"
@@ -31,11 +31,11 @@ struct Caller {
 
 struct HttpRequest {
     std::string method;
-    std::string path;  ///< below the prefix, still percent-encoded, begins with /
-    std::vector<std::pair<std::string, std::string>> query;   ///< decoded, in order
+    std::string path;                                       ///< below the prefix, still percent-encoded, begins with /
+    std::vector<std::pair<std::string, std::string>> query; ///< decoded, in order
     std::vector<std::pair<std::string, std::string>> headers; ///< names in lower case
     std::string body;
-    std::string peer;  ///< address, for logs
+    std::string peer; ///< address, for logs
 
     /// The first of that name; empty if there is none.
     std::string_view header(std::string_view name) const;

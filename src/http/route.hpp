@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The route table's row: what a handler is, and the right that a caller needs. A route without a right does not compile.
+// The route table's row: what a handler is, and the right that a caller needs. A route without a right does not
+// compile.
 
 #include "http/core.hpp"
 #include "http/exchange.hpp"
@@ -11,15 +12,15 @@
 namespace freshet::http {
 
 enum class Right : std::uint8_t {
-    anyone,   ///< no token needed
-    read,     ///< viewer and above, worker
-    refresh,  ///< viewer with refresh, operator, admin
-    operate,  ///< operator, admin
+    anyone,  ///< no token needed
+    read,    ///< viewer and above, worker
+    refresh, ///< viewer with refresh, operator, admin
+    operate, ///< operator, admin
     administer,
 };
 
-/// `pattern`: segments; "{name}" takes one, "{key}" takes a whole key (source and its declared parameters), so that what
-/// follows it can be told apart. Captures are decoded, but for the key, which is in its text form.
+/// `pattern`: segments; "{name}" takes one, "{key}" takes a whole key (source and its declared parameters), so that
+/// what follows it can be told apart. Captures are decoded, but for the key, which is in its text form.
 struct Route {
     std::string_view method;
     std::string_view pattern;
