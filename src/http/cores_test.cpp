@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <future>
 #include <thread>
 
 namespace freshet::http {
@@ -93,6 +94,27 @@ TEST(Cores, F4AMissDoesNotShowACommitBeforeItsNotice)
     world.tell(view);
     EXPECT_EQ(clients.on[0]->read().freshet("gen"), "2");
     EXPECT_EQ(clients.on[1]->get("/v1/data/prices").freshet("gen"), "2");
+}
+
+TEST(Cores, F4NoticesStayInOrderWhenWhoIsToldOfOneCatchesUp)
+{
+    std::vector<std::uint64_t> told;
+    World world;
+    world.start();
+    std::promise<void> done;
+    world.services->on_loop(0, [&](Core& core) {
+        core.on_notice([&](const std::shared_ptr<const Notice>& notice) {
+            told.push_back(notice->position);
+            if (told.size() == 1) world.publish("prices", "[4]"); // comes in while the others still wait
+            core.catch_up();
+        });
+        for (const char* json : {"[1]", "[2]", "[3]"}) world.publish("prices", json);
+        core.catch_up();
+        done.set_value();
+    });
+    ASSERT_EQ(done.get_future().wait_for(std::chrono::seconds{10}), std::future_status::ready);
+    EXPECT_EQ(told, (std::vector<std::uint64_t>{1, 2, 3, 4}));
+    EXPECT_EQ(RawClient{world.port()}.get("/v1/data/prices").body, "[4]");
 }
 
 TEST(Cores, F1AKeyThatMemoryHasNoRoomForIsReadFromTheStore)

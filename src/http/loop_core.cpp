@@ -45,7 +45,9 @@ void LoopCore::wake()
 {
     if (wake_posted_.exchange(true, std::memory_order_acq_rel)) return;
     boost::asio::post(io_, [this] {
-        wake_posted_.store(false, std::memory_order_release);
+        // An exchange, not a store: the processor may put a store off until after the load of what is published, and a
+        // wake between the two would be lost.
+        wake_posted_.exchange(false, std::memory_order_acq_rel);
         drain(options_.tail.published());
     });
 }
@@ -53,12 +55,14 @@ void LoopCore::wake()
 void LoopCore::drain(std::uint64_t published)
 {
     options_.tail.drain(
-        options_.index, published,
-        [this](const std::shared_ptr<const Notice>& notice) {
-            apply(notice);
-            applied_ = notice->position;
-        },
+        options_.index, published, [this](const std::shared_ptr<const Notice>& notice) { untold_.push_back(notice); },
         [this](std::function<void()> reply) { boost::asio::post(io_, std::move(reply)); });
+    // Who is told of one notice may catch up and come here again: what was taken before goes before what came since.
+    while (!untold_.empty()) {
+        const auto notice = std::move(untold_.front());
+        untold_.pop_front();
+        apply(notice);
+    }
     applied_ = std::max(applied_, published);
     for (auto at = ahead_.begin(); at != ahead_.end();) {
         const auto head = options_.heads.find(at->second.tenant);
@@ -388,11 +392,13 @@ std::optional<LoopCore::Wait> LoopCore::take_wait(std::uint64_t id)
     return wait;
 }
 
-void LoopCore::finish_job(std::uint64_t id, const std::shared_ptr<const Job>& job, bool over)
+void LoopCore::finish_job(std::uint64_t id, std::shared_ptr<const Job> job, bool over)
 {
+    // By value: the job that a late wait saw last goes with the wait.
     auto wait = take_wait(id);
     if (!wait) return;
-    boost::asio::post(io_, [then = std::move(wait->then_job), job, over] { then(JobWait{job, over}); });
+    boost::asio::post(io_,
+                      [then = std::move(wait->then_job), job = std::move(job), over] { then(JobWait{job, over}); });
 }
 
 void LoopCore::finish_key(std::uint64_t id, bool in_time)

@@ -15,6 +15,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <deque>
 #include <map>
 #include <unordered_map>
 
@@ -75,6 +76,15 @@ public:
     ReadCache& cache() { return cache_; }
     /// Grows with each set of definitions: what was derived from older ones is to be derived anew.
     std::uint64_t definitions_version() const { return definitions_version_; }
+    /// What an Accept-Encoding takes. The last text is remembered: clients of one kind say the same again and again.
+    const AcceptedCodings& accepted(std::string_view accept_encoding)
+    {
+        if (accept_encoding != accept_text_) {
+            accept_text_ = accept_encoding;
+            accepted_ = accepted_codings(accept_encoding);
+        }
+        return accepted_;
+    }
     void hint(CacheEntry& entry);
     void touch(CacheEntry& entry);
     /// Has the coding made, once per body and over all cores.
@@ -113,7 +123,7 @@ private:
     void look_up_job(std::uint64_t wait, JobId job);
     std::uint64_t add_wait(Wait wait, SteadyTime until);
     std::optional<Wait> take_wait(std::uint64_t id);
-    void finish_job(std::uint64_t id, const std::shared_ptr<const Job>& job, bool over);
+    void finish_job(std::uint64_t id, std::shared_ptr<const Job> job, bool over);
     void finish_key(std::uint64_t id, bool in_time);
     void arm();
 
@@ -121,7 +131,10 @@ private:
     LoopCoreOptions options_;
     ReadCache cache_;
     std::uint64_t applied_ = 0;
+    std::deque<std::shared_ptr<const Notice>> untold_; ///< taken from the inbox, in order; empty but within drain()
     std::uint64_t definitions_version_ = 1;
+    std::string accept_text_;
+    AcceptedCodings accepted_ = accepted_codings({});
     std::atomic<bool> wake_posted_{false};
 
     std::map<std::uint64_t, Wait> waits_;

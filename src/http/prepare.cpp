@@ -75,7 +75,7 @@ std::optional<ReadyAnswer> ready_answer(LoopCore& core, CacheEntry& entry, const
     Coding coding = Coding::identity;
     const Body& body = *entry.view->body;
     if (!read.accept_encoding.empty() && body.bytes.size() >= coded_bytes_min) {
-        const AcceptedCodings accepted = accepted_codings(read.accept_encoding);
+        const AcceptedCodings& accepted = core.accepted(read.accept_encoding);
         for (std::size_t i = 0; i < accepted.count; ++i) {
             const Coding candidate = accepted.order[i];
             if (candidate == Coding::identity) break;
