@@ -202,8 +202,7 @@ TEST(Reference, HelpsWithATableASettingAndNothing)
 
 TEST(Reference, PageIsCurrent)
 {
-    const auto page =
-        std::filesystem::path{__FILE__}.parent_path().parent_path().parent_path() / "docs/reference/config.md";
+    const auto page = std::filesystem::path{FRESHET_SOURCE_DIR} / "docs/reference/config.md";
     if (std::getenv("FRESHET_WRITE_DOCS") != nullptr) std::ofstream{page, std::ios::binary} << config_reference();
     std::ifstream in{page, std::ios::binary};
     const std::string written{std::istreambuf_iterator<char>{in}, {}};
