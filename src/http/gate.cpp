@@ -2,6 +2,7 @@
 #include "http/gate.hpp"
 
 #include "http/negotiate.hpp"
+#include "http/problems.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -62,17 +63,6 @@ std::string_view role_text(Role role)
     case Role::admin: return "admin";
     }
     return "";
-}
-
-Problem problem(int status, std::string_view code, std::string_view title, std::string detail, std::string try_)
-{
-    Problem made;
-    made.status = status;
-    made.code = code;
-    made.title = title;
-    made.detail = std::move(detail);
-    made.try_ = std::move(try_);
-    return made;
 }
 
 } // namespace
@@ -145,11 +135,11 @@ std::optional<Problem> Gate::check_host(std::string_view host) const
 {
     if (is_loopback_host(host)) return std::nullopt;
     if (!public_url_.host.empty() && same_word(without_port(host), public_url_.host)) return std::nullopt;
-    return problem(421, "misdirected", "Not a name of this server",
-                   fmt::format("The request names the host \"{}\"; this server answers to loopback names{}.",
-                               host.substr(0, 200),
-                               public_url_.host.empty() ? "" : " and to the host of server.public_url"),
-                   "Set server.public_url to the address people use, or ask by 127.0.0.1.");
+    return make_problem(421, "misdirected", "Not a name of this server",
+                        fmt::format("The request names the host \"{}\"; this server answers to loopback names{}.",
+                                    host.substr(0, 200),
+                                    public_url_.host.empty() ? "" : " and to the host of server.public_url"),
+                        "Set server.public_url to the address people use, or ask by 127.0.0.1.");
 }
 
 bool Gate::is_listed_origin(std::string_view origin) const
@@ -173,14 +163,14 @@ std::optional<Problem> Gate::check_origin(const GateRequest& request) const
     }
     const bool foreign_site = request.sec_fetch_site == "cross-site" || request.sec_fetch_site == "same-site";
     if (!listed && (!own || foreign_site))
-        return problem(403, "foreign_origin", "A foreign page may not change anything here",
-                       fmt::format("{} came from the origin \"{}\".", request.method,
-                                   request.origin.empty() ? "unknown" : request.origin.substr(0, 200)),
-                       "Add the origin to server.origins if that page is yours.");
+        return make_problem(403, "foreign_origin", "A foreign page may not change anything here",
+                            fmt::format("{} came from the origin \"{}\".", request.method,
+                                        request.origin.empty() ? "unknown" : request.origin.substr(0, 200)),
+                            "Add the origin to server.origins if that page is yours.");
     if (request.has_body && !is_json_type(request.content_type))
-        return problem(415, "content_type", "The body's type must be JSON",
-                       fmt::format("The body came as \"{}\".", request.content_type.substr(0, 200)),
-                       "Send Content-Type: application/json.");
+        return make_problem(415, "content_type", "The body's type must be JSON",
+                            fmt::format("The body came as \"{}\".", request.content_type.substr(0, 200)),
+                            "Send Content-Type: application/json.");
     return std::nullopt;
 }
 
@@ -188,30 +178,30 @@ std::expected<Caller, Problem> Gate::identify(const GateRequest& request) const
 {
     if (request.authorization.empty()) {
         if (!open_)
-            return std::unexpected(problem(401, "token_missing", "A token is needed",
-                                           "Tokens exist, so every request needs one.",
-                                           "Send Authorization: Bearer with a token."));
+            return std::unexpected(make_problem(401, "token_missing", "A token is needed",
+                                                "Tokens exist, so every request needs one.",
+                                                "Send Authorization: Bearer with a token."));
         if (!request.peer_is_loopback || !is_loopback_host(request.host))
-            return std::unexpected(problem(401, "token_missing", "A token is needed",
-                                           "Without any token only callers on this machine are let in.",
-                                           "Declare a token in the config, then send it as Authorization: Bearer."));
+            return std::unexpected(make_problem(
+                401, "token_missing", "A token is needed", "Without any token only callers on this machine are let in.",
+                "Declare a token in the config, then send it as Authorization: Bearer."));
         return Caller{"local", std::string{default_tenant}, Role::admin, true};
     }
     std::string_view value = request.authorization;
     const auto space = value.find(' ');
     if (space == std::string_view::npos || !same_word(value.substr(0, space), "Bearer"))
-        return std::unexpected(problem(401, "token_form", "The token is not a Bearer token",
-                                       "Authorization does not begin with Bearer.",
-                                       "Send Authorization: Bearer with the token."));
+        return std::unexpected(make_problem(401, "token_form", "The token is not a Bearer token",
+                                            "Authorization does not begin with Bearer.",
+                                            "Send Authorization: Bearer with the token."));
     const auto hash = sha256(trimmed(value.substr(space + 1)));
     const Token* match = nullptr;
     // Every token is looked at, so that the time taken tells nothing of which one came close.
     for (const Token& token : tokens_)
         if (sodium_memcmp(token.hash.data(), hash.data(), hash.size()) == 0) match = &token;
     if (match == nullptr)
-        return std::unexpected(problem(401, "token_unknown", "The token is not known",
-                                       "No token has this hash; it may have been revoked.",
-                                       "Ask for a new token, or leave it out where none is needed."));
+        return std::unexpected(make_problem(401, "token_unknown", "The token is not known",
+                                            "No token has this hash; it may have been revoked.",
+                                            "Ask for a new token, or leave it out where none is needed."));
     return match->caller;
 }
 
@@ -224,17 +214,18 @@ std::optional<Problem> Gate::settle_tenant(Caller& caller, std::string_view name
     if (caller.tenant != "*") {
         if (named.empty() || named == caller.tenant) return std::nullopt;
         // Whether the other tenant exists is nobody's business.
-        return problem(403, "tenant", "Not your tenant",
-                       fmt::format("{} speaks for tenant {} only.", caller.name, caller.tenant),
-                       "Leave the tenant out, or use a token of that tenant.");
+        return make_problem(403, "tenant", "Not your tenant",
+                            fmt::format("{} speaks for tenant {} only.", caller.name, caller.tenant),
+                            "Leave the tenant out, or use a token of that tenant.");
     }
     if (named.empty()) {
         if (tenants.empty()) caller.tenant = default_tenant;
         return std::nullopt;
     }
     if (!exists(named))
-        return problem(404, "tenant_unknown", "No such tenant",
-                       fmt::format("There is no tenant \"{}\".", named.substr(0, 128)), "Name a tenant of the config.");
+        return make_problem(404, "tenant_unknown", "No such tenant",
+                            fmt::format("There is no tenant \"{}\".", named.substr(0, 128)),
+                            "Name a tenant of the config.");
     caller.tenant = named;
     return std::nullopt;
 }
@@ -253,10 +244,10 @@ bool Gate::may(const Caller& caller, Right right)
 
 Problem Gate::forbidden(const Caller& caller, Right right)
 {
-    return problem(403, "forbidden", "Not allowed",
-                   fmt::format("{} ({}) may not {} here.", caller.name, role_text(caller.role), right_text(right)),
-                   right == Right::refresh ? "Use a token with refresh = true, or an operator's."
-                                           : "Use a token whose role has this right.");
+    return make_problem(403, "forbidden", "Not allowed",
+                        fmt::format("{} ({}) may not {} here.", caller.name, role_text(caller.role), right_text(right)),
+                        right == Right::refresh ? "Use a token with refresh = true, or an operator's."
+                                                : "Use a token whose role has this right.");
 }
 
 } // namespace freshet::http
