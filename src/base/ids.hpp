@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Ids are 64 bit: 43 bits of milliseconds and 20 of a counter, so that they sort by age and fit an integer primary key.
-// They are shown with a prefix and as 13 digits of Crockford's base32 ("j_01j9..."), lower case.
+// They are shown with a prefix and as 13 digits of Crockford's base32 ("j_01j9...", of a batch "b_..."), lower case.
 
 #include "base/time.hpp"
 
@@ -22,9 +22,17 @@ struct JobId {
     explicit operator bool() const { return value != 0; }
 };
 
+struct BatchId {
+    std::int64_t value = 0;
+    friend auto operator<=>(const BatchId&, const BatchId&) = default;
+    explicit operator bool() const { return value != 0; }
+};
+
 std::string to_text(JobId id);
+std::string to_text(BatchId id);
 /// nullopt unless `text` is what to_text() prints (case does not count).
 std::optional<JobId> parse_job_id(std::string_view text);
+std::optional<BatchId> parse_batch_id(std::string_view text);
 
 /// Hands out ids that never fall, also when the clock does. One thread.
 class IdMaker {

@@ -43,6 +43,7 @@ struct RetryPolicy {
 struct RateLimit {
     std::int64_t count = 0; ///< 0: no limit
     Millis per = 1min;
+    friend bool operator==(const RateLimit&, const RateLimit&) = default;
 };
 
 /// What a result must be to replace the last good one. An empty result after a non-empty one is always held unless
@@ -201,10 +202,12 @@ struct QueueDefinition {
     Millis progress_deadline{0}; ///< 0: never called stalled
     Millis run_limit{0};         ///< 0: none
     Millis start_deadline{0};    ///< 0: none
+    Millis deadline = 24h;       ///< overall, from the request, unless the job names its own
     RetryPolicy retry{5, 5s, 15min};
     int concurrency = 0; ///< 0: no limit
     RateLimit rate;
-    int priority = 1; ///< 0 to 3
+    int priority = 1;                     ///< 0 to 3
+    std::int64_t waiting_max = 1'000'000; ///< queued jobs of one tenant
 };
 
 enum class Role : std::uint8_t { viewer, operator_, worker, admin };

@@ -9,6 +9,7 @@ std::string_view to_text(EventKind kind)
     case EventKind::change: return "change";
     case EventKind::job: return "job";
     case EventKind::fire: return "fire";
+    case EventKind::batch: return "batch";
     }
     return "change";
 }

@@ -13,16 +13,16 @@
 
 namespace freshet {
 
-enum class EventKind : std::uint8_t { change, job, fire };
+enum class EventKind : std::uint8_t { change, job, fire, batch };
 
 std::string_view to_text(EventKind kind);
 
 struct Event {
     EventKind kind = EventKind::change;
-    std::string topic;     ///< the concrete one: "data/{key}", "job/{id}"
+    std::string topic;     ///< the concrete one: "data/{key}", "job/{id}", "batch/{id}"
     std::string data;      ///< one JSON object; holds `topic` and its own `seq`
     std::string also;      ///< a second topic that sees it ("jobs/{queue}"); may be empty
-    bool terminal = false; ///< tells the end of a job: sent again on every connect
+    bool terminal = false; ///< tells the end of a job or batch: sent again on every connect
     friend bool operator==(const Event&, const Event&) = default;
 };
 

@@ -17,6 +17,7 @@
 #include <expected>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace freshet {
 
@@ -34,6 +35,15 @@ enum class Refusal : std::uint8_t {
     no_held,      ///< nothing is held on this key
     held_changed, ///< the held result is not the one that was shown
     source_removed,
+    unprepared,   ///< a refresh's result must be made ready (hashed, compared) before it is completed
+    unique_taken, ///< the unique key is taken, and the caller asked not to attach
+    batch_over,
+    batch_sealed,
+    batch_live,
+    item_taken,
+    not_caller_driven,
+    queue_full,         ///< a limit on waiting jobs
+    bad_request,        ///< the request contradicts itself or the configuration; the message says how
     idempotency_reused, ///< the same Idempotency-Key came with another request
     store_failed,
     stopping,
@@ -45,7 +55,8 @@ std::string_view to_text(Refusal);
 struct QueuePolicy {
     Millis lease = 30s;
     RetryPolicy retry;
-    Millis run_limit = 30s;
+    Millis run_limit = 30s;      ///< 0: none
+    Millis progress_deadline{0}; ///< running and beating, but no progress for so long: stalled; 0: never
     Millis cancel_grace = 30s;
     bool on_lost_retry = true;
     int lost_max = 3;          ///< the lost budget
@@ -53,13 +64,41 @@ struct QueuePolicy {
     int released_max = 20;
 };
 
+/// What a caller wants to be the only one of its kind in a queue (spec "Uniqueness and Refresh").
+struct UniqueTerms {
+    std::string key; ///< 1 to 256 bytes
+    UniqueScope scope = UniqueScope::live;
+    UniqueConflict on_conflict = UniqueConflict::attach;
+    Millis ttl{0}; ///< of window
+    Millis quiet{0},
+        most{0}; ///< of debounce: due after so long without another ask, but at most so long after the first
+    friend bool operator==(const UniqueTerms&, const UniqueTerms&) = default;
+};
+
+/// A result that came after its fence was spent: kept for a person to adopt (one per job, bounded, 24 h).
+struct LateResult {
+    Seq fence = 0;
+    std::string worker;
+    std::string result; ///< JSON
+    WallTime at;
+    friend bool operator==(const LateResult&, const LateResult&) = default;
+};
+
+/// Results up to this stay on the job's row; larger ones are payloads.
+inline constexpr std::size_t result_inline_max = 64 << 10;
+
 struct Job {
     JobId id;
     JobKind kind = JobKind::refresh;
     std::string tenant, queue;
-    std::string key; ///< of a refresh
-    std::string input;
-    int priority = 1; ///< 0 to 3; 3 first
+    std::string key;         ///< of a refresh
+    std::string input;       ///< JSON, as given
+    BatchId batch;           ///< of an item
+    std::string item, label; ///< of an item: the key its caller chose, unique in the batch, and words for people
+    std::vector<std::string> tags;
+    std::optional<UniqueTerms> unique;
+    bool gated = false; ///< beyond its batch's concurrency, or not released by its driver yet: not claimable
+    int priority = 1;   ///< 0 to 3; 3 first
     JobState state = JobState::queued;
     Trigger trigger = Trigger::manual;
     JobId behind;        ///< not claimable until that job's attempt ended
@@ -70,21 +109,26 @@ struct Job {
     WallTime due_at;
     std::optional<WallTime> began_at; ///< of the current or last attempt
     std::optional<WallTime> finished_at;
-    std::optional<WallTime> deadline_at;
+    std::optional<WallTime> deadline_at; ///< overall: not tried again after it, and ended while it waits
+    std::optional<WallTime> start_by;    ///< ends as expired if no attempt began by then
+    int attempts_max = 0;                ///< 0: the queue's
 
     int generation = 1;
     int attempt = 0;
     int failed = 0; ///< attempts that failed: the retry budget spent
-    int lost = 0, rate_limited = 0, released = 0;
-    Seq asked = 0;      ///< the highest head any caller saw when asking for data read after it
-    Seq fence = 0;      ///< of the last hand-out
-    Seq data_fence = 0; ///< first fence since the checkpoint was last empty
+    int lost = 0, rate_limited = 0;
+    int released = 0;        ///< hand-backs in a row without a newer checkpoint
+    std::string wait_reason; ///< of a job that its worker handed back to go on later: why, in its words
+    Seq asked = 0;           ///< the highest head any caller saw when asking for data read after it
+    Seq fence = 0;           ///< of the last hand-out
+    Seq data_fence = 0;      ///< first fence since the checkpoint was last empty
     std::string worker;
     std::optional<WallTime> lease_until;
     std::optional<WallTime> beat_at; ///< while running, and while queued after a lost lease: row 4b is open
     std::optional<WallTime> progress_at;
     std::optional<WallTime> cancel_requested_at;
-    std::string checkpoint;
+    std::string checkpoint;   ///< JSON, the worker's own
+    Seq checkpoint_fence = 0; ///< of the hand-out that wrote it
     Progress progress;
     std::int64_t callers = 1;
     std::uint64_t definition = 0; ///< hash of the source under which the last attempt was claimed
@@ -98,10 +142,17 @@ struct Job {
     bool finished_before_cancel = false;
     std::optional<ErrorInfo> error; ///< of the last failed attempt
     std::string receipt;            ///< JSON of what a refresh's end adds (gen, ver, counts, phases ...)
+    std::string result;             ///< JSON, of a task or item; empty: none, or in `result_payload`
+    std::int64_t result_payload = 0, result_bytes = 0;
+    std::optional<LateResult> late;
     Seq seq = 0;
 
     friend bool operator==(const Job&, const Job&) = default;
 };
+
+/// The slot of uniqueness that the job holds in its (tenant, queue): its key while it is live (scope queued: while it
+/// waits for its first attempt), of scope window also after its end; empty: none.
+std::string_view unique_slot(const Job& job);
 
 using Changed = std::expected<Job, Refusal>;
 
@@ -146,8 +197,13 @@ struct AttemptFailure {
 /// Rows 5, 6 and 9.
 Changed fail(const Job& job, Seq fence, const AttemptFailure& failure, const QueuePolicy& policy, WallTime now);
 
-/// Row 8: the worker hands the job back (shutdown).
-Changed release(const Job& job, Seq fence, Millis wait, const QueuePolicy& policy, WallTime now);
+struct HandBack {
+    Millis wait{0};                        ///< due again after it
+    std::string reason;                    ///< of a pause of its own: shown while it waits; empty: a shutdown
+    std::optional<std::string> checkpoint; ///< replaces the last one
+};
+/// Row 8: the worker hands the job back (shutdown, or a pause of its own).
+Changed release(const Job& job, Seq fence, const HandBack& back, const QueuePolicy& policy, WallTime now);
 
 /// Rows 7, 7b and 9: the server's timer, or a restart that ended a built-in runner's life.
 Changed lease_ended(const Job& job, const QueuePolicy& policy, WallTime now);
@@ -164,8 +220,9 @@ Changed expire(const Job& job, std::string_view code, std::string_view message, 
 /// Row 12.
 Changed retry(const Job& job, std::optional<int> generation, Seq asked, WallTime now);
 
-/// When a running job next needs the server, if nobody speaks: lease end, run limit or cancel grace.
-WallTime next_timer(const Job& job, const QueuePolicy& policy);
+/// When a live job next needs the server, if nobody speaks. Running: lease end, run limit or cancel grace. Queued:
+/// start_by or deadline; nullopt: never.
+std::optional<WallTime> next_timer(const Job& job, const QueuePolicy& policy);
 
 /// delay = x/2 + U·x/2 with x = min(max_wait, wait·2^(n-1)); U from hash(job, generation, n): exact when shown, the
 /// same after a restart.

@@ -14,6 +14,11 @@ using Words = std::array<std::string_view, N>;
 constexpr Words<5> snapshot_states{"fresh", "stale", "overdue", "failing", "empty"};
 constexpr Words<5> job_states{"queued", "running", "succeeded", "failed", "cancelled"};
 constexpr Words<3> job_kinds{"refresh", "task", "item"};
+constexpr Words<8> batch_states{"open", "sealed", "ending", "succeeded", "partial", "failed", "cancelled", "aborted"};
+constexpr Words<2> batch_drivers{"workers", "caller"};
+constexpr Words<3> failure_rules{"continue", "fail_fast", "threshold"};
+constexpr Words<4> unique_scopes{"queued", "live", "window", "debounce"};
+constexpr Words<3> unique_conflicts{"attach", "rerun_after", "reject"};
 constexpr Words<6> triggers{"manual", "schedule", "stale", "after", "purge", "cold"};
 constexpr Words<6> outcomes{"updated", "unchanged", "limited", "pending", "failed", "held"};
 constexpr Words<5> error_classes{"retryable", "fatal", "rate_limited", "lost", "cancelled"};
@@ -49,6 +54,26 @@ std::string_view to_text(JobKind v)
 {
     return word(job_kinds, v);
 }
+std::string_view to_text(BatchState v)
+{
+    return word(batch_states, v);
+}
+std::string_view to_text(BatchDriver v)
+{
+    return word(batch_drivers, v);
+}
+std::string_view to_text(FailureRule v)
+{
+    return word(failure_rules, v);
+}
+std::string_view to_text(UniqueScope v)
+{
+    return word(unique_scopes, v);
+}
+std::string_view to_text(UniqueConflict v)
+{
+    return word(unique_conflicts, v);
+}
 std::string_view to_text(Trigger v)
 {
     return word(triggers, v);
@@ -81,6 +106,26 @@ std::optional<JobState> parse_job_state(std::string_view t)
 std::optional<JobKind> parse_job_kind(std::string_view t)
 {
     return find<JobKind>(job_kinds, t);
+}
+std::optional<BatchState> parse_batch_state(std::string_view text)
+{
+    return find<BatchState>(batch_states, text);
+}
+std::optional<BatchDriver> parse_batch_driver(std::string_view text)
+{
+    return find<BatchDriver>(batch_drivers, text);
+}
+std::optional<FailureRule> parse_failure_rule(std::string_view text)
+{
+    return find<FailureRule>(failure_rules, text);
+}
+std::optional<UniqueScope> parse_unique_scope(std::string_view text)
+{
+    return find<UniqueScope>(unique_scopes, text);
+}
+std::optional<UniqueConflict> parse_unique_conflict(std::string_view text)
+{
+    return find<UniqueConflict>(unique_conflicts, text);
 }
 std::optional<Trigger> parse_trigger(std::string_view t)
 {

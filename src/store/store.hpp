@@ -12,6 +12,7 @@
 // Errors: every call throws StoreFailure when the store cannot answer; the transaction is then dead.
 
 #include "base/failure.hpp"
+#include "model/batch.hpp"
 #include "model/event.hpp"
 #include "model/job.hpp"
 #include "model/records.hpp"
@@ -42,8 +43,34 @@ struct JobFilter {
     std::string tenant;
     std::optional<JobState> state;
     std::string queue, key; ///< empty: any
-    JobId before;           ///< 0: from the newest; else only older ones (keyset paging)
+    std::string tag;        ///< empty: any
+    std::optional<JobKind> kind;
+    JobId before; ///< 0: from the newest; else only older ones (keyset paging)
     int limit = 50;
+};
+
+struct ItemFilter {
+    BatchId batch;
+    std::optional<JobState> state;
+    JobId after; ///< 0: from the first; else only later ones (keyset paging)
+    int limit = 50;
+};
+
+struct BatchFilter {
+    std::string tenant;
+    std::optional<BatchState> state;
+    BatchId before; ///< 0: from the newest
+    int limit = 50;
+};
+
+struct AuditFilter {
+    std::string tenant;
+    std::int64_t before = 0; ///< row number; 0: from the newest
+    int limit = 50;
+};
+struct AuditRow {
+    std::int64_t number = 0;
+    AuditRecord record;
 };
 
 /// Questions that change nothing.
@@ -74,10 +101,31 @@ public:
     virtual std::vector<Job> live_jobs(std::string_view tenant, std::string_view key) = 0;
     /// Newest first.
     virtual std::vector<Job> jobs(const JobFilter& filter) = 0;
+    /// Earlier attempts, those that another one followed, in order; the last is told by the job itself.
     virtual std::vector<AttemptRecord> attempts(JobId job) = 0;
+    /// Maintained with each put_job() and drop_job(), in order of queue and state; zeros are left out.
+    virtual std::vector<JobCount> job_counts(std::string_view tenant) = 0;
+    /// Lines with number > `after`, in order.
+    virtual std::vector<LogLine> job_log(JobId job, std::int64_t after, int limit) = 0;
+
+    virtual std::optional<Batch> batch(BatchId id) = 0;
+    /// Newest first.
+    virtual std::vector<Batch> batches(const BatchFilter& filter) = 0;
+    /// Jobs of a batch, in the order of their ids, which is the order in which they were given.
+    virtual std::vector<Job> items(const ItemFilter& filter) = 0;
+    virtual std::optional<Job> item(BatchId batch, std::string_view item) = 0;
+
+    /// By name.
+    virtual std::vector<TokenRecord> tokens() = 0;
+    virtual std::vector<QueueLimits> queue_limits() = 0;
+    /// Resets whose rows have not all been ended yet.
+    virtual std::vector<ResetRecord> resets() = 0;
+    virtual std::vector<ScheduleRecord> schedules(std::string_view tenant) = 0;
+    /// Newest first.
+    virtual std::vector<AuditRow> audit(const AuditFilter& filter) = 0;
     /// Latest nominal instant first.
     virtual std::vector<FireRecord> fires(std::string_view tenant, std::string_view key, int limit) = 0;
-    /// Names of the sources that are paused.
+    /// Names of the sources and queues that are paused.
     virtual std::vector<std::string> paused() = 0;
 };
 
@@ -105,16 +153,24 @@ public:
     virtual void keep_payload(std::int64_t ahead) = 0;
     virtual void drop_payload(std::int64_t id) = 0;
 
-    /// Inserts or replaces; tenant, kind, queue and key of a job never change, and per (tenant, key) at most one
-    /// refresh is running and at most one queued after each call (else StoreFailure). @param timer_at of a running job:
-    /// when the server must look at it (next_timer()).
+    /// Inserts or replaces; tenant, kind, queue, key, batch, item and tags of a job never change. After each call at
+    /// most one refresh per (tenant, key) is running and at most one queued, and the same per (tenant, queue, unique
+    /// slot) of live jobs (else StoreFailure). A payload that `result_payload` names goes with the job.
+    /// @param timer_at  when the server must look at the job though nobody speaks (next_timer()); nullopt: never.
     virtual void put_job(const Job& job, std::optional<WallTime> timer_at) = 0;
+    /// Jobs that hold the unique slot (unique_slot()), newest first, at most 3: live ones, and ended ones of scope
+    /// window.
+    virtual std::vector<Job> holding(std::string_view tenant, std::string_view queue, std::string_view slot) = 0;
     virtual void put_attempt(const AttemptRecord& attempt) = 0;
     /// Removes an ended job with its attempts.
     virtual void drop_job(JobId id) = 0;
-    /// Queued jobs of a queue that are due and behind nobody: highest priority first, then earliest due, then id.
-    virtual std::vector<Job> claimable(std::string_view queue, WallTime now, int limit) = 0;
-    /// Running jobs whose timer_at is at or before `now`, earliest first.
+    /// Queued jobs of a tenant in a queue that are due, behind nobody and not gated: highest priority first, then
+    /// earliest due, then id.
+    virtual std::vector<Job> claimable(std::string_view queue, std::string_view tenant, WallTime now, int limit) = 0;
+    /// Tenants with a claimable job in the queue, in byte order, those above `after` first and then from the beginning.
+    virtual std::vector<std::string> ready_tenants(std::string_view queue, std::string_view after, WallTime now,
+                                                   int limit) = 0;
+    /// Live jobs whose timer_at is at or before `now`, earliest first.
     virtual std::vector<Job> timers_due(WallTime now, int limit) = 0;
     /// All running jobs whose worker's name begins with `worker_prefix`.
     virtual std::vector<Job> running_jobs(std::string_view worker_prefix, int limit) = 0;
@@ -123,12 +179,34 @@ public:
     /// Keys whose next_at is at or before `now`, earliest first.
     virtual std::vector<KeyRecord> keys_due(WallTime now, int limit) = 0;
     /// Names of the queues that hold a claimable job, and the earliest instant later than `now` at which another one
-    /// becomes due, a timer runs out or a key's next_at comes.
+    /// becomes due, a timer of a job or batch runs out, or the next_at of a key or schedule comes.
     virtual std::vector<std::string> ready_queues(WallTime now) = 0;
     virtual std::optional<WallTime> next_wake(WallTime now) = 0;
-    /// Ended jobs that finished before `before`, oldest first.
+    /// Ended jobs that finished before `before` and belong to no live batch, oldest first.
     virtual std::vector<JobId> ended_jobs(WallTime before, int limit) = 0;
+    /// The highest id of jobs and batches.
     virtual JobId last_job_id() = 0;
+    /// Queued items of a batch that are gated, in order.
+    virtual std::vector<Job> gated_items(BatchId batch, int limit) = 0;
+    virtual void append_log(const LogLine& line) = 0;
+
+    /// Inserts or replaces. @param timer_at  when the server must look at it: seal deadline, a change that goes on, a
+    /// driver that left.
+    virtual void put_batch(const Batch& batch, std::optional<WallTime> timer_at) = 0;
+    virtual std::vector<Batch> batch_timers_due(WallTime now, int limit) = 0;
+    /// Ended batches that finished before `before`, oldest first; drop_batch() needs its items gone.
+    virtual std::vector<BatchId> ended_batches(WallTime before, int limit) = 0;
+    virtual void drop_batch(BatchId id) = 0;
+
+    /// Inserts or replaces by name.
+    virtual void put_token(const TokenRecord& token) = 0;
+    virtual bool drop_token(std::string_view name) = 0;
+    /// Both members unset: the row goes.
+    virtual void put_queue_limits(const QueueLimits& limits) = 0;
+    virtual void put_reset(const ResetRecord& reset) = 0;
+    virtual void drop_reset(std::string_view tenant, std::string_view queue) = 0;
+    virtual void put_schedule(const ScheduleRecord& schedule) = 0;
+    virtual std::vector<ScheduleRecord> schedules_due(WallTime now, int limit) = 0;
 
     virtual std::optional<IdempotencyRecord> idempotency(std::string_view tenant, std::string_view caller,
                                                          std::string_view route, std::string_view key) = 0;
@@ -142,6 +220,7 @@ public:
     /// Drops fires that were decided before `before`.
     virtual void drop_fires(WallTime before) = 0;
     virtual void put_audit(const AuditRecord& record) = 0;
+    virtual void drop_audit(WallTime before) = 0;
     virtual void put_paused(std::string_view name, bool paused) = 0;
     /// Names of all tenants that have a ledger.
     virtual std::vector<std::string> tenants() = 0;
