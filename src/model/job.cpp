@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
+#include <utility>
 
 namespace freshet {
 
@@ -24,6 +25,15 @@ std::string_view to_text(Refusal refusal)
     case Refusal::no_held: return "no_held";
     case Refusal::held_changed: return "held_changed";
     case Refusal::source_removed: return "source_removed";
+    case Refusal::unprepared: return "unprepared";
+    case Refusal::unique_taken: return "unique_taken";
+    case Refusal::batch_over: return "batch_over";
+    case Refusal::batch_sealed: return "batch_sealed";
+    case Refusal::batch_live: return "batch_live";
+    case Refusal::item_taken: return "item_taken";
+    case Refusal::not_caller_driven: return "not_caller_driven";
+    case Refusal::queue_full: return "queue_full";
+    case Refusal::bad_request: return "bad_request";
     case Refusal::idempotency_reused: return "idempotency_reused";
     case Refusal::store_failed: return "store_failed";
     case Refusal::stopping: return "stopping";
@@ -31,11 +41,32 @@ std::string_view to_text(Refusal refusal)
     return "unknown";
 }
 
+std::string_view unique_slot(const Job& job)
+{
+    if (!job.unique) return {};
+    switch (job.unique->scope) {
+    case UniqueScope::queued:
+        if (job.state == JobState::queued && job.attempt == 0) return job.unique->key;
+        return {};
+    case UniqueScope::window:
+        if (job.state == JobState::succeeded) return job.unique->key;
+        [[fallthrough]];
+    case UniqueScope::live:
+    case UniqueScope::debounce: return is_terminal(job.state) ? std::string_view{} : job.unique->key;
+    }
+    std::unreachable();
+}
+
+bool window_open(const Job& job, WallTime now)
+{
+    return job.state == JobState::succeeded && !unique_slot(job).empty() && now < job.requested_at + job.unique->ttl;
+}
+
 std::string_view reported_state(const Job& job, WallTime now, bool paused)
 {
     if (job.state == JobState::running) return job.cancel_requested_at ? "cancelling" : "running";
     if (job.state != JobState::queued) return to_text(job.state);
-    if (paused) return "paused";
+    if (paused || (!job.wait_reason.empty() && job.due_at > now)) return "paused";
     if (job.due_at > now) return job.attempt > 0 ? "retrying" : "scheduled";
     return "queued";
 }
@@ -57,7 +88,10 @@ Job ended(const Job& job, JobState state, WallTime now)
     after.state = state;
     after.finished_at = now;
     after.behind = {};
+    after.gated = false;
+    after.wait_reason.clear();
     after.checkpoint.clear();
+    after.checkpoint_fence = 0;
     return after;
 }
 
@@ -95,6 +129,14 @@ std::optional<Refusal> refuse_fence(const Job& job, Seq fence)
     return std::nullopt;
 }
 
+// Only a checkpoint that says something new shows that the job got on.
+void put_checkpoint(Job& job, const std::optional<std::string>& checkpoint)
+{
+    if (!checkpoint || *checkpoint == job.checkpoint) return;
+    job.checkpoint = *checkpoint;
+    job.checkpoint_fence = job.fence;
+}
+
 Millis doubled(Millis wait, int times)
 {
     return wait * (1LL << std::min(times, 20));
@@ -116,7 +158,7 @@ Job after_failure(const Job& job, const AttemptFailure& failure, const QueuePoli
     case ErrorClass::lost:
     case ErrorClass::cancelled:
         spent = ++after.failed;
-        budget = policy.retry.attempts;
+        budget = job.attempts_max > 0 ? job.attempts_max : policy.retry.attempts;
         break;
     }
     if (spent >= budget) return ended_failed(after, failure.error, now);
@@ -141,9 +183,10 @@ Changed claim(const Job& job, std::string_view worker, Seq fence, std::uint64_t 
               WallTime now)
 {
     if (job.state != JobState::queued) return std::unexpected(Refusal::not_running);
-    FRESHET_ASSERT(fence > job.fence && !job.cancel_requested_at && !job.behind);
+    FRESHET_ASSERT(fence > job.fence && !job.cancel_requested_at && !job.behind && !job.gated);
     Job after = job;
     after.state = JobState::running;
+    after.wait_reason.clear();
     ++after.attempt;
     after.fence = fence;
     after.worker = worker;
@@ -155,7 +198,10 @@ Changed claim(const Job& job, std::string_view worker, Seq fence, std::uint64_t 
     after.definition = definition;
     // Data read under an older hand-out does not answer whoever asked since: the checkpoint goes.
     if (after.asked >= after.data_fence) after.checkpoint.clear();
-    if (after.checkpoint.empty()) after.data_fence = fence;
+    if (after.checkpoint.empty()) {
+        after.data_fence = fence;
+        after.checkpoint_fence = 0;
+    }
     return after;
 }
 
@@ -165,7 +211,7 @@ Changed beat(const Job& job, const Beat& request, const QueuePolicy& policy, Wal
     Job after = job;
     after.beat_at = now;
     after.lease_until = std::max(*job.lease_until, now + policy.lease);
-    if (request.checkpoint) after.checkpoint = *request.checkpoint;
+    put_checkpoint(after, request.checkpoint);
     if (request.progress) {
         Progress next = *request.progress;
         next.attempt = job.attempt;
@@ -175,6 +221,32 @@ Changed beat(const Job& job, const Beat& request, const QueuePolicy& policy, Wal
         }
     }
     return after;
+}
+
+std::optional<WallTime> stall_at(const Job& job, const QueuePolicy& policy)
+{
+    if (job.state != JobState::running || policy.progress_deadline.count() <= 0) return std::nullopt;
+    return job.progress_at.value_or(*job.began_at) + policy.progress_deadline;
+}
+
+std::optional<AttemptRecord> last_attempt(const Job& job)
+{
+    if (job.attempt == 0 || job.state == JobState::queued) return std::nullopt;
+    AttemptRecord record{job.id,        job.generation,  job.attempt,         job.fence, job.worker,
+                         *job.began_at, job.finished_at, AttemptEnd::running, {}};
+    if (job.state == JobState::running) return record;
+    record.error = job.error;
+    if (job.state == JobState::succeeded)
+        record.end = AttemptEnd::succeeded;
+    else if (job.state == JobState::cancelled)
+        record.end = AttemptEnd::cancelled;
+    else if (job.error && job.error->error_class == ErrorClass::lost)
+        record.end = AttemptEnd::lost;
+    else if (job.error && job.error->code == "run_limit")
+        record.end = AttemptEnd::limit;
+    else
+        record.end = AttemptEnd::failed;
+    return record;
 }
 
 Changed complete(const Job& job, Seq fence, Outcome outcome, WallTime now)
@@ -201,12 +273,30 @@ Changed hold(const Job& job, Seq fence, std::string_view message, WallTime now)
     return changed;
 }
 
+Changed keep_late(const Job& job, LateResult late)
+{
+    if (job.state == JobState::succeeded) return std::unexpected(Refusal::already_over);
+    // Fences that were never given to this job prove nothing; of several answers the newest hand-out's counts.
+    if (late.fence == 0 || late.fence > job.fence || (job.late && job.late->fence >= late.fence) ||
+        late.result.size() > late_result_max)
+        return std::unexpected(Refusal::lease_lost);
+    Job after = job;
+    after.late = std::move(late);
+    return after;
+}
+
 Changed adopt(const Job& job, Outcome outcome, WallTime now)
 {
-    if (job.state != JobState::failed || job.outcome != Outcome::held) return std::unexpected(Refusal::not_terminal);
+    const bool held = job.outcome == Outcome::held;
+    if (job.state != JobState::failed || (!held && !job.late)) return std::unexpected(Refusal::not_terminal);
     Job after = ended(job, JobState::succeeded, now);
     after.outcome = outcome;
     after.error.reset();
+    if (!held) {
+        after.result = std::move(after.late->result);
+        after.result_bytes = static_cast<std::int64_t>(after.result.size());
+    }
+    after.late.reset();
     return after;
 }
 
@@ -243,25 +333,34 @@ Changed fail(const Job& job, Seq fence, const AttemptFailure& failure, const Que
     return after_failure(job, failure, policy, now);
 }
 
-Changed release(const Job& job, Seq fence, Millis wait, const QueuePolicy& policy, WallTime now)
+Changed release(const Job& job, Seq fence, const HandBack& back, const QueuePolicy& policy, WallTime now)
 {
     if (const auto refusal = refuse_fence(job, fence)) return std::unexpected(*refusal);
     if (job.cancel_requested_at) return ended_cancelled(job, true, now);
     Job after = job;
-    if (++after.released >= policy.released_max)
-        return after_failure(job, {{ErrorClass::retryable, "released", "handed back too often without getting on"}, {}},
-                             policy, now);
-    const Millis least = job.checkpoint.empty() ? doubled(1s, after.released) : Millis{0};
-    return requeued(after, now + std::max(wait, least));
+    put_checkpoint(after, back.checkpoint);
+    const bool got_on = after.checkpoint_fence == job.fence;
+    if (got_on) {
+        after.released = 0;
+    } else if (after.released + 1 >= policy.released_max) {
+        return after_failure(
+            after, {{ErrorClass::retryable, "released", "handed back too often without a newer checkpoint"}, {}},
+            policy, now);
+    } else {
+        ++after.released;
+    }
+    after.wait_reason = back.reason;
+    return requeued(after, now + std::max(back.wait, got_on ? Millis{0} : doubled(1s, after.released)));
 }
 
-Changed lease_ended(const Job& job, const QueuePolicy& policy, WallTime now)
+Changed lease_ended(const Job& job, const QueuePolicy& policy, WallTime now, std::string_view why)
 {
     if (job.state != JobState::running) return std::unexpected(Refusal::not_running);
     if (job.cancel_requested_at) return ended_cancelled(job, false, now);
     const auto silent = std::chrono::duration_cast<std::chrono::seconds>(now - job.beat_at.value_or(now)).count();
     const ErrorInfo error{ErrorClass::lost, "worker_lost",
-                          fmt::format("worker {} was lost: no sign of life for {} s", job.worker, silent)};
+                          why.empty() ? fmt::format("worker {} was lost: no sign of life for {} s", job.worker, silent)
+                                      : std::string{why}};
     Job after = job;
     after.error = error;
     ++after.lost;
@@ -291,6 +390,18 @@ Changed cancel(const Job& job, WallTime now)
     return after;
 }
 
+Changed waited_too_long(const Job& job, WallTime now)
+{
+    if (job.state != JobState::queued) return std::unexpected(Refusal::not_running);
+    const auto waited = std::chrono::duration_cast<Millis>(now - job.requested_at);
+    if (job.start_by && job.attempt == 0 && *job.start_by <= now)
+        return expire(job, "expired",
+                      fmt::format("no attempt began within {}: its start deadline passed", to_text(waited)), now);
+    if (job.deadline_at && *job.deadline_at <= now)
+        return expire(job, "expired", fmt::format("not done within {}: its deadline passed", to_text(waited)), now);
+    return std::unexpected(Refusal::limited);
+}
+
 Changed expire(const Job& job, std::string_view code, std::string_view message, WallTime now)
 {
     if (is_terminal(job.state)) return std::unexpected(Refusal::already_over);
@@ -310,18 +421,29 @@ Changed retry(const Job& job, std::optional<int> generation, Seq asked, WallTime
     after.attempt = after.failed = after.lost = after.rate_limited = after.released = 0;
     after.cancel_requested_at.reset();
     after.finished_at.reset();
+    after.deadline_at.reset();
+    after.start_by.reset();
     after.outcome.reset();
     after.superseded_by = {};
     after.forced = after.finished_before_cancel = false;
     after.receipt.clear();
+    after.result.clear();
+    after.result_payload = after.result_bytes = 0;
     after.progress = {};
     return after;
 }
 
-WallTime next_timer(const Job& job, const QueuePolicy& policy)
+std::optional<WallTime> next_timer(const Job& job, const QueuePolicy& policy)
 {
-    FRESHET_ASSERT(job.state == JobState::running && job.lease_until && job.began_at);
-    WallTime at = std::min(*job.lease_until, *job.began_at + policy.run_limit);
+    if (job.state == JobState::queued) {
+        std::optional<WallTime> at = job.deadline_at;
+        if (job.attempt == 0 && job.start_by && (!at || *job.start_by < *at)) at = job.start_by;
+        return at;
+    }
+    if (job.state != JobState::running) return std::nullopt;
+    FRESHET_ASSERT(job.lease_until && job.began_at);
+    WallTime at = *job.lease_until;
+    if (policy.run_limit.count() > 0) at = std::min(at, *job.began_at + policy.run_limit);
     if (job.cancel_requested_at) at = std::min(at, *job.cancel_requested_at + policy.cancel_grace);
     return at;
 }

@@ -12,6 +12,7 @@
 #include "model/definition.hpp"
 #include "model/names.hpp"
 #include "model/progress.hpp"
+#include "model/records.hpp"
 #include "model/snapshot.hpp"
 
 #include <expected>
@@ -86,6 +87,10 @@ struct LateResult {
 
 /// Results up to this stay on the job's row; larger ones are payloads.
 inline constexpr std::size_t result_inline_max = 64 << 10;
+/// A late result above this is refused and not kept.
+inline constexpr std::size_t late_result_max = 256 << 10;
+/// How long a late result waits for a person to adopt it.
+inline constexpr Millis late_result_keep = 24h;
 
 struct Job {
     JobId id;
@@ -151,8 +156,12 @@ struct Job {
 };
 
 /// The slot of uniqueness that the job holds in its (tenant, queue): its key while it is live (scope queued: while it
-/// waits for its first attempt), of scope window also after its end; empty: none.
+/// waits for its first attempt), of scope window also after a success; empty: none. Whether a window is over is asked
+/// of window_open().
 std::string_view unique_slot(const Job& job);
+
+/// Whether a succeeded job of scope window still takes its key: until `ttl` after it was asked for.
+bool window_open(const Job& job, WallTime now);
 
 using Changed = std::expected<Job, Refusal>;
 
@@ -171,13 +180,23 @@ struct Beat {
 /// Row 3. Progress that would go backwards is dropped, the beat still counts.
 Changed beat(const Job& job, const Beat& beat, const QueuePolicy& policy, WallTime now);
 
+/// When a running job that does not get on is called stalled; nullopt: never.
+std::optional<WallTime> stall_at(const Job& job, const QueuePolicy& policy);
+
+/// The last hand-out of a job that runs or ended, as the job itself tells it; nullopt while it waits: all its attempts
+/// have rows then.
+std::optional<AttemptRecord> last_attempt(const Job& job);
+
 /// Rows 4, 4b and 10. What is published with it is decided by decide_publish().
 Changed complete(const Job& job, Seq fence, Outcome outcome, WallTime now);
 
 /// Row 4 for a result that the guard did not let through: the job failed as `held`, and adopt() can still make it good.
 Changed hold(const Job& job, Seq fence, std::string_view message, WallTime now);
 
-/// Row 15: a person accepts what was held.
+/// A result that came too late to count, kept for a person: the newest one by fence, of a job that did not succeed.
+Changed keep_late(const Job& job, LateResult late);
+
+/// Row 15: a person accepts what was held, or what came too late. A cancelled job stays cancelled.
 Changed adopt(const Job& job, Outcome outcome, WallTime now);
 
 /// A job whose attempt is over and would be tried again, while another waits behind it: that one goes on instead and
@@ -206,7 +225,8 @@ struct HandBack {
 Changed release(const Job& job, Seq fence, const HandBack& back, const QueuePolicy& policy, WallTime now);
 
 /// Rows 7, 7b and 9: the server's timer, or a restart that ended a built-in runner's life.
-Changed lease_ended(const Job& job, const QueuePolicy& policy, WallTime now);
+/// @param why  what was seen, where it was not silence: "worker w-1 no longer holds it"
+Changed lease_ended(const Job& job, const QueuePolicy& policy, WallTime now, std::string_view why = {});
 
 /// Rows 5 and 6 for an attempt that ran longer than run_limit, whatever its beats say.
 Changed run_limit_ended(const Job& job, const QueuePolicy& policy, WallTime now);
@@ -214,10 +234,13 @@ Changed run_limit_ended(const Job& job, const QueuePolicy& policy, WallTime now)
 /// Rows 9 (request) and 11. A running job is only marked; its worker is told with the next beat.
 Changed cancel(const Job& job, WallTime now);
 
+/// Row 6b for a waiting job: no attempt began by start_by, or the overall deadline passed. Refuses what has time left.
+Changed waited_too_long(const Job& job, WallTime now);
+
 /// Row 6b: the source was removed, a deadline passed.
 Changed expire(const Job& job, std::string_view code, std::string_view message, WallTime now);
 
-/// Row 12.
+/// Row 12. Deadlines of the ended generation go; the caller sets those of its queue anew.
 Changed retry(const Job& job, std::optional<int> generation, Seq asked, WallTime now);
 
 /// When a live job next needs the server, if nobody speaks. Running: lease end, run limit or cancel grace. Queued:

@@ -86,7 +86,7 @@ private:
             const auto error_class = static_cast<ErrorClass>(b % 5);
             return fail(job_, fence, {{error_class, "bad", "it went badly"}, {}}, policy, now_);
         }
-        case Step::release: return release(job_, fence, Millis{b}, policy, now_);
+        case Step::release: return release(job_, fence, {.wait = Millis{b}}, policy, now_);
         case Step::lease_ended: return lease_ended(job_, policy, now_);
         case Step::run_limit_ended: return run_limit_ended(job_, policy, now_);
         case Step::cancel: return cancel(job_, now_);

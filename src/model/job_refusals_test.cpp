@@ -30,7 +30,7 @@ TEST(Job, RefusesEveryChangeThatIsNotInTheTable)
         return [=](const Job& job) { return fail(job, with, failure(), policy, now); };
     };
     const auto releases = [&](Seq with) -> Act {
-        return [=](const Job& job) { return release(job, with, 0ms, policy, now); };
+        return [=](const Job& job) { return release(job, with, {}, policy, now); };
     };
     const Act adopts = [&](const Job& job) { return adopt(job, Outcome::updated, now); };
     const Act lease_ends = [&](const Job& job) { return lease_ended(job, policy, now); };

@@ -50,7 +50,7 @@ inline Job failed_once() // row 5
 }
 inline Job handed_back() // row 8
 {
-    return release(running(), fence, 0ms, policy, t0 + 1s).value();
+    return release(running(), fence, {}, policy, t0 + 1s).value();
 }
 inline Job succeeded()
 {

@@ -33,7 +33,7 @@ TEST(Claim, BeginsAnAttemptUnderItsFenceAndLease)
 TEST(Claim, KeepsACheckpointAndTheFenceItsDataWasReadUnder)
 {
     Job job = beat(running(), {.fence = fence, .checkpoint = "page 3"}, policy, t0 + 1s).value();
-    job = claimed(release(job, fence, 0ms, policy, t0 + 2s).value(), 20);
+    job = claimed(release(job, fence, {}, policy, t0 + 2s).value(), 20);
     EXPECT_EQ(job.checkpoint, "page 3");
     EXPECT_EQ(job.fence, 20u);
     EXPECT_EQ(job.data_fence, fence);
@@ -42,7 +42,7 @@ TEST(Claim, KeepsACheckpointAndTheFenceItsDataWasReadUnder)
 TEST(Claim, F3DropsACheckpointOlderThanWhatACallerAskedFor)
 {
     Job job = beat(running(), {.fence = fence, .checkpoint = "page 3"}, policy, t0 + 1s).value();
-    job = release(job, fence, 0ms, policy, t0 + 2s).value();
+    job = release(job, fence, {}, policy, t0 + 2s).value();
     job.asked = fence;
     job = claimed(job, 20);
     EXPECT_EQ(job.checkpoint, "");
@@ -289,11 +289,12 @@ TEST(Release, WaitsLongerEachTimeUnlessACheckpointShowsThatItGotOn)
 {
     EXPECT_EQ(handed_back().due_at, t0 + 1s + 2s);
     EXPECT_EQ(handed_back().failed, 0);
-    const Job again = release(claimed(handed_back(), 20), 20, 0ms, policy, t0).value();
+    const Job again = release(claimed(handed_back(), 20), 20, {}, policy, t0).value();
     EXPECT_EQ(again.due_at, t0 + 4s);
-    EXPECT_EQ(release(running(), fence, 1h, policy, t0)->due_at, t0 + 1h) << "the worker's own wait, if longer";
+    EXPECT_EQ(release(running(), fence, {.wait = 1h}, policy, t0)->due_at, t0 + 1h)
+        << "the worker's own wait, if longer";
     const Job kept = beat(running(), {.fence = fence, .checkpoint = "page 3"}, policy, t0).value();
-    const Job back = release(kept, fence, 0ms, policy, t0 + 1s).value();
+    const Job back = release(kept, fence, {}, policy, t0 + 1s).value();
     EXPECT_EQ(back.due_at, t0 + 1s);
     EXPECT_EQ(back.checkpoint, "page 3");
 }
@@ -302,7 +303,7 @@ TEST(Release, CountsAsAFailureTheTwentiethTime)
 {
     Job job = running();
     job.released = policy.released_max - 1;
-    const Job after = release(job, fence, 0ms, policy, t0).value();
+    const Job after = release(job, fence, {}, policy, t0).value();
     EXPECT_EQ(after.failed, 1);
     EXPECT_EQ(after.error->code, "released");
 }
@@ -328,7 +329,7 @@ TEST(Cancel, IsConfirmedByAnyEndTheWorkerTells)
 {
     for (const Changed& changed : {fail(cancelling(), fence, failure(), policy, t0),
                                    fail(cancelling(), fence, failure(ErrorClass::fatal), policy, t0),
-                                   release(cancelling(), fence, 0ms, policy, t0)}) {
+                                   release(cancelling(), fence, {}, policy, t0)}) {
         EXPECT_EQ(changed->state, JobState::cancelled);
         EXPECT_FALSE(changed->forced);
     }
