@@ -5,8 +5,10 @@
 #include "base/log.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <prometheus/counter.h>
 #include <prometheus/histogram.h>
+#include <type_traits>
 #include <utility>
 
 namespace freshet {
@@ -20,20 +22,49 @@ constexpr Millis back_off_max = 2s;
 /// The longest sleep: a wake further away is asked again, so that no sum overflows and a slewed clock is followed.
 constexpr Millis sleep_max = 1min;
 
-/// Bytes that a request holds while it waits: only results are worth counting.
+std::size_t bytes_of(const CompleteJob& complete)
+{
+    if (const auto* task = std::get_if<TaskResult>(&complete.result)) return task->json.size();
+    const auto& prepared = std::get<PreparedResult>(complete.result);
+    return (prepared.body ? prepared.body->bytes.size() : 0) + prepared.diff.size();
+}
+
+/// Bytes that a request holds while it waits: only what callers and workers may make large is worth counting.
 std::size_t bytes_of(const Request& request)
 {
-    const auto* complete = std::get_if<CompleteJob>(&request);
-    if (complete == nullptr) return 0;
-    return (complete->result.body ? complete->result.body->bytes.size() : 0) + complete->result.diff.size();
+    const auto sum = [](const auto& list, auto bytes) {
+        return std::accumulate(list.begin(), list.end(), std::size_t{0},
+                               [&](std::size_t so_far, const auto& one) { return so_far + bytes(one); });
+    };
+    if (const auto* complete = std::get_if<CompleteJob>(&request)) return bytes_of(*complete);
+    if (const auto* add = std::get_if<AddJobs>(&request))
+        return sum(add->jobs, [](const NewJob& job) { return job.input.size(); });
+    if (const auto* add = std::get_if<AddBatch>(&request))
+        return sum(add->items, [](const NewItem& item) { return item.input.size() + item.key.size(); });
+    if (const auto* add = std::get_if<AddItems>(&request))
+        return sum(add->items, [](const NewItem& item) { return item.input.size() + item.key.size(); });
+    if (const auto* put = std::get_if<PutResult>(&request)) return put->bytes ? put->bytes->size() : 0;
+    if (const auto* end = std::get_if<EndWork>(&request))
+        return sum(end->jobs, [](const auto& one) {
+            const auto* complete = std::get_if<CompleteJob>(&one);
+            return complete == nullptr ? 0 : bytes_of(*complete);
+        });
+    return 0;
 }
+
+template <class T>
+constexpr bool is_of_worker =
+    std::is_same_v<T, ClaimWork> || std::is_same_v<T, WithdrawClaim> || std::is_same_v<T, BeatWork> ||
+    std::is_same_v<T, EndWork> || std::is_same_v<T, PutResult> || std::is_same_v<T, AddLog>;
 
 /// The tenant that a request counts against. Those of workers count against nobody: without them nothing would end.
 std::string tenant_of(const Request& request)
 {
     return std::visit(
         [](const auto& one) -> std::string {
-            if constexpr (requires { one.tenant; })
+            if constexpr (is_of_worker<std::decay_t<decltype(one)>>)
+                return {};
+            else if constexpr (requires { one.tenant; })
                 return one.tenant;
             else
                 return {};

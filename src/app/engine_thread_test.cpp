@@ -69,7 +69,7 @@ CompleteJob result_of(std::size_t bytes)
     auto body = std::make_shared<Body>();
     body->bytes.assign(bytes, 'x');
     CompleteJob complete;
-    complete.result.body = std::move(body);
+    std::get<PreparedResult>(complete.result).body = std::move(body);
     return complete;
 }
 

@@ -205,7 +205,7 @@ void RunnerHost::start_flight(ClaimedJob claimed)
     flight.began = clock_.steady();
     flight.beat_at = flight.began + beat_every(flight);
     flight.progress_at = flight.began;
-    if (stopping_) return answer(id, ReleaseJob{id.job, id.fence});
+    if (stopping_) return answer(id, ReleaseJob{id.job, id.fence, {}});
     if (flight.runner == nullptr) {
         FlightFailure failure{
             ErrorClass::fatal, "no_runner",
@@ -271,13 +271,13 @@ void RunnerHost::on_beaten(const std::map<JobId, Seq>& fences, Reply reply)
                 found->second.beat_at = beat_not_before_;
         return;
     }
-    for (const auto& [job, said] : std::get<Beaten>(*reply).answers) {
+    for (const auto& [job, said, until] : std::get<Beaten>(*reply).answers) {
         const auto fence = fences.find(job);
         const auto found = fence == fences.end() ? flights_.end() : flights_.find({job, fence->second});
-        if (found == flights_.end() || said == BeatAnswer::ok || found->second.lost) continue;
+        if (found == flights_.end() || said == BeatWord::ok || found->second.lost) continue;
         Flight& flight = found->second;
         const bool first = !std::exchange(flight.cancel_told, true);
-        if (said == BeatAnswer::lost) {
+        if (said == BeatWord::lost) {
             flight.lost = true;
             log::warn("lease lost", {{"job", to_text(job)}, {"key", flight.job->key}, {"tenant", flight.job->tenant}});
         }
@@ -303,7 +303,7 @@ void RunnerHost::on_ended(FlightId id, FlightEnd end)
     FlightFailure& failure = std::get<FlightFailure>(end);
     // Cancelled by our own stop, not by a person: the work is not over, it only changes hands.
     if (stopping_ && failure.error_class == ErrorClass::cancelled && !flight.cancel_told)
-        return answer(id, ReleaseJob{id.job, id.fence});
+        return answer(id, ReleaseJob{id.job, id.fence, {}});
     log::warn("flight failed", {{"source", flight.source->name},
                                 {"key", flight.job->key},
                                 {"tenant", flight.job->tenant},

@@ -264,7 +264,7 @@ TEST(RunnerHost, BeatsWithinAThirdOfTheLease)
     ASSERT_EQ(work.jobs.size(), 1u);
     EXPECT_EQ(work.jobs[0].beat.fence, 11u);
     EXPECT_FALSE(work.jobs[0].beat.progress);
-    beat.reply(Answer{Beaten{{{JobId{1}, BeatAnswer::ok}}}});
+    beat.reply(Answer{Beaten{{{JobId{1}, BeatWord::ok, {}}}}});
     world.advance(10s);
     world.engine.next<BeatWork>();
 }
@@ -291,7 +291,7 @@ TEST(RunnerHost, ConflatesProgressToTheLatestFourTimesASecond)
     world.host.progress(JobId{1}, 11, {.attempt = 2, .done = 1});
     auto beat = world.engine.next<BeatWork>(); // the first at once
     EXPECT_EQ(std::get<BeatWork>(beat.request).jobs.at(0).beat.progress->done, 1);
-    beat.reply(Answer{Beaten{{{JobId{1}, BeatAnswer::ok}}}});
+    beat.reply(Answer{Beaten{{{JobId{1}, BeatWord::ok, {}}}}});
 
     for (int done = 2; done <= 50; ++done) world.host.progress(JobId{1}, 11, {.attempt = 2, .done = done});
     world.advance(249ms);
@@ -307,7 +307,7 @@ TEST(RunnerHost, PassesACancelOnAndReportsTheEnd)
     World world;
     world.fly(1, 11);
     world.advance(10s);
-    world.engine.next<BeatWork>().reply(Answer{Beaten{{{JobId{1}, BeatAnswer::cancel}}}});
+    world.engine.next<BeatWork>().reply(Answer{Beaten{{{JobId{1}, BeatWord::cancel, {}}}}});
     world.runner.await_cancel();
     EXPECT_THAT(world.runner.cancelled, ElementsAre(std::pair{std::int64_t{1}, Seq{11}}));
     world.host.ended(JobId{1}, 11, FlightFailure{ErrorClass::cancelled, "cancelled", "cancelled"});
@@ -323,7 +323,7 @@ TEST(RunnerHost, F7SaysNothingMoreOfAFlightWhoseLeaseIsLost)
     world.fly(1, 11);
     world.engine.next<ClaimWork>();
     world.advance(10s);
-    world.engine.next<BeatWork>().reply(Answer{Beaten{{{JobId{1}, BeatAnswer::lost}}}});
+    world.engine.next<BeatWork>().reply(Answer{Beaten{{{JobId{1}, BeatWord::lost, {}}}}});
     world.runner.await_cancel();
     EXPECT_EQ(World::claim_of(world.settle()).slots, 1); // it still has its slot: the process may still run
     world.host.ended(JobId{1}, 11, FlightData{.json = "[1]"});
@@ -343,7 +343,7 @@ TEST(RunnerHost, F7DropsTheOldFlightWhenItIsGivenTheSameJobAgain)
     world.host.ended(JobId{1}, 22, FlightData{.json = "[\"new\"]"});
     const CompleteJob complete = std::get<CompleteJob>(world.engine.next<CompleteJob>().request);
     EXPECT_EQ(complete.fence, 22u);
-    EXPECT_EQ(complete.result.body->bytes, "acme rates/USD [\"new\"]");
+    EXPECT_EQ(std::get<PreparedResult>(complete.result).body->bytes, "acme rates/USD [\"new\"]");
     EXPECT_FALSE(world.engine.has<CompleteJob>());
 }
 
@@ -360,7 +360,7 @@ TEST(RunnerHost, APreparedResultIsPostedUntilTheEngineHasIt)
     world.engine.next<CompleteJob>().reply(std::unexpected(Refused{Refusal::store_failed, "disk full"}));
     while (!world.engine.has<CompleteJob>()) world.advance(100ms);
     const auto third = world.engine.next<CompleteJob>();
-    EXPECT_EQ(std::get<CompleteJob>(third.request).result.body->bytes, "acme rates/USD [1]");
+    EXPECT_EQ(std::get<PreparedResult>(std::get<CompleteJob>(third.request).result).body->bytes, "acme rates/USD [1]");
     third.reply(std::unexpected(Refused{Refusal::lease_lost, "somebody else was given it"}));
     world.host.stop();
     EXPECT_FALSE(world.engine.has<ReleaseJob>()); // it was over
@@ -374,8 +374,8 @@ TEST(RunnerHost, UnchangedCompletesWithoutABody)
     unchanged.facts.source_status = 304;
     world.host.ended(JobId{1}, 11, unchanged);
     const CompleteJob complete = std::get<CompleteJob>(world.engine.next<CompleteJob>().request);
-    EXPECT_EQ(complete.result.body, nullptr);
-    EXPECT_EQ(complete.result.data.facts.source_status, 304);
+    EXPECT_EQ(std::get<PreparedResult>(complete.result).body, nullptr);
+    EXPECT_EQ(std::get<PreparedResult>(complete.result).data.facts.source_status, 304);
 }
 
 TEST(RunnerHost, AResultThatCannotBeMadeReadyFailsInWords)

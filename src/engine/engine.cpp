@@ -16,14 +16,20 @@ constexpr Millis pause_noticed = 1s;
 bool is_large(const Request& request)
 {
     const auto* complete = std::get_if<CompleteJob>(&request);
-    return complete != nullptr && complete->result.body && complete->result.written_ahead == 0 &&
-           complete->result.body->bytes.size() > ahead_chunk_bytes_max;
+    const auto* result = complete == nullptr ? nullptr : std::get_if<PreparedResult>(&complete->result);
+    return result != nullptr && result->body && result->written_ahead == 0 &&
+           result->body->bytes.size() > ahead_chunk_bytes_max;
+}
+
+PreparedResult& prepared_of(Posted& posted)
+{
+    return std::get<PreparedResult>(std::get<CompleteJob>(posted.request).result);
 }
 
 // One chunk of the first completion that is being written ahead; true when it may go into a group.
 bool write_chunk(Store& store, Ahead& ahead)
 {
-    const std::string& bytes = std::get<CompleteJob>(ahead.posted.request).result.body->bytes;
+    const std::string& bytes = prepared_of(ahead.posted).body->bytes;
     if (ahead.payload == 0) ahead.payload = store.begin_ahead();
     store.append_ahead(ahead.payload, std::string_view{bytes}.substr(ahead.written, ahead_chunk_bytes_max));
     ahead.written = std::min(bytes.size(), ahead.written + ahead_chunk_bytes_max);
@@ -71,7 +77,7 @@ std::optional<WallTime> Engine::step(std::vector<Posted> posted, WallTime now)
         try {
             if (write_chunk(state.store, state.ahead.front())) {
                 Posted ready = std::move(state.ahead.front().posted);
-                std::get<CompleteJob>(ready.request).result.written_ahead = state.ahead.front().payload;
+                prepared_of(ready).written_ahead = state.ahead.front().payload;
                 state.ahead.pop_front();
                 requests.push_back(std::move(ready));
             }

@@ -396,7 +396,7 @@ TEST_F(Refreshing, ACancelledJobNeverComesBack)
     ask_engine(CancelJob{asked.job->id, "default", "somebody"});
     EXPECT_EQ(job(asked.job->id).state, JobState::running);
     const Reply beaten = ask_engine(BeatWork{worker(), {{asked.job->id, {.fence = flight[0].job->fence}}}});
-    EXPECT_EQ(std::get<Beaten>(*beaten).answers.at(0).second, BeatAnswer::cancel);
+    EXPECT_EQ(std::get<Beaten>(*beaten).answers.at(0).word, BeatWord::cancel);
     now += 31s;
     step();
     EXPECT_EQ(job(asked.job->id).state, JobState::cancelled);

@@ -23,7 +23,8 @@ QueuePolicy policy_of(const Definitions& definitions, const Job& job)
     const QueueDefinition queue = found == definitions.queues.end() ? QueueDefinition{} : found->second;
     policy.lease = queue.lease;
     policy.retry = queue.retry;
-    policy.run_limit = queue.run_limit.count() > 0 ? queue.run_limit : Millis{std::chrono::hours{24 * 365}};
+    policy.run_limit = queue.run_limit;
+    policy.progress_deadline = queue.progress_deadline;
     policy.cancel_grace = queue.cancel_grace;
     policy.on_lost_retry = queue.on_lost == LostRule::retry;
     return policy;
@@ -88,8 +89,9 @@ void Group::serve(Posted& posted)
             else if constexpr (std::is_same_v<T, Reconfigure>)
                 return reconfigure(request);
             else if constexpr (std::is_same_v<T, TouchKey>)
-                touch(request);
-            return Answer{Done{}};
+                return touch(request), Answer{Done{}};
+            else
+                return std::unexpected(refused(Refusal::bad_request, "this is not built yet"));
         },
         posted.request);
     answer(posted, std::move(reply));
@@ -185,7 +187,7 @@ std::shared_ptr<const Job> Group::put_job(const Job* before, Job after, AttemptE
     }
     if (was_running && !runs) {
         if (before->kind == JobKind::refresh) end_probe(*before);
-        close_attempt(*before, end, after.error);
+        if (after.state == JobState::queued) close_attempt(*before, end, after.error);
         state_.progress.erase(after.id.value);
         --state_.running[after.queue];
     }
@@ -200,7 +202,7 @@ std::shared_ptr<const Job> Group::put_job(const Job* before, Job after, AttemptE
                 "jobs/" + after.queue, over};
     const Seq seq = append(after.tenant, std::move(event));
     FRESHET_ASSERT(seq == after.seq);
-    tx_->put_job(after, runs ? std::optional{next_timer(after, policy_of(*definitions_, after))} : std::nullopt);
+    tx_->put_job(after, over ? std::nullopt : next_timer(after, policy_of(*definitions_, after)));
     const auto job = std::make_shared<const Job>(std::move(after));
     jobs_[job->id.value] = job;
     if (job->kind == JobKind::refresh) {

@@ -111,6 +111,7 @@ private:
     /// @return the job as it is now.
     std::shared_ptr<const Job> put_job(const Job* before, Job after, AttemptEnd end = AttemptEnd::running);
     std::optional<Job> job_behind(const Job& first);
+    /// Told on a row of its own, since another attempt follows.
     void close_attempt(const Job& before, AttemptEnd end, const std::optional<ErrorInfo>& error);
     Job with_progress(Job job) const;
     std::string receipt(const KeyWork& work, const FlightFacts& facts, std::optional<HeldReason> held,

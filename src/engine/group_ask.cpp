@@ -36,7 +36,8 @@ LiveJobs live_of(Transaction& tx, std::string_view tenant, std::string_view key)
 
 Reply Group::replay(const IdempotencyRecord& record)
 {
-    const auto job = tx_->job(record.job);
+    const auto made = parse_job_id(record.made);
+    const auto job = made ? tx_->job(*made) : std::nullopt;
     if (!job)
         return std::unexpected(refused(Refusal::not_found, "that request was answered, and its job is gone by now"));
     return Answer{Asked{std::make_shared<const Job>(*job), true, true, job->asked}};
@@ -58,8 +59,8 @@ Reply Group::ask(const AskRefresh& request)
     if (!asked) return std::unexpected(std::move(asked.error()));
     if (request.idempotency) {
         const IdempotencyScope& scope = *request.idempotency;
-        tx_->put_idempotency({request.tenant, request.caller, scope.route, scope.key, scope.request, asked->job->id,
-                              now_ + idempotency_kept});
+        tx_->put_idempotency({request.tenant, request.caller, scope.route, scope.key, scope.request,
+                              to_text(asked->job->id), now_ + idempotency_kept});
         wrote_ = true;
     }
     return Answer{std::move(*asked)};

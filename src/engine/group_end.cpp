@@ -35,26 +35,29 @@ Candidate candidate_of(const Job& job, const PreparedResult& result)
 
 Reply Group::complete(CompleteJob& request)
 {
+    if (!std::holds_alternative<PreparedResult>(request.result))
+        return std::unexpected(refused(Refusal::unprepared, "the result of a refresh must be made ready"));
     const auto stored = tx_->job(request.job);
     if (!stored) return std::unexpected(refused(Refusal::not_found, "there is no such job"));
     const Job job = with_progress(*stored);
     if (auto possible = freshet::complete(job, request.fence, Outcome::updated, now_); !possible)
         return std::unexpected(
             refused(possible.error(), "the lease was lost: the job was given to somebody else, or it ended"));
+    const PreparedResult& prepared = std::get<PreparedResult>(request.result);
     KeyWork& work = key_of(job);
     if (work.source == nullptr) {
         put_job(&job, *expire(job, "source_removed", "the source is no longer configured", now_), AttemptEnd::failed);
         return Answer{Done{}};
     }
-    const PublishDecision decision = decide_publish(work.record, candidate_of(job, request.result), *work.source, now_);
+    const PublishDecision decision = decide_publish(work.record, candidate_of(job, prepared), *work.source, now_);
     if (const auto* refuse = std::get_if<RefuseIt>(&decision)) {
         const ErrorClass error_class = refuse->again ? ErrorClass::retryable : ErrorClass::fatal;
         const ErrorInfo error{error_class, refuse->code, refuse->message};
         // The source answered well; it is our side that moved on.
         note_breaker(job, true);
         if (job.state == JobState::running)
-            fail_attempt(job, {error, {}}, request.result.data.facts, AttemptEnd::failed, Blame::ours);
-        if (request.result.written_ahead != 0) tx_->drop_payload(request.result.written_ahead);
+            fail_attempt(job, {error, {}}, prepared.data.facts, AttemptEnd::failed, Blame::ours);
+        if (prepared.written_ahead != 0) tx_->drop_payload(prepared.written_ahead);
         return Answer{jobs_.contains(job.id.value) ? jobs_[job.id.value] : std::make_shared<const Job>(job)};
     }
     note_breaker(job, true);
@@ -68,7 +71,7 @@ Reply Group::complete(CompleteJob& request)
 void Group::publish(KeyWork& work, Job job, const CompleteJob& request, bool new_version)
 {
     KeyRecord& record = work.record;
-    const PreparedResult& result = request.result;
+    const PreparedResult& result = std::get<PreparedResult>(request.result);
     const WallTime checked_at = job.began_at.value_or(now_);
     work.base_ver = record.has_data ? record.ver : 0;
     drop_held(work);
@@ -133,7 +136,7 @@ void Group::publish(KeyWork& work, Job job, const CompleteJob& request, bool new
 void Group::hold(KeyWork& work, Job job, const CompleteJob& request, HeldReason reason, const std::string& message)
 {
     KeyRecord& record = work.record;
-    const PreparedResult& result = request.result;
+    const PreparedResult& result = std::get<PreparedResult>(request.result);
     HeldResult held;
     held.reason = reason;
     held.message = message;
@@ -182,7 +185,7 @@ Reply Group::fail(const FailJob& request)
     const FlightFailure& failure = request.failure;
     if (failure.error_class == ErrorClass::cancelled && !job.cancel_requested_at) {
         // A runner that ends flights of its own accord (shutdown) hands them back.
-        auto after = freshet::release(job, request.fence, Millis{0}, policy_of(*definitions_, job), now_);
+        auto after = freshet::release(job, request.fence, HandBack{}, policy_of(*definitions_, job), now_);
         return Answer{put_job(&job, std::move(*after), AttemptEnd::released)};
     }
     fail_attempt(job, {{failure.error_class, failure.code, failure.message}, failure.retry_after}, failure.facts,

@@ -15,6 +15,7 @@ namespace {
 // Beats between rows: an unwritten beat is forgotten by a crash, which only makes the lease end sooner.
 constexpr Millis progress_written_every = 5s;
 constexpr int timers_per_commit = 256;
+constexpr int tenants_per_claim = 64;
 
 std::string refusal_words(Refusal refusal)
 {
@@ -92,8 +93,9 @@ int Group::claim_from(Offer& offer, const std::string& queue, int slots, Claimed
 {
     int got = 0;
     if (slots <= 0) return got;
-    for (const Job& job : tx_->claimable(queue, now_, slots))
-        if (claim_one(job, offer.work.worker, claimed)) ++got;
+    for (const std::string& tenant : tx_->ready_tenants(queue, {}, now_, tenants_per_claim))
+        for (const Job& job : tx_->claimable(queue, tenant, now_, slots - got))
+            if (claim_one(job, offer.work.worker, claimed)) ++got;
     return got;
 }
 
@@ -136,15 +138,6 @@ bool Group::claim_one(const Job& job, const std::string& worker, Claimed& claime
     after->took_p95 = took.percentile(95);
     const auto running = put_job(&job, std::move(*after));
     FRESHET_ASSERT(running->fence == running->seq);
-    tx_->put_attempt({running->id,
-                      running->generation,
-                      running->attempt,
-                      running->fence,
-                      running->worker,
-                      now_,
-                      {},
-                      AttemptEnd::running,
-                      {}});
     state_.meters.began(*running, now_);
 
     ClaimedJob one{running, nullptr, {}, {}, running->trigger == Trigger::manual || running->trigger == Trigger::purge};
@@ -161,17 +154,17 @@ bool Group::claim_one(const Job& job, const std::string& worker, Claimed& claime
 Reply Group::beat(const BeatWork& request)
 {
     Beaten beaten;
-    for (const BeatJob& one : request.jobs) beaten.answers.emplace_back(one.job, beat_one(request.worker, one));
+    for (const BeatJob& one : request.jobs) beaten.answers.push_back(beat_one(request.worker, one));
     return Answer{std::move(beaten)};
 }
 
 BeatAnswer Group::beat_one(const std::string& worker, const BeatJob& request)
 {
     const auto stored = tx_->job(request.job);
-    if (!stored || stored->worker != worker) return BeatAnswer::lost;
+    if (!stored || stored->worker != worker) return {request.job, BeatWord::lost, {}};
     const Job before = with_progress(*stored);
     auto after = freshet::beat(before, request.beat, policy_of(*definitions_, before), now_);
-    if (!after) return BeatAnswer::lost;
+    if (!after) return {request.job, BeatWord::lost, {}};
     const bool moved = !(after->progress == before.progress);
     if (moved) {
         state_.progress[request.job.value] = {after->progress, after->progress_at};
@@ -185,7 +178,7 @@ BeatAnswer Group::beat_one(const std::string& worker, const BeatJob& request)
         tx_->put_job(*after, next_timer(*after, policy_of(*definitions_, *after)));
         wrote_ = true;
     }
-    return before.cancel_requested_at ? BeatAnswer::cancel : BeatAnswer::ok;
+    return {request.job, before.cancel_requested_at ? BeatWord::cancel : BeatWord::ok, after->lease_until};
 }
 
 Reply Group::release(const ReleaseJob& request)
@@ -193,7 +186,7 @@ Reply Group::release(const ReleaseJob& request)
     const auto job = tx_->job(request.job);
     if (!job) return std::unexpected(refused(Refusal::not_found, refusal_words(Refusal::not_found)));
     const Job before = with_progress(*job);
-    auto after = freshet::release(before, request.fence, Millis{0}, policy_of(*definitions_, before), now_);
+    auto after = freshet::release(before, request.fence, request.back, policy_of(*definitions_, before), now_);
     if (!after) return std::unexpected(refused(after.error(), refusal_words(after.error())));
     return Answer{put_job(&before, std::move(*after), AttemptEnd::released)};
 }
@@ -236,6 +229,7 @@ Reply Group::retry(const RetryJob& request)
     auto after = freshet::retry(*before, request.generation, tx_->ledger_head(before->tenant).head, now_);
     if (!after) return std::unexpected(refused(after.error(), refusal_words(after.error())));
     audit(request.tenant, request.caller, "retry", to_text(request.job), {});
+    if (const auto last = last_attempt(*before)) tx_->put_attempt(*last);
     return Answer{put_job(&*before, std::move(*after))};
 }
 
@@ -244,6 +238,11 @@ void Group::end_leases(bool paused)
     for (const Job& stored : tx_->timers_due(now_, timers_per_commit)) {
         const Job before = with_progress(stored);
         const QueuePolicy policy = policy_of(*definitions_, before);
+        if (before.state == JobState::queued) {
+            if (auto after = expire(before, "expired", "its deadline passed while it waited", now_))
+                put_job(&before, std::move(*after));
+            continue;
+        }
         const bool cancel_over =
             before.cancel_requested_at && *before.cancel_requested_at + policy.cancel_grace <= now_;
         const bool ran_out = *before.lease_until <= now_;
@@ -263,7 +262,7 @@ void Group::end_leases(bool paused)
                 after->receipt = receipt(key_of(before), {}, std::nullopt, 0, false);
             }
             put_job(&before, std::move(*after), before.cancel_requested_at ? AttemptEnd::cancelled : AttemptEnd::lost);
-        } else if (*before.began_at + policy.run_limit <= now_) {
+        } else if (policy.run_limit.count() > 0 && *before.began_at + policy.run_limit <= now_) {
             fail_attempt(before,
                          {{ErrorClass::retryable, "run_limit",
                            fmt::format("ran longer than its limit of {}", to_text(policy.run_limit))},

@@ -228,6 +228,8 @@ void list_attempts(Core& core, const ExchangePtr& exchange, std::span<const std:
             out.begin();
             out.begin_list("items");
             for (const AttemptRecord& attempt : found->attempts) out.raw(attempt_json(attempt));
+            const bool told = !found->attempts.empty() && found->attempts.back().fence == found->job->fence;
+            if (const auto last = last_attempt(*found->job); last && !told) out.raw(attempt_json(*last));
             out.end_list();
             end_list(out, {}, cursor, core.now());
             out.end();

@@ -72,6 +72,21 @@ Problem refused_problem(const Refused& refused)
         return with(409, "Another result is held by now", "Look at the held result again, then decide.");
     case Refusal::source_removed:
         return with(404, "The source was removed from the config", "Put it back into the config and reload.");
+    case Refusal::unprepared: return store_problem(); // the server's own: results of refreshes are made ready first
+    case Refusal::unique_taken:
+        return with(409, "The unique key is taken", "Look at the job that holds it, or ask to attach to it.");
+    case Refusal::batch_over: return with(409, "The batch is over", "Retry its failed items, or make a new batch.");
+    case Refusal::batch_sealed: return with(409, "The batch is sealed", "Make a new batch for further items.");
+    case Refusal::batch_live: return with(409, "The batch has not ended", "Wait for its end, or cancel it first.");
+    case Refusal::item_taken:
+        return with(409, "The item's key is taken in this batch", "Give each item a key of its own.");
+    case Refusal::not_caller_driven:
+        return with(409, "Workers drive this batch",
+                    "Make the batch with driver = caller to release its items yourself.");
+    case Refusal::queue_full:
+        return with(429, "Too many jobs wait", "Let some end or cancel them, or raise the limit that is named.");
+    case Refusal::bad_request:
+        return with(400, "The request can not be carried out", "Mend what is named and ask again.");
     case Refusal::idempotency_reused:
         return with(422, "The Idempotency-Key was used for another request", "Use a new key for each new request.");
     case Refusal::store_failed: return store_problem();

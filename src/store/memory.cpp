@@ -76,6 +76,50 @@ public:
     {
         return locked([&] { return reads_.attempts(job); });
     }
+    std::vector<JobCount> job_counts(std::string_view tenant) override
+    {
+        return locked([&] { return reads_.job_counts(tenant); });
+    }
+    std::vector<LogLine> job_log(JobId job, std::int64_t after, int limit) override
+    {
+        return locked([&] { return reads_.job_log(job, after, limit); });
+    }
+    std::optional<Batch> batch(BatchId id) override
+    {
+        return locked([&] { return reads_.batch(id); });
+    }
+    std::vector<Batch> batches(const BatchFilter& filter) override
+    {
+        return locked([&] { return reads_.batches(filter); });
+    }
+    std::vector<Job> items(const ItemFilter& filter) override
+    {
+        return locked([&] { return reads_.items(filter); });
+    }
+    std::optional<Job> item(BatchId batch, std::string_view item) override
+    {
+        return locked([&] { return reads_.item(batch, item); });
+    }
+    std::vector<TokenRecord> tokens() override
+    {
+        return locked([&] { return reads_.tokens(); });
+    }
+    std::vector<QueueLimits> queue_limits() override
+    {
+        return locked([&] { return reads_.queue_limits(); });
+    }
+    std::vector<ResetRecord> resets() override
+    {
+        return locked([&] { return reads_.resets(); });
+    }
+    std::vector<ScheduleRecord> schedules(std::string_view tenant) override
+    {
+        return locked([&] { return reads_.schedules(tenant); });
+    }
+    std::vector<AuditRow> audit(const AuditFilter& filter) override
+    {
+        return locked([&] { return reads_.audit(filter); });
+    }
     std::vector<FireRecord> fires(std::string_view tenant, std::string_view key, int limit) override
     {
         return locked([&] { return reads_.fires(tenant, key, limit); });

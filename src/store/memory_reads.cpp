@@ -114,7 +114,9 @@ std::vector<Job> MemoryReads::jobs(const JobFilter& filter) const
          row != rows.begin() && !full(found, filter.limit);) {
         const Job& job = (--row)->second.job;
         if (job.tenant == filter.tenant && (!filter.state || job.state == *filter.state) &&
-            (filter.queue.empty() || job.queue == filter.queue) && (filter.key.empty() || job.key == filter.key))
+            (filter.queue.empty() || job.queue == filter.queue) && (filter.key.empty() || job.key == filter.key) &&
+            (!filter.kind || job.kind == *filter.kind) &&
+            (filter.tag.empty() || std::ranges::find(job.tags, filter.tag) != job.tags.end()))
             found.push_back(job);
     }
     return found;
@@ -126,6 +128,119 @@ std::vector<AttemptRecord> MemoryReads::attempts(JobId job) const
     const auto& rows = tables_.attempts.rows(side_);
     for (auto row = rows.lower_bound({job, 0}); row != rows.end() && row->first.first == job; ++row)
         found.push_back(row->second);
+    return found;
+}
+
+std::vector<JobCount> MemoryReads::job_counts(std::string_view tenant) const
+{
+    std::map<std::pair<std::string, JobState>, JobCount> counts;
+    for (const auto& [id, stored] : tables_.jobs.rows(side_)) {
+        const Job& job = stored.job;
+        if (job.tenant != tenant) continue;
+        JobCount& count = counts[{job.queue, job.state}];
+        count = {job.tenant, job.queue, job.state, count.count + 1};
+    }
+    std::vector<JobCount> found;
+    for (const auto& [of, count] : counts) found.push_back(count);
+    return found;
+}
+
+std::vector<LogLine> MemoryReads::job_log(JobId job, std::int64_t after, int limit) const
+{
+    std::vector<LogLine> found;
+    const auto& rows = tables_.log.rows(side_);
+    for (auto row = rows.upper_bound({job, after}); row != rows.end() && row->first.first == job; ++row) {
+        if (full(found, limit)) break;
+        found.push_back(row->second);
+    }
+    return found;
+}
+
+// Batches.
+
+std::optional<Batch> MemoryReads::batch(BatchId id) const
+{
+    const auto& rows = tables_.batches.rows(side_);
+    const auto found = rows.find(id);
+    return found == rows.end() ? std::nullopt : std::optional{found->second.batch};
+}
+
+std::vector<Batch> MemoryReads::batches(const BatchFilter& filter) const
+{
+    std::vector<Batch> found;
+    const auto& rows = tables_.batches.rows(side_);
+    for (auto row = filter.before ? rows.lower_bound(filter.before) : rows.end();
+         row != rows.begin() && !full(found, filter.limit);) {
+        const Batch& batch = (--row)->second.batch;
+        if (batch.tenant == filter.tenant && (!filter.state || batch.state == *filter.state)) found.push_back(batch);
+    }
+    return found;
+}
+
+std::vector<Job> MemoryReads::items(const ItemFilter& filter) const
+{
+    std::vector<Job> found;
+    const auto& rows = tables_.jobs.rows(side_);
+    for (auto row = rows.upper_bound(filter.after); row != rows.end() && !full(found, filter.limit); ++row) {
+        const Job& job = row->second.job;
+        if (job.batch && job.batch == filter.batch && (!filter.state || job.state == *filter.state))
+            found.push_back(job);
+    }
+    return found;
+}
+
+std::optional<Job> MemoryReads::item(BatchId batch, std::string_view item) const
+{
+    for (const auto& [id, stored] : tables_.jobs.rows(side_))
+        if (stored.job.batch && stored.job.batch == batch && stored.job.item == item) return stored.job;
+    return std::nullopt;
+}
+
+// Small rows.
+
+namespace {
+
+auto values_of(const auto& rows)
+{
+    std::vector<std::decay_t<decltype(rows.begin()->second)>> values;
+    for (const auto& [id, value] : rows) values.push_back(value);
+    return values;
+}
+
+} // namespace
+
+std::vector<TokenRecord> MemoryReads::tokens() const
+{
+    return values_of(tables_.tokens.rows(side_));
+}
+
+std::vector<QueueLimits> MemoryReads::queue_limits() const
+{
+    return values_of(tables_.queue_limits.rows(side_));
+}
+
+std::vector<ResetRecord> MemoryReads::resets() const
+{
+    return values_of(tables_.resets.rows(side_));
+}
+
+std::vector<ScheduleRecord> MemoryReads::schedules(std::string_view tenant) const
+{
+    std::vector<ScheduleRecord> found;
+    for (const auto& [id, schedule] : tables_.schedules.rows(side_))
+        if (schedule.tenant == tenant) found.push_back(schedule);
+    return found;
+}
+
+std::vector<AuditRow> MemoryReads::audit(const AuditFilter& filter) const
+{
+    std::vector<AuditRow> found;
+    const auto& rows = tables_.audit.rows(side_);
+    for (auto row = filter.before > 0 ? rows.lower_bound(filter.before) : rows.end();
+         row != rows.begin() && !full(found, filter.limit);) {
+        --row;
+        if (row->second.tenant == filter.tenant) found.push_back({row->first, row->second});
+    }
     return found;
 }
 

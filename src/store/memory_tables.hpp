@@ -67,6 +67,11 @@ struct StoredJob {
     std::optional<WallTime> timer_at;
 };
 
+struct StoredBatch {
+    Batch batch;
+    std::optional<WallTime> timer_at;
+};
+
 using KeyId = std::pair<std::string, std::string>; ///< tenant, key
 
 struct MemoryStore::Tables {
@@ -88,12 +93,19 @@ struct MemoryStore::Tables {
     KeptTwice<std::tuple<std::string, std::string, std::string>, BreakerRecord> breakers;
     KeptTwice<std::int64_t, AuditRecord> audit;
     KeptTwice<std::string, std::monostate> paused;
+    KeptTwice<std::pair<JobId, std::int64_t>, LogLine> log;
+    KeptTwice<BatchId, StoredBatch> batches;
+    KeptTwice<std::string, TokenRecord> tokens;
+    KeptTwice<std::string, QueueLimits> queue_limits;
+    KeptTwice<std::pair<std::string, std::string>, ResetRecord> resets;       ///< by tenant and queue
+    KeptTwice<std::pair<std::string, std::string>, ScheduleRecord> schedules; ///< by tenant and name
 
     template <class Do>
     void each(Do&& act)
     {
         act(heads), act(ledger), act(keys), act(versions), act(payloads), act(last_payload), act(jobs), act(live);
-        act(attempts), act(fires), act(idempotency), act(breakers), act(audit), act(paused);
+        act(attempts), act(fires), act(idempotency), act(breakers), act(audit), act(paused), act(log), act(batches);
+        act(tokens), act(queue_limits), act(resets), act(schedules);
     }
     void commit()
     {
@@ -132,6 +144,17 @@ public:
     std::vector<Job> live_jobs(std::string_view tenant, std::string_view key) const;
     std::vector<Job> jobs(const JobFilter& filter) const;
     std::vector<AttemptRecord> attempts(JobId job) const;
+    std::vector<JobCount> job_counts(std::string_view tenant) const;
+    std::vector<LogLine> job_log(JobId job, std::int64_t after, int limit) const;
+    std::optional<Batch> batch(BatchId id) const;
+    std::vector<Batch> batches(const BatchFilter& filter) const;
+    std::vector<Job> items(const ItemFilter& filter) const;
+    std::optional<Job> item(BatchId batch, std::string_view item) const;
+    std::vector<TokenRecord> tokens() const;
+    std::vector<QueueLimits> queue_limits() const;
+    std::vector<ResetRecord> resets() const;
+    std::vector<ScheduleRecord> schedules(std::string_view tenant) const;
+    std::vector<AuditRow> audit(const AuditFilter& filter) const;
     std::vector<FireRecord> fires(std::string_view tenant, std::string_view key, int limit) const;
     std::vector<std::string> paused() const;
 

@@ -4,6 +4,7 @@
 #include "store/packed_events.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace freshet {
 
@@ -176,24 +177,50 @@ std::vector<const StoredJob*> MemoryTransaction::live_where(Test&& test) const
 
 void MemoryTransaction::check_unique(const Job& job)
 {
-    if (job.kind != JobKind::refresh || is_terminal(job.state)) return;
-    for (const Job& other : reads_.live_jobs(job.tenant, job.key))
-        if (other.id != job.id && other.state == job.state)
+    if (is_terminal(job.state)) return;
+    const std::string_view slot = unique_slot(job);
+    for (const StoredJob* stored : live_where([&](const StoredJob& s) {
+             return s.job.id != job.id && s.job.state == job.state && s.job.tenant == job.tenant;
+         })) {
+        const Job& other = stored->job;
+        if (job.kind == JobKind::refresh && other.kind == JobKind::refresh && other.key == job.key)
             refuse("key " + job.key + " has a " + std::string{to_text(job.state)} + " refresh already; " +
                    to_text(job.id) + " was put beside it");
+        if (!slot.empty() && other.queue == job.queue && unique_slot(other) == slot)
+            refuse("unique key " + std::string{slot} + " has a " + std::string{to_text(job.state)} + " job already; " +
+                   to_text(job.id) + " was put beside it");
+    }
 }
 
 void MemoryTransaction::put_job(const Job& job, std::optional<WallTime> timer_at)
 {
-    if (const auto before = reads_.job(job.id); before && (before->tenant != job.tenant || before->kind != job.kind ||
-                                                           before->queue != job.queue || before->key != job.key))
-        refuse("job " + to_text(job.id) + " was put with another tenant, kind, queue or key");
+    const auto before = reads_.job(job.id);
+    if (before && (before->tenant != job.tenant || before->kind != job.kind || before->queue != job.queue ||
+                   before->key != job.key || before->batch != job.batch || before->item != job.item ||
+                   before->tags != job.tags))
+        refuse("job " + to_text(job.id) + " was put with another tenant, kind, queue, key, batch, item or tags");
+    if (!before && job.batch && reads_.item(job.batch, job.item))
+        refuse("batch " + to_text(job.batch) + " has an item " + job.item + " already; " + to_text(job.id) +
+               " was put beside it");
     check_unique(job);
+    if (before && before->result_payload != job.result_payload) tables_.payloads.drop(before->result_payload);
     tables_.jobs.put(job.id, {job, timer_at});
     if (is_terminal(job.state))
         tables_.live.drop(job.id);
     else
         tables_.live.put(job.id, {});
+}
+
+std::vector<Job> MemoryTransaction::holding(std::string_view tenant, std::string_view queue, std::string_view slot)
+{
+    std::vector<Job> found;
+    if (slot.empty()) return found;
+    const auto& rows = tables_.jobs.rows(Side::working);
+    for (auto row = rows.rbegin(); row != rows.rend() && found.size() < 3; ++row) {
+        const Job& job = row->second.job;
+        if (job.tenant == tenant && job.queue == queue && unique_slot(job) == slot) found.push_back(job);
+    }
+    return found;
 }
 
 void MemoryTransaction::put_attempt(const AttemptRecord& attempt)
@@ -204,15 +231,26 @@ void MemoryTransaction::put_attempt(const AttemptRecord& attempt)
 void MemoryTransaction::drop_job(JobId id)
 {
     for (const AttemptRecord& attempt : reads_.attempts(id)) tables_.attempts.drop({id, attempt.fence});
+    for (const LogLine& line : reads_.job_log(id, 0, std::numeric_limits<int>::max()))
+        tables_.log.drop({id, line.number});
+    if (const auto job = reads_.job(id)) tables_.payloads.drop(job->result_payload);
     tables_.jobs.drop(id);
     tables_.live.drop(id);
 }
 
-std::vector<Job> MemoryTransaction::claimable(std::string_view queue, WallTime now, int limit)
+namespace {
+
+bool is_claimable(const Job& job, WallTime now)
+{
+    return job.state == JobState::queued && !job.behind && !job.gated && job.due_at <= now;
+}
+
+} // namespace
+
+std::vector<Job> MemoryTransaction::claimable(std::string_view queue, std::string_view tenant, WallTime now, int limit)
 {
     auto found = live_where([&](const StoredJob& stored) {
-        const Job& job = stored.job;
-        return job.state == JobState::queued && !job.behind && job.queue == queue && job.due_at <= now;
+        return is_claimable(stored.job, now) && stored.job.queue == queue && stored.job.tenant == tenant;
     });
     std::ranges::sort(found, {}, [](const StoredJob* stored) {
         return std::tuple{-stored->job.priority, stored->job.due_at, stored->job.id};
@@ -220,10 +258,22 @@ std::vector<Job> MemoryTransaction::claimable(std::string_view queue, WallTime n
     return first_jobs(found, limit);
 }
 
+std::vector<std::string> MemoryTransaction::ready_tenants(std::string_view queue, std::string_view after, WallTime now,
+                                                          int limit)
+{
+    std::set<std::string> names;
+    for (const StoredJob* stored : live_where([&](const StoredJob& s) { return is_claimable(s.job, now); }))
+        if (stored->job.queue == queue) names.insert(stored->job.tenant);
+    std::vector<std::string> found{names.begin(), names.end()};
+    std::ranges::rotate(found, std::ranges::upper_bound(found, after));
+    if (found.size() > static_cast<std::size_t>(limit)) found.resize(static_cast<std::size_t>(limit));
+    return found;
+}
+
 std::vector<Job> MemoryTransaction::timers_due(WallTime now, int limit)
 {
     auto found = live_where([&](const StoredJob& stored) {
-        return stored.job.state == JobState::running && stored.timer_at && *stored.timer_at <= now;
+        return stored.timer_at && *stored.timer_at <= now;
     });
     std::ranges::sort(found, {}, [](const StoredJob* stored) { return std::pair{*stored->timer_at, stored->job.id}; });
     return first_jobs(found, limit);
@@ -263,9 +313,7 @@ std::vector<KeyRecord> MemoryTransaction::keys_due(WallTime now, int limit)
 std::vector<std::string> MemoryTransaction::ready_queues(WallTime now)
 {
     std::set<std::string> names;
-    for (const StoredJob* stored : live_where([&](const StoredJob& s) {
-             return s.job.state == JobState::queued && !s.job.behind && s.job.due_at <= now;
-         }))
+    for (const StoredJob* stored : live_where([&](const StoredJob& s) { return is_claimable(s.job, now); }))
         names.insert(stored->job.queue);
     return {names.begin(), names.end()};
 }
@@ -278,12 +326,13 @@ std::optional<WallTime> MemoryTransaction::next_wake(WallTime now)
     };
     for (const auto& [id, nothing] : tables_.live.rows(Side::working)) {
         const auto& [job, timer_at] = tables_.jobs.rows(Side::working).at(id);
-        if (job.state == JobState::running)
-            consider(timer_at);
-        else if (!job.behind)
-            consider(job.due_at);
+        consider(timer_at);
+        if (job.state == JobState::queued && !job.behind && !job.gated) consider(job.due_at);
     }
     for (const auto& [id, key] : tables_.keys.rows(Side::working)) consider(key.next_at);
+    for (const auto& [id, batch] : tables_.batches.rows(Side::working)) consider(batch.timer_at);
+    for (const auto& [id, schedule] : tables_.schedules.rows(Side::working))
+        if (!schedule.paused) consider(schedule.next_at);
     return wake;
 }
 
@@ -291,7 +340,8 @@ std::vector<JobId> MemoryTransaction::ended_jobs(WallTime before, int limit)
 {
     std::vector<std::pair<WallTime, JobId>> found;
     for (const auto& [id, stored] : tables_.jobs.rows(Side::working))
-        if (is_terminal(stored.job.state) && stored.job.finished_at && *stored.job.finished_at < before)
+        if (!stored.job.batch && is_terminal(stored.job.state) && stored.job.finished_at &&
+            *stored.job.finished_at < before)
             found.emplace_back(*stored.job.finished_at, id);
     std::ranges::sort(found);
     std::vector<JobId> ids;
@@ -302,8 +352,67 @@ std::vector<JobId> MemoryTransaction::ended_jobs(WallTime before, int limit)
 
 JobId MemoryTransaction::last_job_id()
 {
-    const auto& rows = tables_.jobs.rows(Side::working);
-    return rows.empty() ? JobId{} : rows.rbegin()->first;
+    const auto& jobs = tables_.jobs.rows(Side::working);
+    const auto& batches = tables_.batches.rows(Side::working);
+    return JobId{std::max(jobs.empty() ? 0 : jobs.rbegin()->first.value,
+                          batches.empty() ? 0 : batches.rbegin()->first.value)};
+}
+
+void MemoryTransaction::append_log(const LogLine& line)
+{
+    tables_.log.put({line.job, line.number}, line);
+}
+
+// Batches.
+
+std::vector<Job> MemoryTransaction::gated_items(BatchId batch, int limit)
+{
+    return first_jobs(live_where([&](const StoredJob& stored) {
+                          const Job& job = stored.job;
+                          return job.state == JobState::queued && job.gated && job.batch && job.batch == batch;
+                      }),
+                      limit);
+}
+
+void MemoryTransaction::put_batch(const Batch& batch, std::optional<WallTime> timer_at)
+{
+    if (const auto before = reads_.batch(batch.id);
+        before && (before->tenant != batch.tenant || before->queue != batch.queue))
+        refuse("batch " + to_text(batch.id) + " was put with another tenant or queue");
+    tables_.batches.put(batch.id, {batch, timer_at});
+}
+
+std::vector<Batch> MemoryTransaction::batch_timers_due(WallTime now, int limit)
+{
+    std::vector<std::pair<WallTime, BatchId>> due;
+    for (const auto& [id, stored] : tables_.batches.rows(Side::working))
+        if (stored.timer_at && *stored.timer_at <= now) due.emplace_back(*stored.timer_at, id);
+    std::ranges::sort(due);
+    std::vector<Batch> found;
+    for (const auto& [at, id] : due)
+        if (found.size() < static_cast<std::size_t>(limit))
+            found.push_back(tables_.batches.rows(Side::working).at(id).batch);
+    return found;
+}
+
+std::vector<BatchId> MemoryTransaction::ended_batches(WallTime before, int limit)
+{
+    std::vector<std::pair<WallTime, BatchId>> ended;
+    for (const auto& [id, stored] : tables_.batches.rows(Side::working))
+        if (is_terminal(stored.batch.state) && stored.batch.finished_at && *stored.batch.finished_at < before)
+            ended.emplace_back(*stored.batch.finished_at, id);
+    std::ranges::sort(ended);
+    std::vector<BatchId> found;
+    for (const auto& [at, id] : ended)
+        if (found.size() < static_cast<std::size_t>(limit)) found.push_back(id);
+    return found;
+}
+
+void MemoryTransaction::drop_batch(BatchId id)
+{
+    if (!reads_.items({.batch = id, .limit = 1}).empty())
+        refuse("batch " + to_text(id) + " still has items; they go first");
+    tables_.batches.drop(id);
 }
 
 // Small rows.
@@ -364,6 +473,60 @@ void MemoryTransaction::put_audit(const AuditRecord& record)
 {
     const auto& rows = tables_.audit.rows(Side::working);
     tables_.audit.put(rows.empty() ? 1 : rows.rbegin()->first + 1, record);
+}
+
+void MemoryTransaction::drop_audit(WallTime before)
+{
+    const auto& rows = tables_.audit.rows(Side::working);
+    for (auto row = rows.begin(); row != rows.end();) {
+        const auto [number, record] = *row++;
+        if (record.at < before) tables_.audit.drop(number);
+    }
+}
+
+void MemoryTransaction::put_token(const TokenRecord& token)
+{
+    tables_.tokens.put(token.name, token);
+}
+
+bool MemoryTransaction::drop_token(std::string_view name)
+{
+    const bool was_there = tables_.tokens.rows(Side::working).contains(std::string{name});
+    tables_.tokens.drop(std::string{name});
+    return was_there;
+}
+
+void MemoryTransaction::put_queue_limits(const QueueLimits& limits)
+{
+    if (limits.concurrency || limits.rate)
+        tables_.queue_limits.put(limits.queue, limits);
+    else
+        tables_.queue_limits.drop(limits.queue);
+}
+
+void MemoryTransaction::put_reset(const ResetRecord& reset)
+{
+    tables_.resets.put({reset.tenant, reset.queue}, reset);
+}
+
+void MemoryTransaction::drop_reset(std::string_view tenant, std::string_view queue)
+{
+    tables_.resets.drop({std::string{tenant}, std::string{queue}});
+}
+
+void MemoryTransaction::put_schedule(const ScheduleRecord& schedule)
+{
+    tables_.schedules.put({schedule.tenant, schedule.name}, schedule);
+}
+
+std::vector<ScheduleRecord> MemoryTransaction::schedules_due(WallTime now, int limit)
+{
+    std::vector<ScheduleRecord> due;
+    for (const auto& [id, schedule] : tables_.schedules.rows(Side::working))
+        if (!schedule.paused && schedule.next_at && *schedule.next_at <= now) due.push_back(schedule);
+    std::ranges::sort(due, {}, [](const ScheduleRecord& s) { return std::tie(*s.next_at, s.tenant, s.name); });
+    if (due.size() > static_cast<std::size_t>(limit)) due.resize(static_cast<std::size_t>(limit));
+    return due;
 }
 
 void MemoryTransaction::put_paused(std::string_view name, bool paused)

@@ -44,6 +44,20 @@ public:
     }
     std::vector<Job> jobs(const JobFilter& filter) override { return reads_.jobs(filter); }
     std::vector<AttemptRecord> attempts(JobId job) override { return reads_.attempts(job); }
+    std::vector<JobCount> job_counts(std::string_view tenant) override { return reads_.job_counts(tenant); }
+    std::vector<LogLine> job_log(JobId job, std::int64_t after, int limit) override
+    {
+        return reads_.job_log(job, after, limit);
+    }
+    std::optional<Batch> batch(BatchId id) override { return reads_.batch(id); }
+    std::vector<Batch> batches(const BatchFilter& filter) override { return reads_.batches(filter); }
+    std::vector<Job> items(const ItemFilter& filter) override { return reads_.items(filter); }
+    std::optional<Job> item(BatchId batch, std::string_view item) override { return reads_.item(batch, item); }
+    std::vector<TokenRecord> tokens() override { return reads_.tokens(); }
+    std::vector<QueueLimits> queue_limits() override { return reads_.queue_limits(); }
+    std::vector<ResetRecord> resets() override { return reads_.resets(); }
+    std::vector<ScheduleRecord> schedules(std::string_view tenant) override { return reads_.schedules(tenant); }
+    std::vector<AuditRow> audit(const AuditFilter& filter) override { return reads_.audit(filter); }
     std::vector<FireRecord> fires(std::string_view tenant, std::string_view key, int limit) override
     {
         return reads_.fires(tenant, key, limit);
@@ -57,9 +71,12 @@ public:
     void keep_payload(std::int64_t ahead) override;
     void drop_payload(std::int64_t id) override;
     void put_job(const Job& job, std::optional<WallTime> timer_at) override;
+    std::vector<Job> holding(std::string_view tenant, std::string_view queue, std::string_view slot) override;
     void put_attempt(const AttemptRecord& attempt) override;
     void drop_job(JobId id) override;
-    std::vector<Job> claimable(std::string_view queue, WallTime now, int limit) override;
+    std::vector<Job> claimable(std::string_view queue, std::string_view tenant, WallTime now, int limit) override;
+    std::vector<std::string> ready_tenants(std::string_view queue, std::string_view after, WallTime now,
+                                           int limit) override;
     std::vector<Job> timers_due(WallTime now, int limit) override;
     std::vector<Job> running_jobs(std::string_view worker_prefix, int limit) override;
     std::vector<std::pair<std::string, std::int64_t>> running_counts() override;
@@ -68,6 +85,19 @@ public:
     std::optional<WallTime> next_wake(WallTime now) override;
     std::vector<JobId> ended_jobs(WallTime before, int limit) override;
     JobId last_job_id() override;
+    std::vector<Job> gated_items(BatchId batch, int limit) override;
+    void append_log(const LogLine& line) override;
+    void put_batch(const Batch& batch, std::optional<WallTime> timer_at) override;
+    std::vector<Batch> batch_timers_due(WallTime now, int limit) override;
+    std::vector<BatchId> ended_batches(WallTime before, int limit) override;
+    void drop_batch(BatchId id) override;
+    void put_token(const TokenRecord& token) override;
+    bool drop_token(std::string_view name) override;
+    void put_queue_limits(const QueueLimits& limits) override;
+    void put_reset(const ResetRecord& reset) override;
+    void drop_reset(std::string_view tenant, std::string_view queue) override;
+    void put_schedule(const ScheduleRecord& schedule) override;
+    std::vector<ScheduleRecord> schedules_due(WallTime now, int limit) override;
     std::optional<IdempotencyRecord> idempotency(std::string_view tenant, std::string_view caller,
                                                  std::string_view route, std::string_view key) override;
     void put_idempotency(const IdempotencyRecord& record) override;
@@ -78,6 +108,7 @@ public:
     void put_breaker(const BreakerRecord& breaker) override;
     bool put_fire(const FireRecord& fire) override;
     void put_audit(const AuditRecord& record) override;
+    void drop_audit(WallTime before) override;
     std::vector<std::string> paused() override { return reads_.paused(); }
     void put_paused(std::string_view name, bool paused) override;
     std::vector<std::string> tenants() override;
