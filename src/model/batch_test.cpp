@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a batch does when its items move and when people change it, case by case.
+#include "model/batch.hpp"
+
+#include "model/batch_samples.hpp"
+
+#include <gtest/gtest.h>
+
+namespace freshet {
+namespace {
+
+using sample::BatchWorld;
+
+Batch with_policy(FailurePolicy policy)
+{
+    Batch batch;
+    batch.policy = policy;
+    return batch;
+}
+Batch with_follow_up(FollowUp::Start start, bool per_succeeded = false)
+{
+    Batch batch;
+    batch.then = FollowUp{.label = "Enrich all", .start = start, .queue = "enrich"};
+    batch.then->per_succeeded = per_succeeded;
+    return batch;
+}
+Batch driven()
+{
+    Batch batch;
+    batch.driver = BatchDriver::caller;
+    return batch;
+}
+
+BatchWorld sealed(Batch given, int items)
+{
+    BatchWorld world{std::move(given)};
+    world.add(items);
+    EXPECT_TRUE(world.take(seal(world.batch, world.now)));
+    return world;
+}
+
+TEST(Batch, F6CountsWhatItsItemsDo)
+{
+    BatchWorld world;
+    world.add(4);
+    EXPECT_EQ(world.batch.counts, (BatchCounts{.total = 4, .queued = 4}));
+    EXPECT_FALSE(world.batch.began_at.has_value());
+    world.run(world.items[0]);
+    EXPECT_EQ(world.batch.began_at, world.now);
+    world.succeed(world.items[1]);
+    world.fail(world.items[2]);
+    world.move(world.items[3], cancel(world.items[3], world.now));
+    EXPECT_EQ(world.batch.counts,
+              (BatchCounts{.total = 4, .queued = 0, .running = 1, .succeeded = 1, .failed = 1, .cancelled = 1}));
+    EXPECT_EQ(world.batch.released, 1) << "the one that runs";
+}
+
+TEST(Batch, EndsOnlyOnceItIsSealedAndNothingIsLeft)
+{
+    BatchWorld world;
+    world.succeed(world.add());
+    world.settle();
+    EXPECT_EQ(world.batch.state, BatchState::open) << "more may come";
+    EXPECT_TRUE(world.take(seal(world.batch, world.now)));
+    EXPECT_EQ(world.batch.state, BatchState::succeeded) << "sealing decides it in its own commit";
+    EXPECT_EQ(world.batch.finished_at, world.now);
+}
+
+TEST(Batch, OfNoItemsSucceedsWhenItIsSealed)
+{
+    EXPECT_EQ(sealed({}, 0).batch.state, BatchState::succeeded);
+}
+
+TEST(Batch, AllFailedIsFailedAndSomeFailedIsPartial)
+{
+    struct Case {
+        int succeeded, failed, cancelled;
+        BatchState ends;
+    };
+    for (const Case& one :
+         {Case{2, 0, 0, BatchState::succeeded}, Case{0, 2, 0, BatchState::failed}, Case{1, 1, 0, BatchState::partial},
+          Case{1, 99, 0, BatchState::partial}, Case{1, 0, 1, BatchState::partial}, Case{0, 1, 1, BatchState::failed},
+          Case{0, 0, 2, BatchState::cancelled}}) {
+        BatchWorld world = sealed({}, one.succeeded + one.failed + one.cancelled);
+        std::size_t at = 0;
+        for (int i = 0; i < one.succeeded; ++i) world.succeed(world.items[at++]);
+        for (int i = 0; i < one.failed; ++i) world.fail(world.items[at++]);
+        for (int i = 0; i < one.cancelled; ++i, ++at) world.move(world.items[at], cancel(world.items[at], world.now));
+        world.settle();
+        EXPECT_EQ(world.batch.state, one.ends) << one.succeeded << one.failed << one.cancelled;
+    }
+}
+
+TEST(Batch, SealingTwiceChangesNothingAndNoItemsComeAfterIt)
+{
+    BatchWorld world = sealed({}, 1);
+    const Batch once = world.batch;
+    EXPECT_EQ(seal(once, world.now + 1h).value(), once);
+    EXPECT_EQ(refuse_items(once), Refusal::batch_sealed);
+    world.succeed(world.items[0]);
+    world.settle();
+    EXPECT_EQ(refuse_items(world.batch), Refusal::batch_over);
+    EXPECT_TRUE(seal(world.batch, world.now).has_value()) << "an answer that was lost may be asked for again";
+}
+
+TEST(Batch, IsAbortedWhenNobodySealsItInTime)
+{
+    BatchWorld world;
+    world.add(2);
+    world.succeed(world.items[0]);
+    EXPECT_EQ(next_timer(world.batch), world.now + 10min);
+    EXPECT_EQ(timer_ended(world.batch, world.now + 10min - 1ms), world.batch);
+    world.batch = timer_ended(world.batch, world.now + 10min);
+    EXPECT_EQ(world.batch.state, BatchState::ending);
+    EXPECT_EQ(world.batch.why, "nobody sealed it within 10m of its last items");
+    EXPECT_NE(world.batch.cursor, 0) << "its items have to be ended";
+    world.move(world.items[1], cancel(world.items[1], world.now));
+    world.settle();
+    EXPECT_EQ(world.batch.state, BatchState::aborted);
+    EXPECT_EQ(seal(world.batch, world.now).error(), Refusal::batch_over);
+}
+
+TEST(Batch, ACancelWinsWhateverHadSucceededBefore)
+{
+    BatchWorld world = sealed({}, 3);
+    world.succeed(world.items[0]);
+    world.run(world.items[1]);
+    EXPECT_TRUE(world.take(cancel(world.batch, world.now)));
+    EXPECT_EQ(world.batch.state, BatchState::ending);
+    world.move(world.items[2], cancel(world.items[2], world.now));
+    world.move(world.items[1], cancel(world.items[1], world.now));
+    world.settle();
+    EXPECT_EQ(world.batch.state, BatchState::ending) << "one still runs";
+    world.succeed(world.items[1]); // row 10
+    world.settle();
+    EXPECT_EQ(world.batch.state, BatchState::cancelled);
+    EXPECT_EQ(world.batch.counts.succeeded, 2);
+    EXPECT_EQ(cancel(world.batch, world.now).error(), Refusal::already_over);
+}
+
+TEST(Batch, AnEndingOneEndsAlsoWhatComesBackFromItsWorker)
+{
+    BatchWorld world = sealed({}, 1);
+    world.run(world.items[0]);
+    EXPECT_TRUE(world.take(cancel(world.batch, world.now)));
+    world.batch.cursor = 0; // the change went past it
+    world.move(world.items[0], lease_ended(world.items[0], world.policy, world.now));
+    ASSERT_EQ(world.items[0].state, JobState::queued);
+    world.settle();
+    EXPECT_NE(world.batch.cursor, 0);
+}
+
+TEST(Batch, ACancelOverridesAnotherEndButAnAbortDoesNot)
+{
+    BatchWorld world = sealed(with_policy({FailureRule::fail_fast, 0, 0}), 2);
+    world.fail(world.items[0]);
+    EXPECT_EQ(world.batch.ends_as, BatchState::failed);
+    EXPECT_EQ(abort(world.batch, "x", world.now)->ends_as, BatchState::failed);
+    EXPECT_EQ(cancel(world.batch, world.now)->ends_as, BatchState::cancelled);
+}
+
+TEST(BatchPolicy, FailFastEndsItWithTheFirstFailure)
+{
+    BatchWorld world = sealed(with_policy({FailureRule::fail_fast, 0, 0}), 3);
+    world.succeed(world.items[0]);
+    EXPECT_EQ(world.batch.state, BatchState::sealed);
+    world.fail(world.items[1], ErrorClass::retryable);
+    EXPECT_EQ(world.batch.state, BatchState::sealed) << "it is tried again";
+    world.fail(world.items[1]);
+    EXPECT_EQ(world.batch.state, BatchState::ending);
+    EXPECT_FALSE(world.batch.why.empty());
+    world.move(world.items[2], cancel(world.items[2], world.now));
+    world.settle();
+    EXPECT_EQ(world.batch.state, BatchState::failed);
+}
+
+TEST(BatchPolicy, AThresholdOfItemsIsPassedByOneMore)
+{
+    BatchWorld world = sealed(with_policy({FailureRule::threshold, 2, 0}), 5);
+    world.fail(world.items[0]);
+    world.fail(world.items[1]);
+    EXPECT_EQ(world.batch.state, BatchState::sealed);
+    world.fail(world.items[2]);
+    EXPECT_EQ(world.batch.state, BatchState::ending);
+    EXPECT_EQ(world.batch.why, "more than 2 items failed");
+}
+
+TEST(BatchPolicy, AShareIsJudgedOnceAllItemsAreKnown)
+{
+    BatchWorld world{with_policy({FailureRule::threshold, 0, 50})};
+    world.add(1);
+    world.fail(world.items[0]);
+    EXPECT_EQ(world.batch.state, BatchState::open) << "all of one, but nine more come";
+    world.add(9);
+    EXPECT_TRUE(world.take(seal(world.batch, world.now)));
+    for (std::size_t i = 1; i < 5; ++i) world.fail(world.items[i]);
+    EXPECT_EQ(world.batch.state, BatchState::sealed) << "half is not more than half";
+    world.fail(world.items[5]);
+    EXPECT_EQ(world.batch.state, BatchState::ending);
+
+    BatchWorld late{with_policy({FailureRule::threshold, 0, 50})};
+    late.add(2);
+    late.fail(late.items[0]);
+    late.fail(late.items[1]);
+    EXPECT_TRUE(late.take(seal(late.batch, late.now)));
+    EXPECT_EQ(late.batch.state, BatchState::failed) << "sealing judges what failed before";
+}
+
+TEST(BatchErrors, AreCountedByCodeAndGoWhenAnItemIsRetried)
+{
+    BatchWorld world = sealed({}, 3);
+    world.fail(world.items[0], ErrorClass::fatal, "http_403");
+    world.fail(world.items[1], ErrorClass::fatal, "quota");
+    world.fail(world.items[2], ErrorClass::fatal, "quota");
+    world.settle();
+    EXPECT_EQ(world.batch.errors,
+              (std::vector<BatchError>{{"quota", "it went badly", 2}, {"http_403", "it went badly", 1}}));
+    EXPECT_TRUE(world.take(retry_failed(world.batch, 1, world.now)));
+    for (Job& job : world.items) world.move(job, retry(job, {}, 0, world.now));
+    EXPECT_TRUE(world.batch.errors.empty());
+}
+
+TEST(BatchErrors, KeepTheMostFrequentOnesOnly)
+{
+    BatchWorld world = sealed({}, 40);
+    for (std::size_t i = 0; i < 20; ++i) world.fail(world.items[i], ErrorClass::fatal, "often");
+    for (std::size_t i = 20; i < 40; ++i) world.fail(world.items[i], ErrorClass::fatal, "code" + std::to_string(i));
+    EXPECT_EQ(world.batch.errors.size(), batch_errors_max);
+    EXPECT_EQ(world.batch.errors.front().code, "often");
+    EXPECT_EQ(world.batch.errors.front().count, 20);
+}
+
+TEST(BatchRetry, NamesTheGenerationAndTakesEndedBatchesOnly)
+{
+    BatchWorld world = sealed({}, 2);
+    EXPECT_EQ(retry_failed(world.batch, 1, world.now).error(), Refusal::batch_live);
+    world.succeed(world.items[0]);
+    world.fail(world.items[1]);
+    world.settle();
+    EXPECT_EQ(retry_failed(world.batch, 2, world.now).error(), Refusal::generation_changed);
+    EXPECT_TRUE(world.take(retry_failed(world.batch, 1, world.now)));
+    EXPECT_EQ(world.batch.generation, 2);
+    EXPECT_EQ(world.batch.state, BatchState::sealed);
+    EXPECT_EQ(retry_failed(world.batch, 1, world.now).error(), Refusal::generation_changed)
+        << "a second click on what was shown";
+    world.settle();
+    EXPECT_EQ(world.batch.state, BatchState::sealed) << "its items are being set back";
+    world.move(world.items[1], retry(world.items[1], {}, 0, world.now));
+    world.batch = items_set_back(world.batch, world.now);
+    EXPECT_EQ(world.batch.state, BatchState::sealed);
+    world.succeed(world.items[1]);
+    world.settle();
+    EXPECT_EQ(world.batch.state, BatchState::succeeded);
+    EXPECT_EQ(retry_failed(world.batch, {}, world.now).error(), Refusal::already_over) << "nothing failed";
+}
+
+TEST(BatchRetry, DoesNotTakeTheFailuresOfTheLastGenerationForNewOnes)
+{
+    BatchWorld world = sealed(with_policy({FailureRule::threshold, 1, 0}), 3);
+    for (Job& job : world.items) world.fail(job);
+    world.settle();
+    EXPECT_EQ(world.batch.state, BatchState::failed);
+    EXPECT_TRUE(world.take(retry_failed(world.batch, 1, world.now)));
+    world.move(world.items[0], retry(world.items[0], {}, 0, world.now));
+    world.fail(world.items[0]);
+    EXPECT_EQ(world.batch.state, BatchState::sealed) << "two of the three failures are the old ones";
+    world.move(world.items[1], retry(world.items[1], {}, 0, world.now));
+    world.move(world.items[2], retry(world.items[2], {}, 0, world.now));
+    world.batch = items_set_back(world.batch, world.now);
+    EXPECT_EQ(world.batch.state, BatchState::sealed);
+    world.fail(world.items[1]);
+    EXPECT_EQ(world.batch.state, BatchState::ending);
+}
+
+TEST(BatchRetry, OfOneItemOpensAGenerationOfItsOwn)
+{
+    BatchWorld world = sealed({}, 2);
+    world.fail(world.items[0]);
+    EXPECT_EQ(reopened(world.batch, world.now).error(), Refusal::batch_live);
+    world.fail(world.items[1]);
+    world.settle();
+    EXPECT_TRUE(world.take(reopened(world.batch, world.now)));
+    world.move(world.items[0], retry(world.items[0], {}, 0, world.now));
+    world.settle();
+    EXPECT_EQ(world.batch.state, BatchState::sealed);
+    EXPECT_EQ(world.batch.generation, 2);
+    world.succeed(world.items[0]);
+    world.settle();
+    EXPECT_EQ(world.batch.state, BatchState::partial);
+}
+
+TEST(Batch, AnAdoptedResultChangesTheWordOfAnEndedBatchInANewGeneration)
+{
+    BatchWorld world = sealed(with_follow_up(FollowUp::Start::person, true), 1);
+    world.run(world.items[0]);
+    world.fail(world.items[0]);
+    world.settle();
+    EXPECT_EQ(world.batch.state, BatchState::failed);
+    EXPECT_EQ(world.batch.then->state, FollowUp::State::waiting) << "there is no success to go on with";
+    world.move(world.items[0], keep_late(world.items[0], {world.items[0].fence, "w", "1", world.now}));
+    EXPECT_EQ(world.batch.generation, 1);
+    world.move(world.items[0], adopt(world.items[0], Outcome::updated, world.now));
+    EXPECT_EQ(world.batch.state, BatchState::succeeded);
+    EXPECT_EQ(world.batch.generation, 2);
+    EXPECT_TRUE(world.batch.errors.empty());
+    EXPECT_EQ(world.batch.then->state, FollowUp::State::available);
+}
+
+TEST(BatchGate, LetsSoManyThroughAndTheNextWithEachEnd)
+{
+    Batch batch;
+    batch.concurrency = 2;
+    BatchWorld world{batch};
+    world.add(5);
+    EXPECT_EQ(world.batch.gated, 3);
+    EXPECT_EQ(gates_to_lift(world.batch), 0);
+    world.run(world.items[0]);
+    world.fail(world.items[0], ErrorClass::retryable);
+    EXPECT_EQ(gates_to_lift(world.batch), 0) << "what is tried again keeps its slot";
+    world.succeed(world.items[1]);
+    EXPECT_EQ(gates_to_lift(world.batch), 1);
+    world.lift();
+    EXPECT_EQ(world.batch.gated, 2);
+    EXPECT_FALSE(world.items[2].gated);
+    EXPECT_TRUE(world.take(cancel(world.batch, world.now)));
+    world.succeed(world.items[2]);
+    EXPECT_EQ(gates_to_lift(world.batch), 0) << "nothing begins any more";
+}
+
+TEST(BatchDriver, LetsItemsGoOneByOne)
+{
+    BatchWorld world = sealed(driven(), 2);
+    EXPECT_EQ(world.batch.gated, 2);
+    EXPECT_EQ(gates_to_lift(world.batch), 0);
+    EXPECT_EQ(next_item(world.batch), NextItem::release);
+    world.let_go(world.items[0]);
+    world.let_go(world.items[1]);
+    EXPECT_EQ(world.batch.released, 2);
+    EXPECT_EQ(next_item(world.batch), NextItem::no_items);
+    world.run(world.items[0]);
+    world.move(world.items[0], lease_ended(world.items[0], world.policy, world.now));
+    EXPECT_EQ(world.batch.released, 2) << "a loss does not lock it up again";
+    world.succeed(world.items[0]);
+    world.succeed(world.items[1]);
+    world.settle();
+    EXPECT_EQ(next_item(world.batch), NextItem::job_completed);
+}
+
+TEST(BatchDriver, HearsOfACancel)
+{
+    BatchWorld world = sealed(driven(), 2);
+    world.let_go(world.items[0]);
+    world.run(world.items[0]);
+    EXPECT_TRUE(world.take(cancel(world.batch, world.now)));
+    EXPECT_EQ(next_item(world.batch), NextItem::job_cancelled);
+    for (Job& job : world.items) world.move(job, cancel(job, world.now));
+    world.fail(world.items[0]);
+    world.settle();
+    EXPECT_EQ(next_item(world.batch), NextItem::job_cancelled);
+}
+
+TEST(BatchDriver, ThatDidNotCallForHalfAnHourHasLeft)
+{
+    BatchWorld world = sealed(driven(), 3);
+    world.now += 20min;
+    world.batch = driver_called(world.batch, world.now);
+    EXPECT_EQ(next_timer(world.batch), world.now + 30min);
+    EXPECT_EQ(timer_ended(world.batch, world.now + 30min - 1ms), world.batch);
+    world.batch = timer_ended(world.batch, world.now + 30min);
+    EXPECT_EQ(gates_to_lift(world.batch), 3);
+    EXPECT_LE(next_timer(world.batch), world.now) << "lifting goes on at once";
+    world.lift();
+    EXPECT_EQ(world.batch.gated, 0);
+    EXPECT_EQ(next_timer(world.batch), std::nullopt);
+}
+
+TEST(BatchDriver, IsNobodyWhereWorkersDrive)
+{
+    BatchWorld world = sealed({}, 1);
+    EXPECT_EQ(next_item(world.batch).error(), Refusal::not_caller_driven);
+    world.succeed(world.items[0]);
+    world.settle();
+    EXPECT_EQ(next_item(world.batch), NextItem::job_completed);
+    BatchWorld cancelled = sealed({}, 1);
+    cancelled.take(cancel(cancelled.batch, cancelled.now));
+    cancelled.move(cancelled.items[0], cancel(cancelled.items[0], cancelled.now));
+    cancelled.settle();
+    EXPECT_EQ(next_item(cancelled.batch), NextItem::job_cancelled);
+}
+
+TEST(FollowUp, BecomesAvailableWithTheEndAndStartsOnce)
+{
+    BatchWorld world = sealed(with_follow_up(FollowUp::Start::person), 1);
+    EXPECT_EQ(start_then(world.batch).error(), Refusal::batch_live);
+    world.fail(world.items[0]);
+    world.settle();
+    EXPECT_EQ(world.batch.then->state, FollowUp::State::available);
+    EXPECT_FALSE(starts_by_itself(world.batch));
+    EXPECT_EQ(start_then(world.batch), StartThen::start);
+    world.batch.then->state = FollowUp::State::started;
+    EXPECT_EQ(start_then(world.batch), StartThen::started_before);
+    EXPECT_TRUE(world.take(retry_failed(world.batch, 1, world.now)));
+    EXPECT_EQ(world.batch.then->state, FollowUp::State::started) << "once per batch";
+    EXPECT_EQ(start_then(sealed({}, 0).batch).error(), Refusal::bad_request);
+}
+
+TEST(FollowUp, ThatIsAutomaticStartsByItself)
+{
+    BatchWorld world = sealed(with_follow_up(FollowUp::Start::auto_), 1);
+    EXPECT_FALSE(starts_by_itself(world.batch));
+    world.succeed(world.items[0]);
+    world.settle();
+    EXPECT_TRUE(starts_by_itself(world.batch));
+}
+
+TEST(FollowUp, IsDroppedAfterCancelAbortAndReset)
+{
+    BatchWorld cancelled = sealed(with_follow_up(FollowUp::Start::auto_), 0);
+    cancelled = sealed(with_follow_up(FollowUp::Start::auto_), 1);
+    cancelled.take(cancel(cancelled.batch, cancelled.now));
+    EXPECT_EQ(cancelled.batch.then->state, FollowUp::State::dropped);
+    EXPECT_EQ(start_then(cancelled.batch).error(), Refusal::batch_over);
+
+    BatchWorld aborted{with_follow_up(FollowUp::Start::auto_)};
+    aborted.batch = timer_ended(aborted.batch, aborted.now + 10min);
+    EXPECT_EQ(aborted.batch.state, BatchState::aborted);
+    EXPECT_EQ(aborted.batch.then->state, FollowUp::State::dropped);
+
+    BatchWorld reset = sealed(with_follow_up(FollowUp::Start::auto_), 2);
+    reset.succeed(reset.items[0]);
+    reset.move(reset.items[1], expire(reset.items[1], "reset", "the tenant was reset", reset.now));
+    reset.settle();
+    EXPECT_EQ(reset.batch.state, BatchState::partial);
+    EXPECT_EQ(reset.batch.then->state, FollowUp::State::dropped);
+}
+
+TEST(FollowUp, IsWithdrawnWhileARetryRuns)
+{
+    BatchWorld world = sealed(with_follow_up(FollowUp::Start::person, true), 2);
+    world.succeed(world.items[0]);
+    world.fail(world.items[1]);
+    world.settle();
+    EXPECT_EQ(world.batch.then->state, FollowUp::State::available);
+    EXPECT_TRUE(world.take(retry_failed(world.batch, 1, world.now)));
+    EXPECT_EQ(world.batch.then->state, FollowUp::State::waiting);
+}
+
+TEST(FollowUp, ABatchThatTheServerFillsTakesNoItemsOfOthersAndIsSealedByItself)
+{
+    BatchWorld world;
+    world.batch.seal_by.reset();
+    EXPECT_EQ(refuse_items(world.batch), Refusal::batch_sealed);
+    EXPECT_EQ(seal(world.batch, world.now).value(), world.batch) << "it is sealed with its last item";
+    EXPECT_EQ(next_timer(world.batch), std::nullopt) << "the batch before it looks after it";
+    world.add(1);
+    world.batch = filled(world.batch, world.now);
+    EXPECT_EQ(world.batch.state, BatchState::sealed);
+}
+
+TEST(BatchPercent, IsRoundedDownAndNever100BeforeTheEnd)
+{
+    BatchWorld world = sealed({}, 3);
+    EXPECT_EQ(percent_of(world.batch), 0);
+    world.succeed(world.items[0]);
+    world.succeed(world.items[1]);
+    EXPECT_EQ(percent_of(world.batch), 66);
+    world.succeed(world.items[2]);
+    EXPECT_EQ(percent_of(world.batch), 99);
+    world.settle();
+    EXPECT_EQ(percent_of(world.batch), 100);
+}
+
+TEST(FollowUp, HasWordsThatReadBack)
+{
+    using enum FollowUp::State;
+    for (const auto state : {waiting, available, started, dropped})
+        EXPECT_EQ(parse_follow_up_state(to_text(state)), state);
+    for (const auto start : {FollowUp::Start::auto_, FollowUp::Start::person})
+        EXPECT_EQ(parse_follow_up_start(to_text(start)), start);
+    EXPECT_EQ(to_text(FollowUp::Start::auto_), "auto");
+    EXPECT_EQ(parse_follow_up_start("later"), std::nullopt);
+}
+
+} // namespace
+} // namespace freshet
