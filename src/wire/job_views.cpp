@@ -112,6 +112,11 @@ void merge(JsonOut& out, std::string_view object)
 
 } // namespace
 
+void parts::progress(JsonOut& out, const Job& job)
+{
+    freshet::progress(out, job);
+}
+
 std::string job_json(const Job& job, bool paused, WallTime now)
 {
     JsonOut out;

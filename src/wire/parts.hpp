@@ -11,6 +11,8 @@ void error(JsonOut& out, const std::optional<ErrorInfo>& error);
 void why(JsonOut& out, const std::optional<Why>& why);
 /// {added, removed, changed, total} as member `name`.
 void counts(JsonOut& out, std::string_view name, const DiffCounts& counts);
+/// The job's progress as member `progress`; nothing before its first attempt.
+void progress(JsonOut& out, const Job& job);
 /// A running job that takes longer than 95 of 100 before it took.
 bool slow(const Job& job, WallTime now);
 /// The policy that applies to the key; of a removed source one that calls nothing fresh.
