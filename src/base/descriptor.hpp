@@ -22,6 +22,8 @@ public:
 
     int get() const { return fd_; }
     explicit operator bool() const { return fd_ >= 0; }
+    /// Gives it away: who takes it closes it.
+    int release() { return std::exchange(fd_, -1); }
     void close()
     {
         if (fd_ >= 0) ::close(std::exchange(fd_, -1));

@@ -6,6 +6,7 @@
 #include "http/problems.hpp"
 #include "http/response_head.hpp"
 #include "http/server_exchange.hpp"
+#include "http/web_socket.hpp"
 
 #include <array>
 #include <cerrno>
@@ -93,7 +94,7 @@ void Connection::on_ready(std::uint32_t events)
 
 void Connection::watch()
 {
-    if (phase_ == Phase::closed) return;
+    if (phase_ == Phase::closed || phase_ == Phase::upgraded) return;
     std::uint32_t wanted = 0;
     if (reading_) wanted |= EPOLLIN;
     if (waiting_writable_) wanted |= EPOLLOUT;
@@ -126,7 +127,7 @@ bool Connection::make_room()
 
 void Connection::read()
 {
-    if (phase_ == Phase::closed) return;
+    if (phase_ == Phase::closed || phase_ == Phase::upgraded) return;
     reading_ = make_room();
     watch();
 }
@@ -355,6 +356,45 @@ std::shared_ptr<StreamWriter> Connection::open_stream(std::uint64_t number, Http
     return self;
 }
 
+std::shared_ptr<MessageWriter> Connection::upgrade(std::uint64_t number, const HttpRequest& request,
+                                                   std::string_view subprotocol)
+{
+    if (number_ == 0 || number != number_ || phase_ == Phase::closed) return nullptr;
+    if (begin_ != end_) {
+        // Nobody may speak the new protocol before it is agreed on.
+        keep_alive_ = false;
+        answer(number, problem_response(loop_.gate().public_url().base, request.path,
+                                        make_problem(400, "malformed", "The request can not be read",
+                                                     "Bytes followed the request for an upgrade.",
+                                                     "Send messages only after the answer."),
+                                        loop_.core().now()));
+        return nullptr;
+    }
+    loop_.poll().remove(*this, socket_.get());
+    reading_ = waiting_writable_ = false;
+    phase_ = Phase::upgraded;
+    in_.reset();
+    in_size_ = 0;
+    loop_.counters().answers[1].add(1);
+    WebSocketOwner owner;
+    owner.ended = [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->drop();
+    };
+    owner.deadline = [weak = weak_from_this()](std::optional<Millis> from_now) {
+        const auto self = weak.lock();
+        if (!self || self->phase_ != Phase::upgraded) return;
+        if (from_now)
+            self->set_deadline(*from_now);
+        else
+            self->deadline_ = SteadyTime::max();
+    };
+    owner.sent = [weak = weak_from_this()](std::size_t bytes) {
+        if (const auto self = weak.lock()) self->loop_.counters().bytes_out.add(bytes);
+    };
+    web_socket_ = open_web_socket(loop_.io(), std::move(socket_), request, subprotocol, std::move(owner));
+    return web_socket_;
+}
+
 void Connection::add_closed(std::uint64_t number, std::function<void()> closed)
 {
     if (number_ != 0 && number == number_ && phase_ != Phase::closed) closed_.push_back(std::move(closed));
@@ -449,6 +489,7 @@ void Connection::drop()
     out_.clear();
     drained_ = nullptr;
     asked_.reset();
+    if (web_socket_) std::exchange(web_socket_, nullptr)->abort();
     for (const auto& closed : std::exchange(closed_, {})) closed();
 }
 

@@ -3,10 +3,11 @@
 // One connection: bytes in, one request at a time, one answer each, in order.
 //
 // Life: accepted by its loop; idle -> head -> (body) -> handling -> writing -> idle ..., or streaming until its end;
-// closed once. What is pipelined waits in the buffer. A peer that is too slow to send, to read or to come back loses
-// the connection; one look a second at `deadline_` does for all of them, no timer is armed per request.
-// Threads: the loop's. Always holds: from start() to drop() it owns itself; while `reading_` there is room in the
-// buffer; out_ is written in order; after drop() nothing is written.
+// closed once; or upgraded, when a WebSocket has taken its socket and it only counts and sweeps. What is pipelined
+// waits in the buffer. A peer that is too slow to send, to read or to come back loses the connection; one look a second
+// at `deadline_` does for all of them, no timer is armed per request. Threads: the loop's. Always holds: from start()
+// to drop() it owns itself; while `reading_` there is room in the buffer; out_ is written in order; after drop()
+// nothing is written.
 
 #include "base/descriptor.hpp"
 #include "http/loop.hpp"
@@ -20,6 +21,7 @@
 namespace freshet::http {
 
 class ServerExchange;
+class WebSocket;
 
 inline constexpr Millis body_wait_max = 30s;
 
@@ -46,6 +48,8 @@ public:
     // For the exchange.
     void answer(std::uint64_t number, HttpResponse response);
     std::shared_ptr<StreamWriter> open_stream(std::uint64_t number, HttpResponse head);
+    std::shared_ptr<MessageWriter> upgrade(std::uint64_t number, const HttpRequest& request,
+                                           std::string_view subprotocol);
     void add_closed(std::uint64_t number, std::function<void()> closed);
     bool expects(std::uint64_t number) const { return number_ != 0 && number_ == number && phase_ != Phase::closed; }
     Loop& loop() { return loop_; }
@@ -57,7 +61,7 @@ public:
     void close() override;
 
 private:
-    enum class Phase : std::uint8_t { idle, head, body, handling, streaming, lingering, closed };
+    enum class Phase : std::uint8_t { idle, head, body, handling, streaming, upgraded, lingering, closed };
     using Self = std::shared_ptr<Connection>;
 
     /// Takes what comes next, if there is room for it.
@@ -112,6 +116,7 @@ private:
     OutQueue out_;
     bool waiting_writable_ = false, close_after_ = false, was_behind_ = false;
     std::function<void()> drained_;
+    std::shared_ptr<WebSocket> web_socket_; ///< while upgraded
 
     // What the gate said of this connection's last plain request: it says the same again to the same bytes.
     std::uint64_t known_version_ = 0;

@@ -65,6 +65,17 @@ public:
     virtual void close() = 0;
 };
 
+/// The peer's side of a WebSocket: frames become text messages, and the peer sends some, too. Threads: the loop's.
+class MessageWriter : public StreamWriter {
+public:
+    /// What comes, one at a time: the next message is not read before `next` was called.
+    using OnMessage = std::function<void(std::string_view text, std::function<void()> next)>;
+    virtual void on_message(OnMessage message) = 0;
+    /// Sends what is queued, then closes with a code of RFC 6455 and a reason in at most 123 bytes.
+    virtual void close(int code, std::string_view reason) = 0;
+    using StreamWriter::close;
+};
+
 class Exchange : public std::enable_shared_from_this<Exchange> {
 public:
     virtual ~Exchange() = default;
@@ -75,6 +86,10 @@ public:
     virtual void fail(Problem problem) = 0;
     /// Answers with a head and leaves the body open. The writer lives until close() or the peer's leave.
     virtual std::shared_ptr<StreamWriter> stream(HttpResponse head) = 0;
+    /// Answers an Upgrade that the handler has looked at: from here on messages are exchanged. @param subprotocol  of
+    /// those that the peer offered; may be empty. The writer lives until close() or the peer's leave; null: it left
+    /// already.
+    virtual std::shared_ptr<MessageWriter> upgrade(std::string_view subprotocol) = 0;
     /// Called once if the peer leaves before the answer (or the stream) has ended.
     virtual void on_closed(std::function<void()> closed) = 0;
     /// Prefix of every href, Location and problem type: "" or public_url without its last slash.

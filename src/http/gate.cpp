@@ -150,7 +150,7 @@ bool Gate::is_listed_origin(std::string_view origin) const
 
 std::optional<Problem> Gate::check_origin(const GateRequest& request) const
 {
-    if (is_safe_method(request.method)) return std::nullopt;
+    if (is_safe_method(request.method) && !request.upgrade) return std::nullopt;
     const bool listed = is_listed_origin(request.origin);
     bool own = request.origin.empty();
     if (!own && !listed) {
@@ -163,7 +163,9 @@ std::optional<Problem> Gate::check_origin(const GateRequest& request) const
     }
     const bool foreign_site = request.sec_fetch_site == "cross-site" || request.sec_fetch_site == "same-site";
     if (!listed && (!own || foreign_site))
-        return make_problem(403, "foreign_origin", "A foreign page may not change anything here",
+        return make_problem(403, "foreign_origin",
+                            request.upgrade ? "A foreign page may not open a WebSocket here"
+                                            : "A foreign page may not change anything here",
                             fmt::format("{} came from the origin \"{}\".", request.method,
                                         request.origin.empty() ? "unknown" : request.origin.substr(0, 200)),
                             "Add the origin to server.origins if that page is yours.");

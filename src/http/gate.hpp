@@ -31,6 +31,7 @@ PublicUrl parse_public_url(std::string_view url);
 struct GateRequest {
     std::string_view method, host, origin, sec_fetch_site, authorization, content_type;
     bool has_body = false;
+    bool upgrade = false; ///< asks for another protocol: a WebSocket, which no page is kept from by CORS
     bool peer_is_loopback = false;
 };
 
@@ -43,7 +44,8 @@ public:
 
     /// 421 unless Host is loopback or public_url's: a foreign name that resolves to this machine gets nothing.
     std::optional<Problem> check_host(std::string_view host) const;
-    /// 403 for a state-changing request that a foreign page sends; 415 for a body whose type does not say JSON.
+    /// 403 for a state-changing request or an Upgrade that a foreign page sends; 415 for a body whose type does not say
+    /// JSON.
     std::optional<Problem> check_origin(const GateRequest& request) const;
     /// True if `origin` is one of server.origins, which may read answers.
     bool is_listed_origin(std::string_view origin) const;

@@ -73,6 +73,8 @@ TEST(Gate, LetsOnlyOwnAndListedPagesChangeThings)
         EXPECT_EQ(!gate.check_origin(request).has_value(), row.allowed) << row.origin << " " << row.site;
         request.method = "GET";
         EXPECT_FALSE(gate.check_origin(request).has_value());
+        request.upgrade = true;
+        EXPECT_EQ(!gate.check_origin(request).has_value(), row.allowed) << "a WebSocket for " << row.origin;
     }
 }
 

@@ -89,6 +89,11 @@ std::string stream_prefix(const Services& services, int loop)
     return fmt::format("s_{}-{}", services.instance, loop);
 }
 
+std::string stream_name(Core& core, std::uint64_t number)
+{
+    return fmt::format("{}-{}", stream_prefix(core.services(), core.index()), number);
+}
+
 std::optional<int> loop_of_stream(const Services& services, std::string_view name)
 {
     const std::string begin = fmt::format("s_{}-", services.instance);

@@ -17,6 +17,8 @@ std::weak_ptr<streams::Hub> weak_hub_of(Core& core);
 
 /// Names of this loop's streams begin with it; the loop can be read from a name.
 std::string stream_prefix(const Services& services, int loop);
+/// The name of the stream with that number on this loop, as hello tells it.
+std::string stream_name(Core& core, std::uint64_t number);
 /// The loop that a stream's name names; nullopt for names of other processes.
 std::optional<int> loop_of_stream(const Services& services, std::string_view name);
 

@@ -125,6 +125,13 @@ std::shared_ptr<StreamWriter> ServerExchange::stream(HttpResponse head)
     return connection_->open_stream(number_, std::move(head));
 }
 
+std::shared_ptr<MessageWriter> ServerExchange::upgrade(std::string_view subprotocol)
+{
+    FRESHET_ASSERT(!answered_);
+    answered_ = true;
+    return connection_->upgrade(number_, request_, subprotocol);
+}
+
 void Connection::take_request(const RequestHead& head)
 {
     LoopCore& core = loop_.core();
@@ -183,6 +190,7 @@ void Connection::take_request(const RequestHead& head)
     asked.authorization = request.header("authorization");
     asked.content_type = request.header("content-type");
     asked.has_body = parser_.wants_body();
+    asked.upgrade = request.has_header("upgrade");
     asked.peer_is_loopback = peer_is_loopback_;
     const bool listed = gate.is_listed_origin(asked.origin);
     if (listed) origin_ = asked.origin;

@@ -24,6 +24,7 @@ public:
     void respond(HttpResponse response) override;
     void fail(Problem problem) override;
     std::shared_ptr<StreamWriter> stream(HttpResponse head) override;
+    std::shared_ptr<MessageWriter> upgrade(std::string_view subprotocol) override;
     void on_closed(std::function<void()> closed) override { connection_->add_closed(number_, std::move(closed)); }
     const std::string& base_url() const override { return base_url_; }
 

@@ -6,6 +6,7 @@
 #include "http/problems.hpp"
 #include "http/route.hpp"
 #include "http/status_answer.hpp"
+#include "http/stream_parts.hpp"
 
 #include <algorithm>
 #include <array>
@@ -19,14 +20,6 @@ namespace {
 constexpr Millis poll_wait = 25s, poll_wait_max = 60s;
 constexpr std::size_t poll_bytes_max = 32 << 20;
 
-Problem problem_of(const streams::StreamRefusal& refusal)
-{
-    const std::string_view title = refusal.status == 404   ? "No such topic or stream"
-                                   : refusal.status == 503 ? "No room for a stream now"
-                                                           : "The topics can not be used";
-    return make_problem(refusal.status, refusal.code, title, refusal.detail, refusal.try_);
-}
-
 HttpResponse stream_head()
 {
     HttpResponse head;
@@ -34,21 +27,6 @@ HttpResponse stream_head()
     head.headers.emplace_back("Cache-Control", "no-store, no-transform");
     head.headers.emplace_back("X-Accel-Buffering", "no");
     return head;
-}
-
-streams::OpenStream open_request(const ExchangePtr& exchange)
-{
-    const HttpRequest& request = exchange->request();
-    streams::OpenStream open;
-    open.tenant = exchange->caller().tenant;
-    open.base_url = exchange->base_url();
-    for (const auto& [name, value] : request.query)
-        if (name == "topic") open.topics.push_back(value);
-    if (const std::string_view last = request.header("last-event-id"); !last.empty())
-        open.cursor = last;
-    else if (const auto cursor = request.param("cursor"); cursor && !cursor->empty())
-        open.cursor = *cursor;
-    return open;
 }
 
 // --- Server-Sent Events ---
@@ -81,15 +59,10 @@ void answer_trouble(const ExchangePtr& exchange, std::string_view reason)
     writer->close();
 }
 
-/// The number that a connection's end is told by, and whether it came before the stream began.
-struct Ticket {
-    std::uint64_t number = 0;
-    bool gone = false;
-};
-
 void open_stream(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
 {
     if (!only_parameters(exchange, {"topic", "cursor"}) || !has_tenant(exchange)) return;
+    if (wants_web_socket(exchange->request())) return open_socket(core, exchange);
     const auto hub = weak_hub_of(core);
     const auto ticket = std::make_shared<Ticket>();
     exchange->on_closed([hub, ticket] {
@@ -202,13 +175,7 @@ private:
         out.text("resume", resume_.empty() ? "ok" : resume_);
         out.text_if("reason", reason_);
         out.begin_list("events");
-        for (const streams::FramePtr& frame : frames_) {
-            out.begin();
-            out.text("event", frame->event());
-            out.text_if("id", frame->id());
-            out.raw_if("data", frame->data());
-            out.end();
-        }
+        for (const streams::FramePtr& frame : frames_) out.raw(*frame->message());
         out.end_list();
         out.text("cursor", at);
         out.time("now", core_.now());
@@ -256,34 +223,6 @@ void open_poll(Core& core, const ExchangePtr& exchange, std::span<const std::str
 }
 
 // --- Topics of an open stream ---
-
-struct TopicChange {
-    std::vector<std::string> add, drop;
-};
-
-std::expected<TopicChange, std::string> parse_change(const std::string& body)
-{
-    simdjson::dom::parser parser;
-    simdjson::dom::object root;
-    if (parser.parse(body).get(root) != simdjson::SUCCESS) return std::unexpected("the body is not a JSON object");
-    TopicChange change;
-    for (const auto [name, value] : root) {
-        if (name != "add" && name != "drop")
-            return std::unexpected(fmt::format("\"{}\" is not known; add and drop are", name.substr(0, 64)));
-        simdjson::dom::array topics;
-        if (value.get(topics) != simdjson::SUCCESS)
-            return std::unexpected(fmt::format("{} must be a list of topics", name));
-        for (const auto topic : topics) {
-            std::string_view text;
-            if (topic.get(text) != simdjson::SUCCESS)
-                return std::unexpected(fmt::format("{} must be a list of texts", name));
-            (name == "add" ? change.add : change.drop).emplace_back(text);
-        }
-    }
-    if (change.add.size() + change.drop.size() > 2 * streams::topics_max)
-        return std::unexpected(fmt::format("at most {} topics at once", streams::topics_max));
-    return change;
-}
 
 using Changed = std::expected<std::vector<std::string>, streams::StreamRefusal>;
 

@@ -55,6 +55,19 @@ Frame::Frame(std::string_view event, std::string_view id, std::string_view data,
     text_ = std::make_shared<const std::string>(std::move(text));
 }
 
+const std::shared_ptr<const std::string>& Frame::message() const
+{
+    if (message_) return message_;
+    JsonOut out;
+    out.begin();
+    out.text("event", event());
+    out.text_if("id", id());
+    out.raw_if("data", data());
+    out.end();
+    message_ = std::make_shared<const std::string>(out.take());
+    return message_;
+}
+
 const FramePtr& Message::frame(bool with_id) const
 {
     FramePtr& made = with_id ? with_id_ : without_id_;

@@ -2,7 +2,8 @@
 #pragma once
 // What a stream sends: frames, encoded once in the text of Server-Sent Events and shared by everyone who is sent them.
 //
-// A long poll answers the same frames as JSON, from the views that a Frame keeps into its own text. Immutable.
+// A long poll and a WebSocket send the same frames as JSON, from the views that a Frame keeps into its own text. What
+// it says never changes. Threads: the loop's, since the JSON text is made when it is first asked for.
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
@@ -34,6 +35,8 @@ public:
     Frame(std::string_view event, std::string_view id, std::string_view data, Millis retry = Millis{0});
 
     const std::shared_ptr<const std::string>& text() const { return text_; }
+    /// The frame as one JSON text: event, id, data.
+    const std::shared_ptr<const std::string>& message() const;
     std::string_view event() const { return view(event_at_, event_bytes_); }
     std::string_view id() const { return view(id_at_, id_bytes_); }
     std::string_view data() const { return view(data_at_, data_bytes_); }
@@ -45,6 +48,7 @@ private:
     }
 
     std::shared_ptr<const std::string> text_;
+    mutable std::shared_ptr<const std::string> message_;
     std::size_t event_at_ = 0, event_bytes_ = 0, id_at_ = 0, id_bytes_ = 0, data_at_ = 0, data_bytes_ = 0;
 };
 

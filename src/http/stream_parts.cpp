@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/stream_parts.hpp"
+
+#include "http/problems.hpp"
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+namespace freshet::http {
+
+Problem problem_of(const streams::StreamRefusal& refusal)
+{
+    const std::string_view title = refusal.status == 404   ? "No such topic or stream"
+                                   : refusal.status == 503 ? "No room for a stream now"
+                                                           : "The topics can not be used";
+    return make_problem(refusal.status, refusal.code, title, refusal.detail, refusal.try_);
+}
+
+streams::OpenStream open_request(const ExchangePtr& exchange)
+{
+    const HttpRequest& request = exchange->request();
+    streams::OpenStream open;
+    open.tenant = exchange->caller().tenant;
+    open.base_url = exchange->base_url();
+    for (const auto& [name, value] : request.query)
+        if (name == "topic") open.topics.push_back(value);
+    if (const std::string_view last = request.header("last-event-id"); !last.empty())
+        open.cursor = last;
+    else if (const auto cursor = request.param("cursor"); cursor && !cursor->empty())
+        open.cursor = *cursor;
+    return open;
+}
+
+std::expected<TopicChange, std::string> parse_change(std::string_view body)
+{
+    simdjson::dom::parser parser;
+    simdjson::dom::object root;
+    if (parser.parse(body.data(), body.size()).get(root) != simdjson::SUCCESS)
+        return std::unexpected("the body is not a JSON object");
+    TopicChange change;
+    for (const auto [name, value] : root) {
+        if (name != "add" && name != "drop")
+            return std::unexpected(fmt::format("\"{}\" is not known; add and drop are", name.substr(0, 64)));
+        simdjson::dom::array topics;
+        if (value.get(topics) != simdjson::SUCCESS)
+            return std::unexpected(fmt::format("{} must be a list of topics", name));
+        for (const auto topic : topics) {
+            std::string_view text;
+            if (topic.get(text) != simdjson::SUCCESS)
+                return std::unexpected(fmt::format("{} must be a list of texts", name));
+            (name == "add" ? change.add : change.drop).emplace_back(text);
+        }
+    }
+    if (change.add.size() + change.drop.size() > 2 * streams::topics_max)
+        return std::unexpected(fmt::format("at most {} topics at once", streams::topics_max));
+    return change;
+}
+
+} // namespace freshet::http
