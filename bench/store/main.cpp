@@ -171,7 +171,7 @@ void run(const Options& options)
     fmt::print("\nThe same rows by plain SQLite\n{:<28} {:>12} {:>12} {:>28}\n", "", "refreshes/s", "us each",
                fmt::format("engine, 1 / 64 / 256 callers"));
     for (const auto& [name, taken] :
-         {std::pair{"one commit per row (13)", median(by_row)}, std::pair{"one commit per step (3)", median(by_step)}})
+         {std::pair{"one commit per row (12)", median(by_row)}, std::pair{"one commit per step (3)", median(by_step)}})
         fmt::print(
             "{:<28} {:>12.0f} {:>12.1f} {:>28}\n", name, 1 / taken, 1e6 * taken,
             fmt::format("{:.1f} / {:.1f} / {:.1f} times", rate_of(0) * taken, rate_of(1) * taken, rate_of(2) * taken));

@@ -106,7 +106,9 @@ void Refreshes::complete(const ClaimedJob& claimed)
     CompleteJob request;
     request.job = claimed.job->id;
     request.fence = claimed.job->fence;
-    request.result.body = body_of(++bodies_);
+    PreparedResult result;
+    result.body = body_of(++bodies_);
+    request.result = std::move(result);
     waiting_.push_back({std::move(request), -1, [this](Reply reply) {
                             if (!reply) fail(reply.error());
                             ++measured_.refreshes;

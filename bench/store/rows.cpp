@@ -20,15 +20,13 @@ constexpr char set_up[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
 // Rows as the engine wrote them serve as the model of those to come; what tells them apart is set before each refresh.
 constexpr char take_models[] = R"sql(
 CREATE TEMP TABLE job AS SELECT * FROM main.jobs WHERE state = 'succeeded' ORDER BY id DESC LIMIT 1;
-CREATE TEMP TABLE attempt AS SELECT * FROM main.attempts WHERE job = (SELECT id FROM job);
 CREATE TEMP TABLE version AS SELECT * FROM main.versions WHERE (tenant, key) = (SELECT tenant, key FROM job) ORDER BY ver DESC LIMIT 1;
 CREATE TEMP TABLE chunk AS SELECT * FROM main.payload_chunks ORDER BY place DESC LIMIT 1;
 CREATE TEMP TABLE event AS SELECT tenant, last_seq + 1000000 AS seq, committed_at, checksum,
     substr(events, 1, length(events) / (last_seq - first_seq + 1)) AS bytes FROM main.ledger ORDER BY last_seq DESC LIMIT 1;
 )sql";
 constexpr char next_refresh[] = R"sql(
-UPDATE temp.job SET id = id + 1000, state = 'queued', began_at = NULL, finished_at = NULL;
-UPDATE temp.attempt SET job = (SELECT id FROM temp.job);
+UPDATE temp.job SET id = id + 1000, state = 'queued', waits = 'ready', ended_at = NULL;
 UPDATE temp.version SET ver = ver + 1;
 UPDATE temp.chunk SET place = place + 4096;
 UPDATE temp.event SET seq = seq + 4;
@@ -46,7 +44,7 @@ constexpr std::array ask{
     put_event,
 };
 constexpr std::array claim{
-    "UPDATE main.jobs SET state = 'running', began_at = due_at, timer_at = due_at WHERE id = (SELECT id FROM temp.job)",
+    "UPDATE main.jobs SET state = 'running', waits = '', timer_at = due_at WHERE id = (SELECT id FROM temp.job)",
     put_event,
 };
 constexpr std::array complete{
@@ -54,15 +52,14 @@ constexpr std::array complete{
     "INSERT INTO main.payload_chunks SELECT * FROM temp.chunk",
     "INSERT INTO main.versions SELECT * FROM temp.version",
     change_key,
-    "INSERT INTO main.attempts SELECT * FROM temp.attempt",
-    "UPDATE main.jobs SET state = 'succeeded', finished_at = due_at, timer_at = NULL WHERE id = (SELECT id FROM "
+    "UPDATE main.jobs SET state = 'succeeded', ended_at = due_at, timer_at = NULL WHERE id = (SELECT id FROM "
     "temp.job)",
     put_event,
     put_event,
 };
 
 // Copies of the newest ended refresh, as keys "doc/1000000" and on: all that one leaves behind.
-constexpr char forget_models[] = "DROP TABLE temp.job; DROP TABLE temp.attempt; DROP TABLE temp.version; "
+constexpr char forget_models[] = "DROP TABLE temp.job; DROP TABLE temp.version; "
                                  "DROP TABLE temp.chunk; DROP TABLE temp.event";
 constexpr char take_key_and_payload[] =
     "CREATE TEMP TABLE key AS SELECT * FROM main.keys WHERE (tenant, key) = (SELECT tenant, key FROM temp.job);"
@@ -100,13 +97,12 @@ void Rows::copy_refreshes(std::int64_t count)
 {
     run(take_key_and_payload);
     const std::string key = "'doc/' || (1000000 + i)";
-    const std::array<Copied, 6> copies{{
+    const std::array<Copied, 5> copies{{
         {"keys", "key", {{"key", key}, {"payload", "payload + 1 + i"}, {"last_job", "last_job + 1 + i"}}},
         {"versions", "version", {{"key", key}, {"payload", "payload + 1 + i"}}},
         {"payloads", "payload", {{"id", "id + 1 + i"}}},
         {"payload_chunks", "chunk", {{"place", "place + 4096 * (1 + i)"}}},
         {"jobs", "job", {{"key", key}, {"id", "id + 1 + i"}}},
-        {"attempts", "attempt", {{"job", "job + 1 + i"}}},
     }};
     run("BEGIN IMMEDIATE");
     for (const Copied& copy : copies) {

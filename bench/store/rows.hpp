@@ -24,8 +24,7 @@ public:
     Rows(const Rows&) = delete;
     Rows& operator=(const Rows&) = delete;
 
-    /// Adds what so many ended refreshes of keys "doc/1000000" and on leave behind: key, version, payload, job,
-    /// attempt.
+    /// Adds what so many ended refreshes of keys "doc/1000000" and on leave behind: key, version, payload, job.
     void copy_refreshes(std::int64_t count);
 
     /// Writes refreshes one after another until `seconds` are over. @return how long one took.

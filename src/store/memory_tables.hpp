@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The rows of MemoryStore. Seen by its three source files only.
+// The rows of MemoryStore. Seen by its own source files only.
 
 #include "store/memory.hpp"
 

@@ -162,10 +162,11 @@ public:
     /// window.
     virtual std::vector<Job> holding(std::string_view tenant, std::string_view queue, std::string_view slot) = 0;
     virtual void put_attempt(const AttemptRecord& attempt) = 0;
-    /// Removes an ended job with its attempts.
+    /// Removes an ended job with its attempts, its lines and its result's payload.
     virtual void drop_job(JobId id) = 0;
     /// Queued jobs of a tenant in a queue that are due, behind nobody and not gated: highest priority first, then
-    /// earliest due, then id.
+    /// earliest due, then id. Here and below `now` never falls: what was due once stays due. When very many become due
+    /// at once a store may hand them out little by little, the earliest first.
     virtual std::vector<Job> claimable(std::string_view queue, std::string_view tenant, WallTime now, int limit) = 0;
     /// Tenants with a claimable job in the queue, in byte order, those above `after` first and then from the beginning.
     virtual std::vector<std::string> ready_tenants(std::string_view queue, std::string_view after, WallTime now,
@@ -182,7 +183,8 @@ public:
     /// becomes due, a timer of a job or batch runs out, or the next_at of a key or schedule comes.
     virtual std::vector<std::string> ready_queues(WallTime now) = 0;
     virtual std::optional<WallTime> next_wake(WallTime now) = 0;
-    /// Ended jobs that finished before `before` and belong to no live batch, oldest first.
+    /// Ended jobs of no batch that finished before `before`, oldest first. Items go with their batch: see
+    /// ended_batches().
     virtual std::vector<JobId> ended_jobs(WallTime before, int limit) = 0;
     /// The highest id of jobs and batches.
     virtual JobId last_job_id() = 0;
@@ -206,6 +208,7 @@ public:
     virtual void put_reset(const ResetRecord& reset) = 0;
     virtual void drop_reset(std::string_view tenant, std::string_view queue) = 0;
     virtual void put_schedule(const ScheduleRecord& schedule) = 0;
+    /// Those that are not paused, earliest first.
     virtual std::vector<ScheduleRecord> schedules_due(WallTime now, int limit) = 0;
 
     virtual std::optional<IdempotencyRecord> idempotency(std::string_view tenant, std::string_view caller,

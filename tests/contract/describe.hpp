@@ -55,11 +55,32 @@ inline std::string describe_jobs(StoreReads& store, const std::string& tenant)
 {
     std::string out;
     for (const Job& job : store.jobs({.tenant = tenant, .limit = 1'000'000})) {
-        out +=
-            fmt::format("job {} {} {} {} {} due {} behind {} fence {} worker {}\n", tenant, to_text(job.id), job.queue,
-                        job.key, to_text(job.state), to_ms(job.due_at), job.behind.value, job.fence, job.worker);
+        out += fmt::format("job {} {} {} {} {} due {} behind {} fence {} worker {} batch {} result {}\n", tenant,
+                           to_text(job.id), job.queue, job.key, to_text(job.state), to_ms(job.due_at), job.behind.value,
+                           job.fence, job.worker, job.batch.value, payload_text(store, job.result_payload));
+        for (const LogLine& line : store.job_log(job.id, 0, 1'000'000)) out += fmt::format("  line {}\n", line.number);
         for (const AttemptRecord& attempt : store.attempts(job.id))
             out += fmt::format("  attempt {} {}\n", attempt.fence, to_text(attempt.end));
+    }
+    return out;
+}
+
+inline std::string describe_counts(StoreReads& store, const std::string& tenant)
+{
+    std::string out;
+    for (const JobCount& count : store.job_counts(tenant))
+        out += fmt::format("count {} {} {} {}\n", tenant, count.queue, to_text(count.state), count.count);
+    return out;
+}
+
+inline std::string describe_batches(StoreReads& store, const std::string& tenant)
+{
+    std::string out;
+    for (const Batch& batch : store.batches({.tenant = tenant, .limit = 1'000'000})) {
+        out += fmt::format("batch {} {} {} total {} then {}\n", tenant, to_text(batch.id), to_text(batch.state),
+                           batch.counts.total, batch.then ? batch.then->items : "-");
+        for (const Job& item : store.items({.batch = batch.id, .limit = 1'000'000}))
+            out += fmt::format("  item {} {}\n", item.item, to_text(item.id));
     }
     return out;
 }
@@ -68,7 +89,8 @@ inline std::string describe(StoreReads& store, const std::vector<std::string>& t
 {
     std::string out;
     for (const std::string& tenant : tenants)
-        out += describe_ledger(store, tenant) + describe_keys(store, tenant) + describe_jobs(store, tenant);
+        out += describe_ledger(store, tenant) + describe_keys(store, tenant) + describe_jobs(store, tenant) +
+               describe_counts(store, tenant) + describe_batches(store, tenant);
     return out;
 }
 

@@ -37,6 +37,11 @@ Job a_full_job()
     job.took_p50 = 37ms, job.took_p90 = 38ms, job.took_p95 = 39ms, job.outcome = Outcome::failed, job.forced = true;
     job.finished_before_cancel = true, job.error = ErrorInfo{ErrorClass::lost, "40", "41"}, job.receipt = "42";
     job.seq = 43;
+    job.label = "44", job.start_by = t0 + 45ms, job.attempts_max = 46, job.wait_reason = "47",
+    job.checkpoint_fence = 48;
+    job.unique = UniqueTerms{"49", UniqueScope::debounce, UniqueConflict::reject, 50ms, 51ms, 52ms};
+    job.gated = true, job.tags = {"53", "54"}, job.result = "55", job.result_payload = 1'000'056, job.result_bytes = 57;
+    job.late = LateResult{58, "59", "60", t0 + 61ms};
     return job;
 }
 
@@ -54,6 +59,7 @@ TEST_P(Jobs, GivesAJobBackAsItWas)
 TEST_P(Jobs, ReplacesAllOfAJobButWhatItIs)
 {
     Job bare = a_refresh(1, "prices/eu");
+    bare.tags = {"53", "54"};
     put({bare});
     put({a_full_job()});
     EXPECT_EQ(store().reader()->job(JobId{1}), a_full_job());
@@ -61,7 +67,8 @@ TEST_P(Jobs, ReplacesAllOfAJobButWhatItIs)
     EXPECT_EQ(store().reader()->job(JobId{1}), bare);
     for (const auto& change : std::vector<std::function<void(Job&)>>{
              [](Job& job) { job.tenant = "globex"; }, [](Job& job) { job.queue = "stocks"; },
-             [](Job& job) { job.key = "prices/us"; }, [](Job& job) { job.kind = JobKind::item; }}) {
+             [](Job& job) { job.key = "prices/us"; }, [](Job& job) { job.kind = JobKind::item; },
+             [](Job& job) { job.batch = BatchId{9}; }, [](Job& job) { job.item = "i"; }}) {
         Job moved = bare;
         change(moved);
         const auto dead = store().begin();
@@ -81,20 +88,20 @@ TEST_P(Jobs, HandsOutByPriorityThenDueTimeThenAge)
     behind.behind = JobId{1};
     put({low, high, later, early, future, behind, a_job(7, "stocks"), running(a_job(8)), ended(a_job(9), t0)});
     const auto t = store().begin();
-    EXPECT_THAT(ids(t->claimable("prices", t0, 10)), ElementsAre(2, 3, 4, 1));
-    EXPECT_THAT(ids(t->claimable("prices", t0, 2)), ElementsAre(2, 3));
-    EXPECT_THAT(ids(t->claimable("prices", t0 + 1ms, 2)), ElementsAre(2, 5));
-    EXPECT_THAT(ids(t->claimable("stocks", t0, 10)), ElementsAre(7));
-    EXPECT_THAT(ids(t->claimable("nothing", t0, 10)), IsEmpty());
+    EXPECT_THAT(ids(t->claimable("prices", "acme", t0, 10)), ElementsAre(2, 3, 4, 1));
+    EXPECT_THAT(ids(t->claimable("prices", "acme", t0, 2)), ElementsAre(2, 3));
+    EXPECT_THAT(ids(t->claimable("prices", "acme", t0 + 1ms, 2)), ElementsAre(2, 5));
+    EXPECT_THAT(ids(t->claimable("stocks", "acme", t0, 10)), ElementsAre(7));
+    EXPECT_THAT(ids(t->claimable("nothing", "acme", t0, 10)), IsEmpty());
 }
 
 TEST_P(Jobs, SeesInATransactionWhatThatWrote)
 {
     commit([](Transaction& t) {
         t.put_job(a_job(1), {});
-        ASSERT_THAT(ids(t.claimable("prices", t0, 10)), ElementsAre(1));
+        ASSERT_THAT(ids(t.claimable("prices", "acme", t0, 10)), ElementsAre(1));
         t.put_job(running(a_job(1)), t0 + 30s);
-        EXPECT_THAT(t.claimable("prices", t0, 10), IsEmpty());
+        EXPECT_THAT(t.claimable("prices", "acme", t0, 10), IsEmpty());
         EXPECT_THAT(ids(t.timers_due(t0 + 30s, 10)), ElementsAre(1));
     });
 }
@@ -110,10 +117,9 @@ TEST_P(Jobs, NamesTheQueuesThatHaveWorkAndTheNextInstantThatMatters)
     put({running(a_job(7, "busy"))});
     const auto t = store().begin();
     EXPECT_THAT(t->ready_queues(t0), ElementsAre("alpha", "zeta"));
-    EXPECT_THAT(t->ready_queues(t0 - 1ms), IsEmpty());
-    EXPECT_THAT(t->ready_queues(t0 + 5s), ElementsAre("alpha", "later", "zeta"));
     EXPECT_EQ(t->next_wake(t0), t0 + 3s);
     EXPECT_EQ(t->next_wake(t0 + 3s), t0 + 5s);
+    EXPECT_THAT(t->ready_queues(t0 + 5s), ElementsAre("alpha", "later", "zeta"));
     EXPECT_EQ(t->next_wake(t0 + 5s), std::nullopt);
 }
 
@@ -122,11 +128,13 @@ TEST_P(Jobs, FindsTimersThatRanOutEarliestFirst)
     put({running(a_job(1))}, t0 + 2s);
     put({running(a_job(2))}, t0 + 1s);
     put({running(a_job(3))}, t0 + 9s);
-    put({a_job(4)}, t0);
+    put({a_job(4)}, t0 + 1500ms); // a deadline
+    put({ended(a_job(5), t0)}, t0);
     const auto t = store().begin();
-    EXPECT_THAT(ids(t->timers_due(t0 + 2s, 10)), ElementsAre(2, 1));
+    EXPECT_THAT(ids(t->timers_due(t0 + 2s, 10)), ElementsAre(2, 4, 1));
     EXPECT_THAT(ids(t->timers_due(t0 + 2s, 1)), ElementsAre(2));
     EXPECT_THAT(t->timers_due(t0, 10), IsEmpty());
+    EXPECT_EQ(t->next_wake(t0 + 1s), t0 + 1500ms);
 }
 
 TEST_P(Jobs, FindsRunningJobsByTheBeginningOfTheWorkersName)
@@ -204,6 +212,185 @@ TEST_P(Jobs, FindsEndedJobsOldestFirstAndDropsThemWithTheirAttempts)
     EXPECT_EQ(store().reader()->job(JobId{1}), std::nullopt);
     EXPECT_THAT(store().reader()->attempts(JobId{1}), IsEmpty());
     EXPECT_THAT(store().begin()->ended_jobs(t0 + 9s, 10), ElementsAre(JobId{2}));
+}
+
+TEST_P(Jobs, DropsWithAJobItsResultItsTagsAndItsLines)
+{
+    std::int64_t kept = 0, replaced = 0, gone = 0;
+    commit([&](Transaction& t) {
+        kept = t.put_payload("kept"), replaced = t.put_payload("replaced"), gone = t.put_payload("gone");
+        Job first = ended(a_job(1), t0), second = ended(a_job(2), t0);
+        first.tags = second.tags = {"nightly"};
+        first.result_payload = gone;
+        second.result_payload = replaced;
+        t.put_job(first, {});
+        t.put_job(second, {});
+        t.append_log({JobId{1}, 1, 7, t0, "info", "line"});
+    });
+    commit([&](Transaction& t) {
+        Job second = *t.job(JobId{2});
+        second.result_payload = kept;
+        t.put_job(second, {});
+        t.put_job(second, {});
+        t.drop_job(JobId{1});
+    });
+    reopen();
+    const auto reader = store().reader();
+    EXPECT_EQ(reader->payload(gone), std::nullopt);
+    EXPECT_EQ(reader->payload(replaced), std::nullopt);
+    EXPECT_EQ(reader->payload(kept), "kept");
+    EXPECT_THAT(reader->job_log(JobId{1}, 0, 10), IsEmpty());
+    EXPECT_THAT(ids(reader->jobs({.tenant = "acme", .tag = "nightly"})), ElementsAre(2));
+}
+
+TEST_P(Jobs, HandsOutToOneTenantWhatIsItsOwn) // F9
+{
+    Job foreign = a_job(2), gated = a_job(3);
+    foreign.tenant = "globex";
+    gated.gated = true;
+    put({a_job(1), foreign, gated});
+    const auto t = store().begin();
+    EXPECT_THAT(ids(t->claimable("prices", "acme", t0, 10)), ElementsAre(1));
+    EXPECT_THAT(ids(t->claimable("prices", "globex", t0, 10)), ElementsAre(2));
+    EXPECT_THAT(t->claimable("prices", "initech", t0, 10), IsEmpty());
+}
+
+TEST_P(Jobs, NamesTheTenantsThatHaveWorkInTurn)
+{
+    std::int64_t id = 0;
+    for (const char* tenant : {"b", "d", "a", "c", "d"}) {
+        Job job = a_job(++id);
+        job.tenant = tenant;
+        put({job});
+    }
+    Job later = a_job(++id), elsewhere = a_job(++id, "stocks");
+    later.tenant = "e", later.due_at = t0 + 1s;
+    elsewhere.tenant = "f";
+    put({later, elsewhere});
+    const auto t = store().begin();
+    EXPECT_THAT(t->ready_tenants("prices", "", t0, 10), ElementsAre("a", "b", "c", "d"));
+    EXPECT_THAT(t->ready_tenants("prices", "b", t0, 10), ElementsAre("c", "d", "a", "b"));
+    EXPECT_THAT(t->ready_tenants("prices", "bb", t0, 3), ElementsAre("c", "d", "a"));
+    EXPECT_THAT(t->ready_tenants("prices", "zz", t0, 1), ElementsAre("a"));
+    EXPECT_THAT(t->ready_tenants("prices", "d", t0 + 1s, 2), ElementsAre("e", "a"));
+    EXPECT_THAT(t->ready_tenants("nothing", "", t0, 10), IsEmpty());
+}
+
+TEST_P(Jobs, HandsOutInTheSameOrderWhatBecameDueLater)
+{
+    Job soon = a_job(1), retried = a_job(2), now = a_job(3);
+    soon.due_at = t0 + 2s;
+    retried.due_at = t0 + 1s, retried.priority = 2;
+    put({soon, retried, now});
+    EXPECT_EQ(store().begin()->next_wake(t0), t0 + 1s);
+    commit([](Transaction& t) { EXPECT_THAT(ids(t.claimable("prices", "acme", t0 + 1s, 10)), ElementsAre(2, 3)); });
+    reopen();
+    const auto t = store().begin();
+    EXPECT_EQ(t->next_wake(t0 + 1s), t0 + 2s);
+    EXPECT_THAT(ids(t->claimable("prices", "acme", t0 + 2s, 10)), ElementsAre(2, 3, 1));
+}
+
+TEST_P(Jobs, AllowsOneRunningAndOneQueuedJobPerUniqueKeyOfAQueue)
+{
+    const auto unique = [](Job job) {
+        job.unique = UniqueTerms{.key = "report"};
+        return job;
+    };
+    Job other_queue = unique(a_job(3, "stocks")), other_tenant = unique(a_job(4)), other_key = unique(a_job(5));
+    other_tenant.tenant = "globex";
+    other_key.unique->key = "other";
+    put({running(unique(a_job(1))), unique(a_job(2)), other_queue, other_tenant, other_key});
+    for (const Job& second : {unique(a_job(6)), running(unique(a_job(6)))}) {
+        const auto dead = store().begin();
+        EXPECT_THROW(dead->put_job(second, {}), StoreFailure);
+        EXPECT_THROW(dead->commit(), StoreFailure);
+    }
+    put({ended(unique(a_job(1)), t0), running(unique(a_job(2))), unique(a_job(6))});
+    EXPECT_THAT(ids(store().begin()->holding("acme", "prices", "report")), ElementsAre(6, 2));
+}
+
+TEST_P(Jobs, KnowsWhoHoldsAUniqueKey)
+{
+    const auto unique = [](Job job, UniqueScope scope) {
+        job.unique = UniqueTerms{.key = "report", .scope = scope};
+        return job;
+    };
+    put({ended(unique(a_job(1), UniqueScope::window), t0), ended(unique(a_job(2), UniqueScope::live), t0),
+         ended(unique(a_job(3), UniqueScope::window), t0, JobState::failed),
+         running(unique(a_job(4), UniqueScope::queued))});
+    const auto holding = [&] { return ids(store().begin()->holding("acme", "prices", "report")); };
+    EXPECT_THAT(holding(), ElementsAre(1));
+    put({unique(a_job(5), UniqueScope::queued)});
+    EXPECT_THAT(holding(), ElementsAre(5, 1));
+    for (std::int64_t id = 6; id < 10; ++id) put({ended(unique(a_job(id), UniqueScope::window), t0)});
+    EXPECT_THAT(holding(), ElementsAre(9, 8, 7));
+    EXPECT_THAT(store().begin()->holding("acme", "prices", ""), IsEmpty());
+    EXPECT_THAT(store().begin()->holding("globex", "prices", "report"), IsEmpty());
+}
+
+TEST_P(Jobs, CountsJobsByQueueAndStateWithEachChange)
+{
+    using Counted = std::vector<JobCount>;
+    put({a_job(1), a_job(2), running(a_job(3)), a_job(4, "alpha"), ended(a_job(5), t0)});
+    EXPECT_EQ(store().reader()->job_counts("acme"), (Counted{{"acme", "alpha", JobState::queued, 1},
+                                                             {"acme", "prices", JobState::queued, 2},
+                                                             {"acme", "prices", JobState::running, 1},
+                                                             {"acme", "prices", JobState::succeeded, 1}}));
+    const Counted after{{"acme", "prices", JobState::running, 1}, {"acme", "prices", JobState::succeeded, 2}};
+    commit([&](Transaction& t) {
+        t.put_job(running(a_job(1)), {});
+        EXPECT_EQ(t.job_counts("acme").size(), 4U);
+        t.put_job(ended(a_job(1), t0), {});
+        t.put_job(ended(a_job(1), t0), {});
+        t.put_job(running(a_job(2)), {});
+        t.drop_job(JobId{3});
+        t.drop_job(JobId{4});
+        t.drop_job(JobId{404});
+        EXPECT_EQ(t.job_counts("acme"), after);
+    });
+    {
+        const auto rolled_back = store().begin();
+        rolled_back->put_job(a_job(9), {});
+    }
+    reopen();
+    EXPECT_EQ(store().reader()->job_counts("acme"), after);
+    EXPECT_THAT(store().reader()->job_counts("globex"), IsEmpty());
+}
+
+TEST_P(Jobs, ListsJobsByTagAndKind)
+{
+    Job tagged = a_job(1), both = ended(a_job(2, "stocks"), t0), foreign = a_job(3);
+    tagged.tags = {"nightly"}, both.tags = {"weekly", "nightly"}, foreign.tags = {"nightly"};
+    foreign.tenant = "globex";
+    put({tagged, both, foreign, a_refresh(4)});
+    const auto list = [&](JobFilter filter) {
+        filter.tenant = "acme";
+        return ids(store().reader()->jobs(filter));
+    };
+    EXPECT_THAT(list({.tag = "nightly"}), ElementsAre(2, 1));
+    EXPECT_THAT(list({.tag = "nightly", .limit = 1}), ElementsAre(2));
+    EXPECT_THAT(list({.tag = "nightly", .before = JobId{2}}), ElementsAre(1));
+    EXPECT_THAT(list({.queue = "stocks", .tag = "nightly"}), ElementsAre(2));
+    EXPECT_THAT(list({.state = JobState::queued, .tag = "nightly"}), ElementsAre(1));
+    EXPECT_THAT(list({.tag = "night"}), IsEmpty());
+    EXPECT_THAT(list({.kind = JobKind::refresh}), ElementsAre(4));
+    EXPECT_THAT(list({.kind = JobKind::task}), ElementsAre(2, 1));
+    EXPECT_THAT(list({.queue = "prices", .kind = JobKind::task}), ElementsAre(1));
+}
+
+TEST_P(Jobs, KeepsTheLinesOfAJobInOrder)
+{
+    const LogLine first{JobId{1}, 1, 7, t0, "info", "began"}, second{JobId{1}, 2, 7, t0 + 1s, "warn", "slow\nline"};
+    commit([&](Transaction& t) {
+        t.append_log(second);
+        t.append_log(first);
+        t.append_log({JobId{2}, 1, 8, t0, "info", "another's"});
+        EXPECT_THAT(t.job_log(JobId{1}, 0, 10), ElementsAre(first, second));
+    });
+    reopen();
+    EXPECT_THAT(store().reader()->job_log(JobId{1}, 0, 10), ElementsAre(first, second));
+    EXPECT_THAT(store().reader()->job_log(JobId{1}, 0, 1), ElementsAre(first));
+    EXPECT_THAT(store().reader()->job_log(JobId{1}, 1, 10), ElementsAre(second));
 }
 
 } // namespace

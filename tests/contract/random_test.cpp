@@ -50,24 +50,52 @@ void publish(Transaction& t, const Call& call)
     t.put_key(key);
 }
 
-/// Ids 1 to 40; what a job is follows from its id. A put that would make a second live refresh is left out.
+/// Ids 1 to 40; what a job is follows from its id. A put that would take another live job's place is left out.
 void put_job(Transaction& t, const Call& call)
 {
     const int id = 1 + call.a % 40;
-    Job job = id % 3 == 0 ? a_job(id, pick(queues, id)) : a_refresh(id, pick(key_texts, id));
+    Job job = id % 3 == 1 ? a_refresh(id, pick(key_texts, id)) : a_job(id, pick(queues, id));
     job.tenant = pick(tenants, id / 2);
     job.state = static_cast<JobState>(call.b % 5);
     job.priority = call.c % 4;
     job.due_at = t0 + std::chrono::seconds{call.c};
     if (call.c % 7 == 0) job.behind = JobId{1};
+    if (id % 3 == 2) job.kind = JobKind::item, job.batch = BatchId{100 + id % 2}, job.item = std::to_string(id);
+    if (id % 3 == 2 && call.c % 4 == 0) job.gated = true;
+    if (id % 3 == 0) job.unique = UniqueTerms{"u", static_cast<UniqueScope>(id % 4)};
+    if (id % 5 == 0) job.tags = {"nightly", std::to_string(id % 4)};
     if (job.state == JobState::running) job.worker = call.c % 2 == 0 ? "builtin-1" : "w2";
     if (is_terminal(job.state)) job.finished_at = t0 + std::chrono::seconds{call.c};
+    if (is_terminal(job.state) && call.c % 6 == 0) job.result_payload = t.put_payload("result " + std::to_string(id));
     for (const Job& other : t.live_jobs(job.tenant, job.key))
         if (job.kind == JobKind::refresh && other.id != job.id && other.state == job.state) return;
+    for (const Job& other : t.holding(job.tenant, job.queue, unique_slot(job)))
+        if (other.id != job.id && other.state == job.state && !is_terminal(job.state)) return;
     std::optional<WallTime> timer_at;
-    if (job.state == JobState::running && call.c % 3 != 0) timer_at = t0 + std::chrono::seconds{call.c};
+    if (!is_terminal(job.state) && call.c % 3 != 0) timer_at = t0 + std::chrono::seconds{call.c};
     t.put_job(job, timer_at);
     t.put_attempt({job.id, 1, call.b, Seq(call.c), "w", t0, {}, static_cast<AttemptEnd>(call.b % 7), {}});
+    t.append_log({job.id, call.c, 1, t0, "info", "line"});
+}
+
+void put_batch(Transaction& t, const Call& call)
+{
+    Batch batch;
+    batch.id = BatchId{100 + call.a % 4};
+    batch.tenant = pick(tenants, call.a), batch.queue = "prices", batch.state = static_cast<BatchState>(call.b % 8);
+    batch.counts.total = call.c;
+    if (is_terminal(batch.state)) batch.finished_at = t0 + std::chrono::seconds{call.c};
+    if (call.c % 3 == 0) batch.then = FollowUp{.label = "next", .items = std::to_string(call.c % 2)};
+    std::optional<WallTime> timer_at;
+    if (call.c % 5 == 0) timer_at = t0 + std::chrono::seconds{call.c};
+    t.put_batch(batch, timer_at);
+}
+
+void drop_batch(Transaction& t, const Call& call)
+{
+    const BatchId id{100 + call.a % 4};
+    for (const Job& item : t.items({.batch = id, .limit = 1'000})) t.drop_job(item.id);
+    t.drop_batch(id);
 }
 
 std::string join(const std::vector<Job>& jobs)
@@ -77,18 +105,31 @@ std::string join(const std::vector<Job>& jobs)
     return out;
 }
 
-std::string ask(Transaction& t, const Call& call)
+/// @param now  never falls, as an engine's time never does.
+std::string ask(Transaction& t, const Call& call, WallTime& now)
 {
-    const WallTime now = t0 + std::chrono::seconds{call.c};
+    now = std::max(now, t0 + std::chrono::seconds{call.c});
     const int limit = 1 + call.b % 9;
-    std::string out = join(t.claimable(pick(queues, call.a), now, limit)) + "| " + join(t.timers_due(now, limit)) +
-                      "| " + join(t.running_jobs(call.a % 2 == 0 ? "builtin-" : "", limit)) + "| " +
-                      text(t.next_wake(now));
+    const std::string &tenant = pick(tenants, call.a), &queue_name = pick(queues, call.b);
+    const BatchId batch{100 + call.a % 4};
+    std::string out = join(t.claimable(queue_name, tenant, now, limit)) + "| " + join(t.timers_due(now, limit)) + "| " +
+                      join(t.running_jobs(call.a % 2 == 0 ? "builtin-" : "", limit)) + "| " + text(t.next_wake(now));
     for (const std::string& queue : t.ready_queues(now)) out += " ready " + queue;
     for (const auto& [queue, count] : t.running_counts()) out += fmt::format(" running {} {}", queue, count);
     for (const KeyRecord& key : t.keys_due(now, limit)) out += " due " + key.tenant + key.key;
     for (const JobId id : t.ended_jobs(now, limit)) out += fmt::format(" ended {}", id.value);
-    JobFilter filter{.tenant = pick(tenants, call.a), .limit = limit};
+    for (const std::string& name : t.ready_tenants(queue_name, call.c % 2 == 0 ? "" : "acme", now, limit))
+        out += " tenant " + name;
+    for (const Batch& each : t.batch_timers_due(now, limit)) out += " batch due " + to_text(each.id);
+    for (const BatchId id : t.ended_batches(now, limit)) out += fmt::format(" batch ended {}", id.value);
+    out += " | " + join(t.gated_items(batch, limit)) + "| " + join(t.holding(tenant, queue_name, "u")) + "| ";
+    out += join(t.items({batch, call.b % 2 == 0 ? std::optional<JobState>{} : static_cast<JobState>(call.c % 5),
+                         JobId{call.c % 30}, limit}));
+    for (const Batch& each : t.batches({tenant, {}, BatchId{}, limit})) out += " " + to_text(each.id);
+    out += " last " + to_text(t.last_job_id());
+    JobFilter filter{.tenant = tenant, .limit = limit};
+    if (call.b % 4 == 0) filter.tag = "nightly";
+    if (call.b % 9 == 0) filter.kind = static_cast<JobKind>(call.c % 3);
     if (call.b % 2 == 0) filter.state = static_cast<JobState>(call.c % 5);
     if (call.b % 3 == 0) filter.queue = pick(queues, call.c);
     if (call.b % 5 == 0) filter.key = pick(key_texts, call.c);
@@ -96,7 +137,7 @@ std::string ask(Transaction& t, const Call& call)
     return out + " | " + join(t.jobs(filter));
 }
 
-std::string run(Transaction& t, const Call& call)
+std::string run(Transaction& t, const Call& call, WallTime& now)
 {
     const std::string& tenant = pick(tenants, call.a);
     switch (call.what) {
@@ -112,22 +153,24 @@ std::string run(Transaction& t, const Call& call)
     case 7:
         return std::to_string(
             t.put_fire({tenant, pick(key_texts, call.b), t0 + Millis{call.c % 4}, t0, "ran", "", {}}));
-    default: return ask(t, call);
+    case 8: put_batch(t, call); return "";
+    case 9: drop_batch(t, call); return "";
+    default: return ask(t, call, now);
     }
 }
 
 rc::Gen<Call> a_call()
 {
     return rc::gen::build<Call>(
-        rc::gen::set(&Call::what, rc::gen::inRange(0, 9)), rc::gen::set(&Call::a, rc::gen::inRange(0, 240)),
+        rc::gen::set(&Call::what, rc::gen::inRange(0, 13)), rc::gen::set(&Call::a, rc::gen::inRange(0, 240)),
         rc::gen::set(&Call::b, rc::gen::inRange(0, 60)), rc::gen::set(&Call::c, rc::gen::inRange(0, 60)));
 }
 
-std::string run_all(Store& store, const std::vector<Call>& calls, bool keep)
+std::string run_all(Store& store, const std::vector<Call>& calls, bool keep, WallTime& now)
 {
     std::string said;
     const auto t = store.begin();
-    for (const Call& call : calls) said += run(*t, call) + "\n";
+    for (const Call& call : calls) said += run(*t, call, now) + "\n";
     said += describe(*t, tenants);
     if (keep) t->commit();
     return said;
@@ -138,11 +181,13 @@ TEST(RandomTransactions, LeaveMemoryAndSqliteInTheSameState)
     const bool held = rc::check("memory and sqlite agree", [] {
         MemoryWorld memory;
         SqliteWorld sqlite{Synchronous::off}; // the disk is not what is looked at here
+        WallTime now = t0;
         const int transactions = *rc::gen::inRange(1, 12);
         for (int i = 0; i < transactions; ++i) {
             const auto calls = *rc::gen::container<std::vector<Call>>(a_call());
             const bool keep = *rc::gen::inRange(0, 4) != 0;
-            RC_ASSERT(run_all(memory.store(), calls, keep) == run_all(sqlite.store(), calls, keep));
+            WallTime same = now;
+            RC_ASSERT(run_all(memory.store(), calls, keep, same) == run_all(sqlite.store(), calls, keep, now));
             if (*rc::gen::inRange(0, 8) == 0) memory.reopen(), sqlite.reopen();
             RC_ASSERT(describe(*memory.store().reader(), tenants) == describe(*sqlite.store().reader(), tenants));
         }

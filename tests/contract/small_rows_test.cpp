@@ -14,7 +14,7 @@ FRESHET_CONTRACT(SmallRows);
 
 TEST_P(SmallRows, RemembersIdempotencyKeysPerTenantCallerAndRouteUntilTheyExpire)
 {
-    const IdempotencyRecord record{"acme", "t_1", "POST /v1/jobs", "k1", {1, 2}, JobId{3}, t0 + 24h};
+    const IdempotencyRecord record{"acme", "t_1", "POST /v1/jobs", "k1", {1, 2}, "j_1,j_2", t0 + 24h};
     commit([&](Transaction& t) { t.put_idempotency(record); });
     reopen();
     commit([&](Transaction& t) {
@@ -88,12 +88,94 @@ TEST_P(SmallRows, PausesAndResumesByName)
     EXPECT_THAT(store().begin()->paused(), ElementsAre("queue/prices"));
 }
 
-TEST_P(SmallRows, TakesAuditRecords)
+TEST_P(SmallRows, ListsWhatPeopleDidNewestFirstAndPageByPage)
+{
+    const auto act = [](const char* tenant, const char* action, int after) {
+        return AuditRecord{tenant, "t_1", action, "queue/prices", "detail", t0 + Millis{after}};
+    };
+    commit([&](Transaction& t) {
+        t.put_audit(act("acme", "pause", 1));
+        t.put_audit(act("globex", "pause", 2));
+        t.put_audit(act("acme", "resume", 3));
+        t.put_audit(act("acme", "reset", 4));
+    });
+    reopen();
+    const auto first = store().reader()->audit({.tenant = "acme", .limit = 2});
+    ASSERT_EQ(first.size(), 2U);
+    EXPECT_EQ(first[0].record, act("acme", "reset", 4));
+    EXPECT_EQ(first[1].record, act("acme", "resume", 3));
+    const auto second = store().reader()->audit({.tenant = "acme", .before = first[1].number, .limit = 2});
+    ASSERT_EQ(second.size(), 1U);
+    EXPECT_EQ(second[0].record, act("acme", "pause", 1));
+    commit([](Transaction& t) { t.drop_audit(t0 + 3ms); });
+    EXPECT_EQ(store().reader()->audit({.tenant = "acme"}).size(), 2U);
+    EXPECT_THAT(store().reader()->audit({.tenant = "globex"}), IsEmpty());
+}
+
+TEST_P(SmallRows, KeepsTokensByName)
+{
+    const TokenRecord plain{"b", "*", Role::operator_, false, {}, std::string(64, 'a'), "local", t0, {}};
+    TokenRecord narrow{"a", "acme", Role::viewer, true, {"prices", "stocks"}, std::string(64, 'b'), "b", t0, t0 + 1h};
+    commit([&](Transaction& t) {
+        t.put_token(plain);
+        t.put_token(narrow);
+        narrow.role = Role::worker;
+        t.put_token(narrow);
+    });
+    reopen();
+    EXPECT_THAT(store().reader()->tokens(), ElementsAre(narrow, plain));
+    commit([](Transaction& t) {
+        EXPECT_TRUE(t.drop_token("a"));
+        EXPECT_FALSE(t.drop_token("a"));
+        EXPECT_EQ(t.tokens().size(), 1U);
+    });
+    EXPECT_THAT(store().reader()->tokens(), ElementsAre(plain));
+}
+
+TEST_P(SmallRows, KeepsLimitsOfAQueueUntilBothAreCleared)
+{
+    const QueueLimits slots{"prices", 3, {}}, both{"stocks", 0, RateLimit{6, 1min}}, rate{"zeta", {}, RateLimit{0, 1s}};
+    commit([&](Transaction& t) {
+        for (const QueueLimits& limits : {rate, both, slots}) t.put_queue_limits(limits);
+    });
+    reopen();
+    EXPECT_THAT(store().reader()->queue_limits(), ElementsAre(slots, both, rate));
+    commit([](Transaction& t) { t.put_queue_limits({"stocks", {}, {}}); });
+    EXPECT_THAT(store().reader()->queue_limits(), ElementsAre(slots, rate));
+}
+
+TEST_P(SmallRows, KeepsResetsUntilTheirRowsAreEnded)
 {
     commit([](Transaction& t) {
-        t.put_audit({"acme", "t_1", "pause", "queue/prices", "", t0});
-        t.put_audit({"acme", "t_1", "pause", "queue/prices", "", t0});
+        t.put_reset({"acme", "prices", 4});
+        t.put_reset({"acme", "", 5});
+        t.put_reset({"acme", "prices", 6});
     });
+    reopen();
+    EXPECT_THAT(store().reader()->resets(), ElementsAre(ResetRecord{"acme", "", 5}, ResetRecord{"acme", "prices", 6}));
+    commit([](Transaction& t) {
+        t.drop_reset("acme", "");
+        t.drop_reset("globex", "prices");
+    });
+    EXPECT_THAT(store().reader()->resets(), ElementsAre(ResetRecord{"acme", "prices", 6}));
+}
+
+TEST_P(SmallRows, FindsTheSchedulesThatAreDueUnlessTheyArePaused)
+{
+    const ScheduleRecord late{"acme", "late", t0 + 2s, false}, early{"acme", "early", t0 + 1s, false};
+    const ScheduleRecord paused{"acme", "paused", t0 + 1s, true}, never{"acme", "never", {}, false};
+    const ScheduleRecord foreign{"globex", "early", t0 + 9s, false};
+    commit([&](Transaction& t) {
+        for (const ScheduleRecord& schedule : {late, early, paused, never, foreign}) t.put_schedule(schedule);
+    });
+    reopen();
+    EXPECT_THAT(store().reader()->schedules("acme"), ElementsAre(early, late, never, paused));
+    const auto t = store().begin();
+    EXPECT_THAT(t->schedules_due(t0 + 2s, 10), ElementsAre(early, late));
+    EXPECT_THAT(t->schedules_due(t0 + 2s, 1), ElementsAre(early));
+    EXPECT_THAT(t->schedules_due(t0, 10), IsEmpty());
+    EXPECT_EQ(t->next_wake(t0), t0 + 1s);
+    EXPECT_EQ(t->next_wake(t0 + 2s), t0 + 9s);
 }
 
 } // namespace

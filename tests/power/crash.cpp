@@ -53,6 +53,7 @@ void move_job(Transaction& t, Rng& rng)
     job.tenant = tenants[tenant], job.queue = "prices", job.kind = JobKind::task, job.due_at = t0,
     job.requested_at = t0;
     job.input = std::string(static_cast<std::size_t>(rng.below(500)), 'i');
+    job.tags = {"nightly"};
     if (const auto before = t.job(job.id)) {
         job = *before;
         job.state = static_cast<JobState>((static_cast<int>(job.state) + 1) % 3);
@@ -60,8 +61,27 @@ void move_job(Transaction& t, Rng& rng)
     }
     job.fence = job.seq = t.append(job.tenant, {EventKind::job, "job/" + to_text(job.id), "{}", "", false}, t0);
     t.put_job(job, job.state == JobState::running ? std::optional{t0} : std::nullopt);
-    if (job.state == JobState::running) t.put_attempt({.job = job.id, .fence = job.fence, .began_at = t0});
+    if (job.state == JobState::running) {
+        t.put_attempt({.job = job.id, .fence = job.fence, .began_at = t0});
+        t.append_log({job.id, static_cast<std::int64_t>(job.fence), job.fence, t0, "info", "line"});
+    }
     if (job.state == JobState::queued && rng.below(3) == 0) t.drop_job(job.id);
+}
+
+/// Counts one more item of a batch, or ends it.
+void move_batch(Transaction& t, Rng& rng)
+{
+    const std::uint64_t tenant = rng.below(2);
+    Batch batch;
+    batch.id = BatchId{static_cast<std::int64_t>(1000 + tenant)};
+    if (const auto before = t.batch(batch.id)) batch = *before;
+    batch.tenant = tenants[tenant], batch.queue = "prices", batch.state = BatchState::sealed;
+    batch.then = FollowUp{.label = "next", .input = "{}"};
+    ++batch.counts.total;
+    if (rng.below(8) == 0)
+        t.drop_batch(batch.id);
+    else
+        t.put_batch(batch, t0);
 }
 
 /// One transaction and what goes before it; the same on every store in the same state.
@@ -80,6 +100,8 @@ void run_plan(Store& store, std::uint64_t seed, const std::function<void()>& bef
     for (std::uint64_t calls = 1 + rng.below(5); calls > 0; --calls)
         if (rng.below(2) == 0)
             publish(*t, rng, 0);
+        else if (rng.below(4) == 0)
+            move_batch(*t, rng);
         else
             move_job(*t, rng);
     if (rng.below(4) == 0) t->trim_ledger(tenants[rng.below(2)], t0, 2000);

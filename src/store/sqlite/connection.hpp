@@ -44,6 +44,8 @@ public:
 
     sqlite3* raw() const { return db_.get(); }
     sqlite3_stmt* prepared(const char* sql);
+    /// Lets go of all prepared statements: those that read a table keep it from being dropped.
+    void forget_statements() { statements_.clear(); }
     /// Runs one or more statements that answer nothing.
     void execute(const char* sql);
     std::int64_t number(const char* sql);
@@ -91,6 +93,7 @@ public:
     void put(const std::string& text) { put(std::string_view{text}); }
     void put(const char* text) { put(std::string_view{text}); }
     void put(JobId id) { put(id.value); }
+    void put(BatchId id) { put(id.value); }
     void put(WallTime at) { put(to_ms(at)); }
     void put(Millis length) { put(length.count()); }
     void put(const Hash128& hash);
@@ -122,6 +125,7 @@ public:
     }
     void get(std::string& text) { text = view(); }
     void get(JobId& id) { get(id.value); }
+    void get(BatchId& id) { get(id.value); }
     void get(WallTime& at) { at = from_ms(next<std::int64_t>()); }
     void get(Millis& length) { length = Millis{next<std::int64_t>()}; }
     void get(Hash128& hash);

@@ -6,25 +6,16 @@
 #include "store/sqlite/statements.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace freshet::sqlite {
 
 namespace {
-
-constexpr std::array all_states{JobState::queued, JobState::running, JobState::succeeded, JobState::failed,
-                                JobState::cancelled};
 
 VersionRecord take_version(Query& query)
 {
     VersionRecord version;
     visit_version(Taker{query}, version);
     return version;
-}
-
-std::int64_t below(std::int64_t before)
-{
-    return before > 0 ? before : std::numeric_limits<std::int64_t>::max();
 }
 
 } // namespace
@@ -127,57 +118,63 @@ std::optional<std::string> Reads::payload(std::int64_t id)
     return bytes;
 }
 
-std::optional<Job> Reads::job(JobId id)
+std::vector<TokenRecord> Reads::tokens()
 {
-    Query query{connection_, sql::read_job};
-    return first(query.bind(id), take_job);
+    Query query{connection_, sql::read_tokens};
+    return all(query, [](Query& row) {
+        TokenRecord token;
+        std::string sources;
+        visit_token(Taker{row}, token, sources);
+        for (std::size_t from = 0; from < sources.size();) {
+            const std::size_t end = std::min(sources.find('\n', from), sources.size());
+            token.sources.push_back(sources.substr(from, end - from));
+            from = end + 1;
+        }
+        return token;
+    });
 }
 
-std::vector<Job> Reads::live_jobs(std::string_view tenant, std::string_view key)
+std::vector<QueueLimits> Reads::queue_limits()
 {
-    Query query{connection_, sql::read_live_jobs};
-    return all(query.bind(tenant, key), take_job);
+    Query query{connection_, sql::read_queue_limits};
+    return all(query, [](Query& row) {
+        QueueLimits limits;
+        std::optional<std::int64_t> count;
+        std::optional<Millis> per;
+        Taker{row}(limits.queue, limits.concurrency, count, per);
+        if (count && per) limits.rate = RateLimit{*count, *per};
+        return limits;
+    });
 }
 
-void Reads::jobs_of_state(const JobFilter& filter, JobState state, std::vector<Job>& found)
+std::vector<ResetRecord> Reads::resets()
 {
-    Query query{connection_, sql::list_jobs_by_state};
-    query.bind(filter.tenant, to_text(state), below(filter.before.value), filter.queue, filter.limit);
-    while (query.row()) found.push_back(take_job(query));
+    Query query{connection_, sql::read_resets};
+    return all(query, [](Query& row) {
+        ResetRecord reset;
+        visit_reset(Taker{row}, reset);
+        return reset;
+    });
 }
 
-std::vector<Job> Reads::jobs(const JobFilter& filter)
+std::vector<ScheduleRecord> Reads::schedules(std::string_view tenant)
 {
-    const std::string_view state = filter.state ? to_text(*filter.state) : "";
-    const std::int64_t before = below(filter.before.value);
-    if (!filter.key.empty()) {
-        Query query{connection_, sql::list_jobs_by_key};
-        return all(query.bind(filter.tenant, filter.key, before, state, filter.queue, filter.limit), take_job);
-    }
-    // Live jobs are few beside all that ever went through a queue; ended ones are found in their queue.
-    const bool by_state = filter.state && (filter.queue.empty() || !is_terminal(*filter.state));
-    if (!filter.queue.empty() && !by_state) {
-        Query query{connection_, sql::list_jobs_by_queue};
-        return all(query.bind(filter.tenant, filter.queue, before, state, filter.limit), take_job);
-    }
-    std::vector<Job> found;
-    if (by_state) {
-        jobs_of_state(filter, *filter.state, found);
+    Query query{connection_, sql::read_schedules};
+    return all(query.bind(tenant), [](Query& row) {
+        ScheduleRecord schedule;
+        visit_schedule(Taker{row}, schedule);
+        return schedule;
+    });
+}
+
+std::vector<AuditRow> Reads::audit(const AuditFilter& filter)
+{
+    Query query{connection_, sql::read_audit};
+    return all(query.bind(filter.tenant, below(filter.before), filter.limit), [](Query& row) {
+        AuditRow found;
+        AuditRecord& record = found.record;
+        Taker{row}(found.number, record.tenant, record.actor, record.action, record.object, record.detail, record.at);
         return found;
-    }
-    for (const JobState each : all_states) jobs_of_state(filter, each, found);
-    std::ranges::sort(found, std::ranges::greater{}, &Job::id);
-    if (found.size() > static_cast<std::size_t>(filter.limit)) found.resize(static_cast<std::size_t>(filter.limit));
-    return found;
-}
-
-std::vector<AttemptRecord> Reads::attempts(JobId job)
-{
-    Query query{connection_, sql::read_attempts};
-    return all(query.bind(job), [](Query& row) {
-        AttemptRecord attempt;
-        visit_attempt(Taker{row}, attempt);
-        return attempt;
     });
 }
 

@@ -11,6 +11,12 @@ namespace freshet::sqlite {
 /// place = payload * chunks_max + number; so a payload has at most 1 GiB.
 inline constexpr std::int64_t chunks_max = 4096;
 
+/// The bound of a page that ends before `before`; 0: from the newest.
+constexpr std::int64_t below(std::int64_t before)
+{
+    return before > 0 ? before : std::numeric_limits<std::int64_t>::max();
+}
+
 class Reads {
 public:
     explicit Reads(Connection& connection) : connection_{connection} {}
@@ -29,11 +35,23 @@ public:
     std::vector<Job> live_jobs(std::string_view tenant, std::string_view key);
     std::vector<Job> jobs(const JobFilter& filter);
     std::vector<AttemptRecord> attempts(JobId job);
+    std::vector<JobCount> job_counts(std::string_view tenant);
+    std::vector<LogLine> job_log(JobId job, std::int64_t after, int limit);
+    std::optional<Batch> batch(BatchId id);
+    std::vector<Batch> batches(const BatchFilter& filter);
+    std::vector<Job> items(const ItemFilter& filter);
+    std::optional<Job> item(BatchId batch, std::string_view item);
+    std::vector<TokenRecord> tokens();
+    std::vector<QueueLimits> queue_limits();
+    std::vector<ResetRecord> resets();
+    std::vector<ScheduleRecord> schedules(std::string_view tenant);
+    std::vector<AuditRow> audit(const AuditFilter& filter);
     std::vector<FireRecord> fires(std::string_view tenant, std::string_view key, int limit);
     std::vector<std::string> paused();
+    Batch take_batch(Query& query);
 
 private:
-    void jobs_of_state(const JobFilter& filter, JobState state, std::vector<Job>& found);
+    std::vector<JobId> job_ids(const JobFilter& filter);
 
     Connection& connection_;
 };
@@ -80,6 +98,20 @@ public:
     }
     std::vector<Job> jobs(const JobFilter& filter) override { return reads_.jobs(filter); }
     std::vector<AttemptRecord> attempts(JobId job) override { return reads_.attempts(job); }
+    std::vector<JobCount> job_counts(std::string_view tenant) override { return reads_.job_counts(tenant); }
+    std::vector<LogLine> job_log(JobId job, std::int64_t after, int limit) override
+    {
+        return reads_.job_log(job, after, limit);
+    }
+    std::optional<Batch> batch(BatchId id) override { return reads_.batch(id); }
+    std::vector<Batch> batches(const BatchFilter& filter) override { return reads_.batches(filter); }
+    std::vector<Job> items(const ItemFilter& filter) override { return reads_.items(filter); }
+    std::optional<Job> item(BatchId batch, std::string_view item) override { return reads_.item(batch, item); }
+    std::vector<TokenRecord> tokens() override { return reads_.tokens(); }
+    std::vector<QueueLimits> queue_limits() override { return reads_.queue_limits(); }
+    std::vector<ResetRecord> resets() override { return reads_.resets(); }
+    std::vector<ScheduleRecord> schedules(std::string_view tenant) override { return reads_.schedules(tenant); }
+    std::vector<AuditRow> audit(const AuditFilter& filter) override { return reads_.audit(filter); }
     std::vector<FireRecord> fires(std::string_view tenant, std::string_view key, int limit) override
     {
         return reads_.fires(tenant, key, limit);

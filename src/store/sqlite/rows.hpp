@@ -3,6 +3,7 @@
 // How the model's values lie in columns. Each visit_*() names the fields of a row once, in the order of the columns;
 // the same list binds and reads, so that the two cannot drift apart.
 
+#include "store/packed_job.hpp"
 #include "store/sqlite/connection.hpp"
 
 #include <fmt/format.h>
@@ -10,6 +11,17 @@
 #include <utility>
 
 namespace freshet::sqlite {
+
+inline std::string_view role_word(Role role)
+{
+    switch (role) {
+    case Role::viewer: return "viewer";
+    case Role::operator_: return "operator";
+    case Role::worker: return "worker";
+    case Role::admin: return "admin";
+    }
+    std::unreachable();
+}
 
 inline std::optional<JobKind> parse_word(std::string_view word, JobKind)
 {
@@ -44,6 +56,17 @@ inline std::optional<HeldReason> parse_word(std::string_view word, HeldReason)
     return parse_held_reason(word);
 }
 
+inline std::optional<BatchState> parse_word(std::string_view word, BatchState)
+{
+    return parse_batch_state(word);
+}
+inline std::optional<Role> parse_word(std::string_view word, Role)
+{
+    for (const Role role : {Role::viewer, Role::operator_, Role::worker, Role::admin})
+        if (role_word(role) == word) return role;
+    return std::nullopt;
+}
+
 /// Binds every field it is shown.
 class Binder {
 public:
@@ -58,7 +81,9 @@ private:
     template <class T>
     void put(const T& value)
     {
-        if constexpr (std::is_enum_v<T>)
+        if constexpr (std::is_same_v<T, Role>)
+            query_.put(role_word(value));
+        else if constexpr (std::is_enum_v<T>)
             query_.put(to_text(value));
         else
             query_.put(value);
@@ -166,17 +191,36 @@ void visit_version(Visit&& visit, Record& v)
     visit_counts(visit, v.counts);
 }
 
-template <class Visit, class AJob, class Timer>
-void visit_job(Visit&& visit, AJob& j, Timer& timer_at)
+/// All but the record, which follows.
+template <class Visit, class AJob>
+void visit_job(Visit&& visit, AJob& j)
 {
-    visit(j.id, j.kind, j.tenant, j.queue, j.key, j.priority, j.state, j.trigger, j.behind, j.superseded_by);
-    visit(j.requested_at, j.requested_by, j.due_at, j.began_at, j.finished_at, j.deadline_at, j.generation, j.attempt);
-    visit(j.failed, j.lost, j.rate_limited, j.released, j.asked, j.fence, j.data_fence, j.worker, j.lease_until);
-    visit(j.beat_at, j.progress_at, j.cancel_requested_at);
-    auto& p = j.progress;
-    visit(p.attempt, p.phase, p.phase_index, p.phases, p.done, p.total, p.unit, p.message);
-    visit(j.callers, j.definition, j.took_p50, j.took_p90, j.took_p95, j.outcome, j.forced, j.finished_before_cancel);
-    visit(j.error, j.seq, timer_at, j.input, j.checkpoint, j.receipt);
+    visit(j.id, j.kind, j.tenant, j.queue, j.key, j.batch, j.item, j.state, j.priority, j.due_at);
+}
+
+template <class Visit, class Record>
+void visit_log(Visit&& visit, Record& l)
+{
+    visit(l.job, l.number, l.fence, l.at, l.level, l.text);
+}
+
+/// `sources` is told as one text, a line each.
+template <class Visit, class Record, class Sources>
+void visit_token(Visit&& visit, Record& t, Sources& sources)
+{
+    visit(t.name, t.tenant, t.role, t.refresh, sources, t.sha256, t.made_by, t.made_at, t.expires_at);
+}
+
+template <class Visit, class Record>
+void visit_reset(Visit&& visit, Record& r)
+{
+    visit(r.tenant, r.queue, r.seq);
+}
+
+template <class Visit, class Record>
+void visit_schedule(Visit&& visit, Record& s)
+{
+    visit(s.tenant, s.name, s.next_at, s.paused);
 }
 
 template <class Visit, class Record>
@@ -194,7 +238,7 @@ void visit_fire(Visit&& visit, Record& f)
 template <class Visit, class Record>
 void visit_idempotency(Visit&& visit, Record& r)
 {
-    visit(r.tenant, r.caller, r.route, r.key, r.request, r.job, r.expires_at);
+    visit(r.tenant, r.caller, r.route, r.key, r.request, r.made, r.expires_at);
 }
 
 template <class Visit, class Record>
@@ -224,8 +268,8 @@ inline void Taker::get(std::optional<HeldResult>& held)
 inline Job take_job(Query& query)
 {
     Job job;
-    std::optional<WallTime> timer_at;
-    visit_job(Taker{query}, job, timer_at);
+    visit_job(Taker{query}, job);
+    unpack_job(query.view(), job);
     return job;
 }
 

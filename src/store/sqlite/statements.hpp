@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Every SQL statement that asks or changes rows, by name. SQL only compares and writes; what to write was decided
-// before.
+// Every SQL statement that asks or changes rows, by name; those of jobs and batches are in job_statements.hpp. SQL only
+// compares and writes; what to write was decided before.
 //
 // INDEXED BY makes a plan that walks a table an error when the statement is prepared, not a slow server later.
 // The order of columns is that of visit_*() in rows.hpp.
 
-#define FRESHET_JOB_COLUMNS                                                                                            \
-    "id, kind, tenant, queue, key, priority, state, trigger, behind, superseded_by, requested_at, "                    \
-    "requested_by, due_at, began_at, finished_at, deadline_at, generation, attempt, failed, lost, "                    \
-    "rate_limited, released, asked, fence, data_fence, worker, lease_until_at, beat_at, progress_at, "                 \
-    "cancel_requested_at, progress_attempt, progress_phase, progress_phase_index, progress_phases, "                   \
-    "progress_done, progress_total, progress_unit, progress_message, callers, definition, took_p50_ms, "               \
-    "took_p90_ms, took_p95_ms, outcome, forced, finished_before_cancel, error_class, error_code, "                     \
-    "error_message, seq, timer_at, input, checkpoint, receipt"
 #define FRESHET_KEY_COLUMNS                                                                                            \
     "tenant, key, source, gen, ver, has_data, data_fence, definition, payload, hash, rows, bytes, as_of_at, "          \
     "as_of_by, checked_at, changed_at, trigger, etag, last_modified, attempts, retry_at, parked, error_class, "        \
@@ -23,8 +15,6 @@
     "held_total, read_at, next_at, seq"
 #define FRESHET_VERSION_COLUMNS                                                                                        \
     "ver, gen, payload, hash, rows, bytes, as_of_at, changed_at, added, removed, changed, total"
-#define FRESHET_ATTEMPT_COLUMNS                                                                                        \
-    "job, fence, generation, attempt, worker, began_at, finished_at, end, error_class, error_code, error_message"
 
 namespace freshet::sqlite::sql {
 
@@ -104,71 +94,6 @@ inline constexpr char drop_payload[] = "DELETE FROM payloads WHERE id = ?";
 inline constexpr char drop_chunks[] = "DELETE FROM payload_chunks WHERE place >= ? AND place < ?";
 inline constexpr char unkept_payloads[] = "SELECT id FROM payloads INDEXED BY payloads_unkept WHERE kept = 0";
 
-// Jobs.
-inline constexpr char read_job[] = "SELECT " FRESHET_JOB_COLUMNS " FROM jobs WHERE id = ?";
-inline constexpr char read_live_jobs[] =
-    "SELECT " FRESHET_JOB_COLUMNS " FROM jobs INDEXED BY jobs_one_live "
-    "WHERE kind = 'refresh' AND state IN ('queued', 'running') AND tenant = ? AND key = ? ORDER BY state DESC, id";
-inline constexpr char list_jobs_by_state[] =
-    "SELECT " FRESHET_JOB_COLUMNS " FROM jobs INDEXED BY jobs_by_state "
-    "WHERE tenant = ? AND state = ? AND id < ? AND (?4 = '' OR queue = ?4) ORDER BY id DESC LIMIT ?";
-inline constexpr char list_jobs_by_queue[] =
-    "SELECT " FRESHET_JOB_COLUMNS " FROM jobs INDEXED BY jobs_by_queue "
-    "WHERE tenant = ? AND queue = ? AND id < ? AND (?4 = '' OR state = ?4) ORDER BY id DESC LIMIT ?";
-inline constexpr char list_jobs_by_key[] =
-    "SELECT " FRESHET_JOB_COLUMNS " FROM jobs INDEXED BY jobs_by_key "
-    "WHERE tenant = ? AND key = ? AND key <> '' AND id < ? AND (?4 = '' OR state = ?4) AND (?5 = '' OR queue = ?5) "
-    "ORDER BY id DESC LIMIT ?";
-// Two statements instead of one upsert, which would make nine index entries to find out that the row is there. What a
-// job is and where it belongs never changes, so the update leaves the indexes on that alone.
-inline constexpr char insert_job[] =
-    "INSERT INTO jobs (" FRESHET_JOB_COLUMNS ") VALUES ("
-    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
-    ")";
-inline constexpr char update_job[] =
-    "UPDATE jobs SET "
-    "priority = ?6, state = ?7, trigger = ?8, behind = ?9, superseded_by = ?10, requested_at = ?11, requested_by "
-    "= ?12, due_at = ?13, began_at = ?14, finished_at = ?15, deadline_at = ?16, generation = ?17, attempt = ?18, "
-    "failed = ?19, lost = ?20, rate_limited = ?21, released = ?22, asked = ?23, fence = ?24, data_fence = ?25, "
-    "worker = ?26, lease_until_at = ?27, beat_at = ?28, progress_at = ?29, cancel_requested_at = ?30, "
-    "progress_attempt = ?31, progress_phase = ?32, progress_phase_index = ?33, progress_phases = ?34, "
-    "progress_done = ?35, progress_total = ?36, progress_unit = ?37, progress_message = ?38, callers = ?39, "
-    "definition = ?40, took_p50_ms = ?41, took_p90_ms = ?42, took_p95_ms = ?43, outcome = ?44, forced = ?45, "
-    "finished_before_cancel = ?46, error_class = ?47, error_code = ?48, error_message = ?49, seq = ?50, timer_at "
-    "= ?51, input = ?52, checkpoint = ?53, receipt = ?54 "
-    "WHERE id = ?1 AND kind = ?2 AND tenant = ?3 AND queue = ?4 AND key = ?5";
-inline constexpr char drop_job[] = "DELETE FROM jobs WHERE id = ?";
-inline constexpr char read_claimable[] =
-    "SELECT " FRESHET_JOB_COLUMNS " FROM jobs INDEXED BY jobs_ready "
-    "WHERE state = 'queued' AND behind = 0 AND queue = ? AND priority = ? AND due_at <= ? ORDER BY due_at, id LIMIT ?";
-inline constexpr char is_ready[] =
-    "SELECT 1 FROM jobs INDEXED BY jobs_ready "
-    "WHERE state = 'queued' AND behind = 0 AND queue = ? AND priority = ? AND due_at <= ? LIMIT 1";
-inline constexpr char next_queue[] = "SELECT queue FROM jobs INDEXED BY jobs_ready "
-                                     "WHERE state = 'queued' AND behind = 0 AND queue > ? ORDER BY queue LIMIT 1";
-inline constexpr char any_due[] =
-    "SELECT 1 FROM jobs INDEXED BY jobs_due WHERE state = 'queued' AND behind = 0 AND due_at <= ? LIMIT 1";
-inline constexpr char next_job_due[] =
-    "SELECT min(due_at) FROM jobs INDEXED BY jobs_due WHERE state = 'queued' AND behind = 0 AND due_at > ?";
-inline constexpr char read_timers_due[] = "SELECT " FRESHET_JOB_COLUMNS " FROM jobs INDEXED BY jobs_timers "
-                                          "WHERE state = 'running' AND timer_at <= ? ORDER BY timer_at, id LIMIT ?";
-inline constexpr char next_timer[] =
-    "SELECT min(timer_at) FROM jobs INDEXED BY jobs_timers WHERE state = 'running' AND timer_at > ?";
-inline constexpr char read_running[] = "SELECT " FRESHET_JOB_COLUMNS " FROM jobs INDEXED BY jobs_running "
-                                       "WHERE state = 'running' AND worker >= ? ORDER BY worker, id LIMIT ?";
-inline constexpr char count_running[] =
-    "SELECT queue, count(*) FROM jobs INDEXED BY jobs_running WHERE state = 'running' GROUP BY queue ORDER BY queue";
-inline constexpr char read_ended[] =
-    "SELECT id FROM jobs INDEXED BY jobs_ended "
-    "WHERE state IN ('succeeded', 'failed', 'cancelled') AND finished_at < ? ORDER BY finished_at, id LIMIT ?";
-inline constexpr char last_job_id[] = "SELECT max(id) FROM jobs";
-
-inline constexpr char read_attempts[] = "SELECT " FRESHET_ATTEMPT_COLUMNS " FROM attempts WHERE job = ? ORDER BY fence";
-inline constexpr char put_attempt[] = "INSERT OR REPLACE INTO attempts (" FRESHET_ATTEMPT_COLUMNS ") "
-                                      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-inline constexpr char drop_attempts[] = "DELETE FROM attempts WHERE job = ?";
-
 // Small rows.
 inline constexpr char read_fires[] = "SELECT tenant, key, nominal_at, fired_at, decision, reason, job FROM fires "
                                      "WHERE tenant = ? AND key = ? ORDER BY nominal_at DESC LIMIT ?";
@@ -176,11 +101,11 @@ inline constexpr char put_fire[] = "INSERT INTO fires (tenant, key, nominal_at, 
                                    "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
 inline constexpr char drop_fires[] = "DELETE FROM fires INDEXED BY fires_by_time WHERE fired_at < ?";
 inline constexpr char read_idempotency[] =
-    "SELECT tenant, caller, route, key, request, job, expires_at FROM idempotency "
+    "SELECT tenant, caller, route, key, request, made, expires_at FROM idempotency "
     "WHERE tenant = ? AND caller = ? AND route = ? AND key = ?";
 inline constexpr char put_idempotency[] =
     "INSERT OR REPLACE INTO idempotency "
-    "(tenant, caller, route, key, request, job, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)";
+    "(tenant, caller, route, key, request, made, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)";
 inline constexpr char drop_idempotency[] =
     "DELETE FROM idempotency INDEXED BY idempotency_expiring WHERE expires_at < ?";
 inline constexpr char read_breaker[] = "SELECT tenant, source, host, failures, open_until_at, probe FROM breakers "
@@ -189,6 +114,32 @@ inline constexpr char put_breaker[] =
     "INSERT OR REPLACE INTO breakers (tenant, source, host, failures, open_until_at, probe) VALUES (?, ?, ?, ?, ?, ?)";
 inline constexpr char put_audit[] =
     "INSERT INTO audit (tenant, actor, action, object, detail, acted_at) VALUES (?, ?, ?, ?, ?, ?)";
+inline constexpr char read_audit[] = "SELECT id, tenant, actor, action, object, detail, acted_at FROM audit "
+                                     "INDEXED BY audit_by_tenant WHERE tenant = ? AND id < ? ORDER BY id DESC LIMIT ?";
+inline constexpr char drop_audit[] = "DELETE FROM audit INDEXED BY audit_by_time WHERE acted_at < ?";
+inline constexpr char read_tokens[] =
+    "SELECT name, tenant, role, refresh, sources, sha256, made_by, made_at, expires_at FROM tokens ORDER BY name";
+inline constexpr char put_token[] =
+    "INSERT OR REPLACE INTO tokens (name, tenant, role, refresh, sources, sha256, made_by, made_at, expires_at) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+inline constexpr char drop_token[] = "DELETE FROM tokens WHERE name = ?";
+inline constexpr char read_queue_limits[] =
+    "SELECT queue, concurrency, rate_count, rate_per_ms FROM queue_limits ORDER BY queue";
+inline constexpr char put_queue_limits[] =
+    "INSERT OR REPLACE INTO queue_limits (queue, concurrency, rate_count, rate_per_ms) VALUES (?, ?, ?, ?)";
+inline constexpr char drop_queue_limits[] = "DELETE FROM queue_limits WHERE queue = ?";
+inline constexpr char read_resets[] = "SELECT tenant, queue, seq FROM resets ORDER BY tenant, queue";
+inline constexpr char put_reset[] = "INSERT OR REPLACE INTO resets (tenant, queue, seq) VALUES (?, ?, ?)";
+inline constexpr char drop_reset[] = "DELETE FROM resets WHERE tenant = ? AND queue = ?";
+inline constexpr char read_schedules[] =
+    "SELECT tenant, name, next_at, paused FROM schedules WHERE tenant = ? ORDER BY name";
+inline constexpr char put_schedule[] =
+    "INSERT OR REPLACE INTO schedules (tenant, name, next_at, paused) VALUES (?, ?, ?, ?)";
+inline constexpr char read_schedules_due[] =
+    "SELECT tenant, name, next_at, paused FROM schedules INDEXED BY schedules_due "
+    "WHERE paused = 0 AND next_at IS NOT NULL AND next_at <= ? ORDER BY next_at, tenant, name LIMIT ?";
+inline constexpr char next_schedule_due[] = "SELECT min(next_at) FROM schedules INDEXED BY schedules_due "
+                                            "WHERE paused = 0 AND next_at IS NOT NULL AND next_at > ?";
 inline constexpr char read_paused[] = "SELECT name FROM paused ORDER BY name";
 inline constexpr char put_paused[] = "INSERT OR IGNORE INTO paused (name) VALUES (?)";
 inline constexpr char drop_paused[] = "DELETE FROM paused WHERE name = ?";

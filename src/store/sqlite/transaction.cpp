@@ -25,6 +25,7 @@ void SqliteTransaction::commit()
     if (!writer_.is_open()) throw StoreFailure{"the transaction is over: an earlier failure ended it"};
     drop_unnamed_payloads();
     put_tails();
+    put_counts();
     writer_.commit();
 }
 
@@ -183,132 +184,10 @@ void SqliteTransaction::keep_payload(std::int64_t ahead)
         refuse(fmt::format("payload {} was not written ahead, or was dropped", ahead));
 }
 
-// Jobs.
-
-bool SqliteTransaction::write_job(const char* statement, const Job& job, std::optional<WallTime> timer_at)
-{
-    Query query{connection_, statement};
-    visit_job(Binder{query}, job, timer_at);
-    try {
-        query.run();
-    } catch (const SqliteFailure& failure) {
-        if (failure.code() == SQLITE_CONSTRAINT_PRIMARYKEY || failure.code() == SQLITE_CONSTRAINT_ROWID)
-            refuse(fmt::format("job {} was put with another tenant, kind, queue or key", to_text(job.id)));
-        if (failure.code() != SQLITE_CONSTRAINT_UNIQUE) throw;
-        refuse(fmt::format("key {} has a {} refresh already; {} was put beside it", job.key, to_text(job.state),
-                           to_text(job.id)));
-    }
-    return sqlite3_changes64(connection_.raw()) != 0;
-}
-
-void SqliteTransaction::put_job(const Job& job, std::optional<WallTime> timer_at)
-{
-    if (!writer_.is_new_job(job.id) && write_job(sql::update_job, job, timer_at)) return;
-    write_job(sql::insert_job, job, timer_at);
-}
-
-void SqliteTransaction::put_attempt(const AttemptRecord& attempt)
-{
-    Query query{connection_, sql::put_attempt};
-    visit_attempt(Binder{query}, attempt);
-    query.run();
-}
-
-void SqliteTransaction::drop_job(JobId id)
-{
-    Query{connection_, sql::drop_attempts}.bind(id).run();
-    Query{connection_, sql::drop_job}.bind(id).run();
-}
-
-std::vector<Job> SqliteTransaction::claimable(std::string_view queue, WallTime now, int limit)
-{
-    std::vector<Job> found;
-    for (int priority = 3; priority >= 0 && found.size() < static_cast<std::size_t>(limit); --priority) {
-        Query query{connection_, sql::read_claimable};
-        query.bind(queue, priority, now, limit - static_cast<int>(found.size()));
-        while (query.row()) found.push_back(take_job(query));
-    }
-    return found;
-}
-
-std::vector<Job> SqliteTransaction::timers_due(WallTime now, int limit)
-{
-    Query query{connection_, sql::read_timers_due};
-    return all(query.bind(now, limit), take_job);
-}
-
-std::vector<Job> SqliteTransaction::running_jobs(std::string_view worker_prefix, int limit)
-{
-    std::vector<Job> found;
-    Query query{connection_, sql::read_running};
-    query.bind(worker_prefix, limit);
-    // In byte order the names with the prefix come first, together.
-    while (query.row()) {
-        Job job = take_job(query);
-        if (!job.worker.starts_with(worker_prefix)) break;
-        found.push_back(std::move(job));
-    }
-    return found;
-}
-
-std::vector<std::pair<std::string, std::int64_t>> SqliteTransaction::running_counts()
-{
-    Query query{connection_, sql::count_running};
-    return all(query, [](Query& row) {
-        std::pair<std::string, std::int64_t> count;
-        row.get(count.first);
-        row.get(count.second);
-        return count;
-    });
-}
-
 std::vector<KeyRecord> SqliteTransaction::keys_due(WallTime now, int limit)
 {
     Query query{connection_, sql::read_keys_due};
     return all(query.bind(now, limit), take_key);
-}
-
-std::vector<std::string> SqliteTransaction::ready_queues(WallTime now)
-{
-    std::vector<std::string> names;
-    if (!Query{connection_, sql::any_due}.bind(now).row()) return names;
-    // From one queue that has waiting jobs to the next, never over the jobs in between.
-    std::optional<std::string> queue = std::string{};
-    while (true) {
-        {
-            Query query{connection_, sql::next_queue};
-            queue = first(query.bind(*queue), [](Query& row) { return row.next<std::string>(); });
-        }
-        if (!queue) return names;
-        for (int priority = 3; priority >= 0; --priority)
-            if (Query{connection_, sql::is_ready}.bind(*queue, priority, now).row()) {
-                names.push_back(*queue);
-                break;
-            }
-    }
-}
-
-std::optional<WallTime> SqliteTransaction::next_wake(WallTime now)
-{
-    std::optional<WallTime> wake;
-    for (const char* statement : {sql::next_job_due, sql::next_timer, sql::next_key_due}) {
-        Query query{connection_, statement};
-        if (!query.bind(now).row() || query.is_null()) continue;
-        const auto at = query.next<WallTime>();
-        wake = wake ? std::min(*wake, at) : at;
-    }
-    return wake;
-}
-
-std::vector<JobId> SqliteTransaction::ended_jobs(WallTime before, int limit)
-{
-    Query query{connection_, sql::read_ended};
-    return all(query.bind(before, limit), [](Query& row) { return row.next<JobId>(); });
-}
-
-JobId SqliteTransaction::last_job_id()
-{
-    return JobId{connection_.number(sql::last_job_id)};
 }
 
 // Small rows.
@@ -372,6 +251,69 @@ void SqliteTransaction::put_audit(const AuditRecord& record)
     Query{connection_, sql::put_audit}
         .bind(record.tenant, record.actor, record.action, record.object, record.detail, record.at)
         .run();
+}
+
+void SqliteTransaction::drop_audit(WallTime before)
+{
+    Query{connection_, sql::drop_audit}.bind(before).run();
+}
+
+void SqliteTransaction::put_token(const TokenRecord& token)
+{
+    std::string sources;
+    for (const std::string& source : token.sources) sources += source + "\n";
+    Query query{connection_, sql::put_token};
+    visit_token(Binder{query}, token, std::as_const(sources));
+    query.run();
+}
+
+bool SqliteTransaction::drop_token(std::string_view name)
+{
+    Query{connection_, sql::drop_token}.bind(name).run();
+    return sqlite3_changes64(connection_.raw()) == 1;
+}
+
+void SqliteTransaction::put_queue_limits(const QueueLimits& limits)
+{
+    if (!limits.concurrency && !limits.rate) {
+        Query{connection_, sql::drop_queue_limits}.bind(limits.queue).run();
+        return;
+    }
+    std::optional<std::int64_t> count;
+    std::optional<Millis> per;
+    if (limits.rate) count = limits.rate->count, per = limits.rate->per;
+    Query query{connection_, sql::put_queue_limits};
+    Binder{query}(limits.queue, limits.concurrency, count, per);
+    query.run();
+}
+
+void SqliteTransaction::put_reset(const ResetRecord& reset)
+{
+    Query query{connection_, sql::put_reset};
+    visit_reset(Binder{query}, reset);
+    query.run();
+}
+
+void SqliteTransaction::drop_reset(std::string_view tenant, std::string_view queue)
+{
+    Query{connection_, sql::drop_reset}.bind(tenant, queue).run();
+}
+
+void SqliteTransaction::put_schedule(const ScheduleRecord& schedule)
+{
+    Query query{connection_, sql::put_schedule};
+    visit_schedule(Binder{query}, schedule);
+    query.run();
+}
+
+std::vector<ScheduleRecord> SqliteTransaction::schedules_due(WallTime now, int limit)
+{
+    Query query{connection_, sql::read_schedules_due};
+    return all(query.bind(now, limit), [](Query& row) {
+        ScheduleRecord schedule;
+        visit_schedule(Taker{row}, schedule);
+        return schedule;
+    });
 }
 
 void SqliteTransaction::put_paused(std::string_view name, bool paused)

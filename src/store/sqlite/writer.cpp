@@ -3,6 +3,7 @@
 
 #include "base/assert.hpp"
 #include "base/log.hpp"
+#include "store/sqlite/job_statements.hpp"
 #include "store/sqlite/reads.hpp"
 #include "store/sqlite/schema.hpp"
 #include "store/sqlite/statements.hpp"

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// One function per schema version that ever was released, each from the version before it. They run inside the
+// transaction that moves user_version, and keep the words of their time: SQL and rows as they were then.
+
+#include "store/sqlite/connection.hpp"
+
+namespace freshet::sqlite {
+
+void migrate_to_1(Connection& connection);
+/// Jobs become few columns and a packed record; batches, tags, logs, tokens, limits, resets and schedules come.
+void migrate_to_2(Connection& connection);
+
+} // namespace freshet::sqlite
