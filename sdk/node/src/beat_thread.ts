@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// The thread that keeps leases alive: one beat for all held jobs every third of the shortest lease, spread a little, over
+// a connection of its own. News of jobs goes along at most four times a second.
+//
+// It gets what it must know by messages, which arrive while the main thread is busy, and reads counters from the shared
+// cells. What the server says goes back both ways: into the cell for busy code, as a message for everything else.
+
+import { parentPort, workerData } from "node:worker_threads";
+import { Cells, Word } from "./cells.js";
+import { progressOf, type Words } from "./job.js";
+import { beatBody, beatWords, callsOf, paths, type BeatEntry } from "./protocol.js";
+import { Wire, worthRepeating, type ServerAddress } from "./wire.js";
+
+export interface BeatThreadData {
+  address: ServerAddress;
+  worker: string;
+  memory: SharedArrayBuffer;
+}
+export type ToBeatThread =
+  | { hold: [id: string, fence: number, leaseMs: number, cell: number, epoch: number][] }
+  | { drop: [id: string, fence: number][] }
+  | { words: Words; id: string; fence: number }
+  | { checkpoint: string; id: string; fence: number }
+  | { finish: true };
+export interface FromBeatThread {
+  words?: [id: string, fence: number, word: "cancel" | "lost"][];
+  drain?: boolean;
+  reconnect?: boolean;
+}
+
+interface HeldJob {
+  id: string;
+  fence: number;
+  leaseMs: number;
+  cell: number;
+  epoch: number;
+  words: Words | undefined;
+  checkpoint: string | undefined;
+  checkpointTold: string | undefined;
+}
+
+const newsEveryMs = 250;
+const port = parentPort!;
+const { address, worker, memory } = workerData as BeatThreadData;
+const cells = new Cells(memory);
+const wire = new Wire(address, 1);
+const held = new Map<string, HeldJob>();
+let beatAt = Infinity;
+let timer: NodeJS.Timeout | undefined;
+let sending = false;
+
+const intervalMs = (leaseMs: number): number => (leaseMs / 3) * (0.8 + Math.random() * 0.2);
+const hasNews = (job: HeldJob): boolean =>
+  job.checkpoint !== job.checkpointTold || (job.words !== undefined && cells.changed(job.cell) !== cells.told(job.cell));
+
+port.on("message", (message: ToBeatThread) => {
+  if ("hold" in message) {
+    const now = performance.now();
+    for (const [id, fence, leaseMs, cell, epoch] of message.hold) {
+      held.set(id, { id, fence, leaseMs, cell, epoch, words: undefined, checkpoint: undefined, checkpointTold: undefined });
+      beatAt = Math.min(beatAt, now + intervalMs(leaseMs));
+    }
+  } else if ("drop" in message) {
+    for (const [id, fence] of message.drop) if (held.get(id)?.fence === fence) held.delete(id);
+    if (held.size === 0) beatAt = Infinity;
+  } else if ("finish" in message) {
+    clearTimeout(timer);
+    wire.close();
+    port.close();
+    return;
+  } else {
+    const job = held.get(message.id);
+    if (job === undefined || job.fence !== message.fence) return;
+    if ("words" in message) job.words = message.words;
+    else job.checkpoint = message.checkpoint;
+  }
+  wakeWithin(newsEveryMs);
+});
+
+port.postMessage({} satisfies FromBeatThread);
+
+/** While anything is held the counters are looked at four times a second; nobody can say when they change. */
+function wakeWithin(ms: number): void {
+  if (timer !== undefined || sending || held.size === 0) return;
+  timer = setTimeout(() => {
+    timer = undefined;
+    void turn();
+  }, Math.max(0, Math.min(ms, beatAt - performance.now())));
+}
+
+async function turn(): Promise<void> {
+  const startedAt = performance.now();
+  const everything = startedAt >= beatAt - 5;
+  const jobs = [...held.values()].filter((job) => everything || hasNews(job));
+  sending = true;
+  try {
+    if (jobs.length > 0) await beat(jobs);
+    if (everything) beatAt = Math.min(...[...held.values()].map((job) => startedAt + intervalMs(job.leaseMs)), Infinity);
+  } catch {
+    // Soon again: two thirds of the lease are left for it.
+    beatAt = startedAt + Math.min(1_000, ...jobs.map((job) => job.leaseMs / 10));
+  } finally {
+    sending = false;
+  }
+  wakeWithin(newsEveryMs);
+}
+
+async function beat(jobs: HeldJob[]): Promise<void> {
+  const changed = new Map(jobs.map((job) => [job.id, cells.changed(job.cell)]));
+  const entries = jobs.map((job): BeatEntry => {
+    const news = job.words !== undefined && cells.changed(job.cell) !== cells.told(job.cell);
+    return {
+      id: job.id,
+      fence: job.fence,
+      progress: news ? progressOf(job.words!, cells, job.cell) : undefined,
+      checkpoint: job.checkpoint === job.checkpointTold ? undefined : job.checkpoint,
+    };
+  });
+  const timeoutMs = Math.max(2_000, Math.min(...jobs.map((job) => job.leaseMs)) / 3);
+  for (const call of callsOf(entries)) {
+    let answer: any;
+    try {
+      answer = await wire.ask("POST", paths.beat, beatBody(worker, call), { timeoutMs });
+    } catch (error) {
+      if (worthRepeating(error) || !call.some((entry) => entry.progress ?? entry.checkpoint)) throw error;
+      // Refused. Leases are worth more than news.
+      answer = await wire.ask("POST", paths.beat, beatBody(worker, call.map(({ id, fence }) => ({ id, fence }))), { timeoutMs });
+    }
+    for (const { id, fence, progress, checkpoint } of call) {
+      const job = held.get(id);
+      // Its cell may be another job's by now.
+      if (job?.fence !== fence) continue;
+      if (checkpoint !== undefined) job.checkpointTold = checkpoint;
+      const toldAll = job.checkpoint === job.checkpointTold && (progress !== undefined || job.words === undefined);
+      if (toldAll) cells.tell(job.cell, changed.get(id)!);
+    }
+    obey(answer);
+  }
+}
+
+function obey(answer: any): void {
+  const words: NonNullable<FromBeatThread["words"]> = [];
+  for (const [id, word] of beatWords(answer)) {
+    const job = held.get(id);
+    if (job === undefined || (word !== "cancel" && word !== "lost")) continue;
+    cells.say(job.cell, job.epoch, word === "cancel" ? Word.cancel : Word.lost);
+    words.push([id, job.fence, word]);
+  }
+  if (words.length > 0 || answer.drain || answer.reconnect) {
+    port.postMessage({ words, drain: Boolean(answer.drain), reconnect: Boolean(answer.reconnect) } satisfies FromBeatThread);
+  }
+}

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The thread that keeps leases alive: one beat for all held jobs every third of the shortest lease, spread a little.
+
+News (progress, checkpoints, log lines) goes along at most four times a second. The thread shares nothing with handlers
+but attributes that they write, so a handler that is busy in Python cannot hold it up; one that holds the interpreter's
+lock in native code for longer than two thirds of a lease can (README, "Busy code").
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from typing import Callable, Dict, List
+
+from . import protocol
+from .errors import Cancelled, LeaseLost, Refused, Unreachable
+from .job import Job
+from .wire import Connection, Server, worth_repeating
+
+NEWS_EVERY = 0.25
+_log = logging.getLogger("freshet")
+
+
+class Beats(threading.Thread):
+    def __init__(self, server: Server, worker: str, on_drain: Callable[[], None], on_reconnect: Callable[[], None]) -> None:
+        super().__init__(name="freshet-beats", daemon=True)
+        self._connection = Connection(server)
+        self._worker = worker
+        self._on_drain = on_drain
+        self._on_reconnect = on_reconnect
+        self._changed = threading.Condition()
+        self._held: Dict[str, Job] = {}
+        self._news = False
+        self._over = False
+        self._beat_at = 0.0
+
+    # ---- threads: any
+
+    def hold(self, jobs: List[Job]) -> None:
+        with self._changed:
+            soonest = min((job.lease for job in jobs), default=0.0)
+            due = time.monotonic() + _interval(soonest)
+            self._beat_at = due if not self._held else min(self._beat_at, due)
+            for job in jobs:
+                self._held[job.id] = job
+            self._changed.notify()
+
+    def drop(self, jobs: List[Job]) -> None:
+        with self._changed:
+            for job in jobs:
+                if self._held.get(job.id) is job:
+                    del self._held[job.id]
+
+    def held(self) -> List[Job]:
+        with self._changed:
+            return list(self._held.values())
+
+    def wake(self) -> None:
+        with self._changed:
+            self._news = True
+            self._changed.notify()
+
+    def finish(self) -> None:
+        with self._changed:
+            self._over = True
+            self._changed.notify()
+        self._connection.abort()
+
+    # ---- this thread
+
+    def run(self) -> None:
+        news_at = 0.0
+        while True:
+            with self._changed:
+                while not self._over:
+                    now = time.monotonic()
+                    due = self._beat_at if self._held else now + 3600
+                    if self._news:
+                        due = min(due, news_at)
+                    if due <= now:
+                        break
+                    self._changed.wait(due - now)
+                if self._over:
+                    break
+                everything = bool(self._held) and self._beat_at <= time.monotonic()
+                self._news = False
+                held = list(self._held.values())
+                if everything:
+                    self._beat_at = time.monotonic() + min(_interval(job.lease) for job in held)
+            jobs = held if everything else [job for job in held if job._news() is not None]
+            started = time.monotonic()
+            try:
+                self._obey(beat(self._connection, self._worker, jobs))
+                for job in held:
+                    send_lines(self._connection, job)
+            except (Unreachable, Refused) as error:
+                # Soon again: two thirds of the lease are left for it.
+                _log.debug("beat: %s", error)
+                with self._changed:
+                    soonest = min((job.lease for job in held), default=30.0)
+                    self._beat_at = min(self._beat_at, started + min(1.0, soonest / 10))
+                    self._changed.wait(0.05)
+            news_at = started + NEWS_EVERY
+            # Also what changed while the beat was under way, whose call may have seen the older news still untold.
+            if any(job._news() is not None or job._lines for job in held):
+                with self._changed:
+                    self._news = True
+        self._connection.close()
+
+    def _obey(self, said: Dict[str, bool]) -> None:
+        if said["drain"]:
+            self._on_drain()
+        if said["reconnect"]:
+            self._on_reconnect()
+
+
+def beat(connection: Connection, worker: str, jobs: List[Job]) -> Dict[str, bool]:
+    """Beats with all news of these jobs. Tells each job what the server says of it. Threads: the connection's."""
+    news: Dict[str, protocol.News] = {}
+    for job in jobs:
+        new = job._news()
+        if new is not None:
+            news[job.id] = new
+    said = {"drain": False, "reconnect": False}
+    for call in protocol.calls_of(jobs, news):
+        timeout = max(2.0, min(job.lease for job in call) / 3)
+        try:
+            answer = connection.ask("POST", protocol.BEAT, protocol.beat_body(worker, call, news), timeout)
+        except Refused as refused:
+            if worth_repeating(refused) or not any(job.id in news for job in call):
+                raise
+            # Leases are worth more than news.
+            _log.warning("progress was refused: %s", refused)
+            answer = connection.ask("POST", protocol.BEAT, protocol.beat_body(worker, call, {}), timeout)
+        words = protocol.read_words(answer)
+        for job in call:
+            if job.id in news:
+                job._told(news[job.id])
+            word = words.get(job.id)
+            if word == "cancel":
+                job._tell_stop(Cancelled(f"{job.id} was cancelled"))
+            elif word == "lost":
+                job._tell_stop(LeaseLost(f"{job.id} is no longer this worker's"))
+        for word in said:
+            said[word] = said[word] or bool(answer.get(word))
+    return said
+
+
+def send_lines(connection: Connection, job: Job) -> None:
+    lines = job._take_lines()
+    if not lines:
+        return
+    try:
+        connection.ask("POST", protocol.log_path(job), protocol.log_body(job, lines), 10.0)
+    except Refused as refused:
+        _log.debug("%s: log lines were refused: %s", job.id, refused)
+    except Unreachable:
+        with job._lock:
+            job._lines = lines + job._lines
+        raise
+
+
+def _interval(lease: float) -> float:
+    return lease / 3 * random.uniform(0.8, 1.0)
