@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The thread that keeps leases alive: one beat for all held jobs every third of the shortest lease, spread a little, over
-// a connection of its own. News of jobs goes along at most four times a second.
+// a connection of its own. Progress goes along at most four times a second, checkpoints within a tenth of one.
 //
 // It gets what it must know by messages, which arrive while the main thread is busy, and reads counters from the shared
 // cells. What the server says goes back both ways: into the cell for busy code, as a message for everything else.
@@ -40,18 +40,22 @@ interface HeldJob {
 }
 
 const newsEveryMs = 250;
+const checkpointsEveryMs = 100;
 const port = parentPort!;
 const { address, worker, memory } = workerData as BeatThreadData;
 const cells = new Cells(memory);
 const wire = new Wire(address, 1);
 const held = new Map<string, HeldJob>();
 let beatAt = Infinity;
+let newsAt = 0;
+let checkpointsAt = 0;
 let timer: NodeJS.Timeout | undefined;
+let timerAt = Infinity;
 let sending = false;
 
 const intervalMs = (leaseMs: number): number => (leaseMs / 3) * (0.8 + Math.random() * 0.2);
-const hasNews = (job: HeldJob): boolean =>
-  job.checkpoint !== job.checkpointTold || (job.words !== undefined && cells.changed(job.cell) !== cells.told(job.cell));
+const hasProgress = (job: HeldJob): boolean => job.words !== undefined && cells.changed(job.cell) !== cells.told(job.cell);
+const hasCheckpoint = (job: HeldJob): boolean => job.checkpoint !== job.checkpointTold;
 
 port.on("message", (message: ToBeatThread) => {
   if ("hold" in message) {
@@ -74,27 +78,35 @@ port.on("message", (message: ToBeatThread) => {
     if ("words" in message) job.words = message.words;
     else job.checkpoint = message.checkpoint;
   }
-  wakeWithin(newsEveryMs);
+  wake();
 });
 
 port.postMessage({} satisfies FromBeatThread);
 
 /** While anything is held the counters are looked at four times a second; nobody can say when they change. */
-function wakeWithin(ms: number): void {
-  if (timer !== undefined || sending || held.size === 0) return;
+function wake(): void {
+  if (sending || held.size === 0) return;
+  const now = performance.now();
+  const checkpoints = [...held.values()].some(hasCheckpoint);
+  const at = Math.min(beatAt, checkpoints ? checkpointsAt : Math.max(newsAt, now + 1));
+  if (timer !== undefined && timerAt <= at) return;
+  clearTimeout(timer);
+  timerAt = at;
   timer = setTimeout(() => {
     timer = undefined;
     void turn();
-  }, Math.max(0, Math.min(ms, beatAt - performance.now())));
+  }, Math.max(0, at - now));
 }
 
 async function turn(): Promise<void> {
   const startedAt = performance.now();
   const everything = startedAt >= beatAt - 5;
-  const jobs = [...held.values()].filter((job) => everything || hasNews(job));
+  // Timers may come a little early.
+  const withProgress = startedAt >= newsAt - 5;
+  const jobs = [...held.values()].filter((job) => everything || hasCheckpoint(job) || (withProgress && hasProgress(job)));
   sending = true;
   try {
-    if (jobs.length > 0) await beat(jobs);
+    if (jobs.length > 0) await beat(jobs, withProgress);
     if (everything) beatAt = Math.min(...[...held.values()].map((job) => startedAt + intervalMs(job.leaseMs)), Infinity);
   } catch {
     // Soon again: two thirds of the lease are left for it.
@@ -102,18 +114,19 @@ async function turn(): Promise<void> {
   } finally {
     sending = false;
   }
-  wakeWithin(newsEveryMs);
+  checkpointsAt = startedAt + checkpointsEveryMs;
+  if (withProgress) newsAt = startedAt + newsEveryMs;
+  wake();
 }
 
-async function beat(jobs: HeldJob[]): Promise<void> {
+async function beat(jobs: HeldJob[], withProgress: boolean): Promise<void> {
   const changed = new Map(jobs.map((job) => [job.id, cells.changed(job.cell)]));
   const entries = jobs.map((job): BeatEntry => {
-    const news = job.words !== undefined && cells.changed(job.cell) !== cells.told(job.cell);
     return {
       id: job.id,
       fence: job.fence,
-      progress: news ? progressOf(job.words!, cells, job.cell) : undefined,
-      checkpoint: job.checkpoint === job.checkpointTold ? undefined : job.checkpoint,
+      progress: withProgress && hasProgress(job) ? progressOf(job.words!, cells, job.cell) : undefined,
+      checkpoint: hasCheckpoint(job) ? job.checkpoint : undefined,
     };
   });
   const timeoutMs = Math.max(2_000, Math.min(...jobs.map((job) => job.leaseMs)) / 3);

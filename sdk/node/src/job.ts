@@ -189,7 +189,7 @@ export class Job<Input = any> {
     };
   }
 
-  /** Keeps `value` (JSON) for the next attempt, should this one not come to its end; there it is `job.resumed`. It travels with the next beat, within a quarter of a second. */
+  /** Keeps `value` (JSON) for the next attempt, should this one not come to its end; there it is `job.resumed`. It is sent within a tenth of a second, without waiting for it. */
   checkpoint(value: unknown): void {
     this.check();
     this.noteCheckpoint(value);

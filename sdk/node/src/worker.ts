@@ -51,6 +51,7 @@ interface Task {
 }
 
 const endsWaitingMax = 1000;
+const claimPatienceMs = 250;
 /** Exit codes as those of the freshet command. */
 const done = 0;
 const leftBehind = 1;
@@ -148,7 +149,8 @@ export class Worker {
     if (this.#stopping.signal.aborted) this.#atOnce.abort();
     this.#stopping.abort();
     for (const job of this.#running) job.workerStops();
-    this.#claim?.abort();
+    // On a busy queue the answer to the open claim is on its way: its jobs go back, instead of being lost with it.
+    setTimeout(() => this.#claim?.abort(), claimPatienceMs);
     this.#changed?.();
   }
 

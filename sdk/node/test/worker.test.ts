@@ -72,16 +72,30 @@ describe("a worker", () => {
   });
 
   test("claims ahead of its slots and gives back what it never began", async () => {
-    const go = gate();
+    const [go, begun] = [gate(), gate()];
     server.offer(...[0, 1, 2, 3].map((n) => aJob(n)));
-    const end = start(() => go.wait, { slots: 1, ahead: 3 });
-    await server.until(() => server.of("/v1/work/claim").length === 1);
+    const end = start(() => (begun.open(), go.wait), { slots: 1, ahead: 3 });
+    await begun.wait;
     assert.equal(server.of("/v1/work/claim")[0]!.body.slots, 4);
-    await sleep(100);
     const code = end();
     go.open();
     assert.equal(await code, 0);
     assert.deepEqual([server.ended().map((job) => job.id), server.ended("release").map((job) => job.id)], [["j_0"], ["j_1", "j_2", "j_3"]]);
+  });
+
+  test("hands back what the open claim brings when it ends", async () => {
+    const [asked, go] = [gate(), gate()];
+    server.scripts.set("/v1/work/claim", async () => {
+      asked.open();
+      await go.wait;
+      return [200, { jobs: [aJob(1)] }];
+    });
+    const end = start(() => null);
+    await asked.wait;
+    const code = end();
+    go.open();
+    assert.equal(await code, 0);
+    assert.deepEqual(server.ended("release").map((job) => job.id), ["j_1"]);
   });
 
   test("beats while a handler keeps the main thread busy, and tells progress from there", async () => {

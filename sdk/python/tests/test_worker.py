@@ -57,15 +57,31 @@ class Working(unittest.TestCase):
         self.assertEqual(self.server.of("/v1/work/complete")[0].body["worker"], "w1")
 
     def test_claims_ahead_of_its_slots_and_gives_back_what_it_never_began(self) -> None:
-        go = threading.Event()
+        go, begun = threading.Event(), threading.Event()
         self.server.offer(*[a_job(n) for n in range(4)])
-        _, end = self.start(lambda job: go.wait(5), slots=1, ahead=3)
-        self.server.wait_until(lambda: len(self.server.of("/v1/work/claim")) == 1)
+        _, end = self.start(lambda job: (begun.set(), go.wait(5)) and None, slots=1, ahead=3)
+        begun.wait(5)
         self.assertEqual(self.server.of("/v1/work/claim")[0].body["slots"], 4)
         threading.Timer(0.3, go.set).start()
         self.assertEqual(end(), 0)
         self.assertEqual(len(self.server.ended()) + len(self.server.ended("release")), 4)
         self.assertGreaterEqual(len(self.server.ended("release")), 2)
+
+    def test_hands_back_what_the_open_claim_brings_when_it_ends(self) -> None:
+        asked, go = threading.Event(), threading.Event()
+
+        def claim(call):
+            asked.set()
+            go.wait(5)
+            return 200, {"jobs": [a_job(1)]}
+
+        self.server.scripts["/v1/work/claim"] = claim
+        worker, end = self.start(lambda job: None)
+        asked.wait(5)
+        worker.stop()
+        go.set()
+        self.running[0][1].join(10)
+        self.assertEqual([job["id"] for job in self.server.ended("release")], ["j_1"])
 
     def test_beats_while_a_handler_is_busy(self) -> None:
         def busy(job):

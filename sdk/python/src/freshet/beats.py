@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The thread that keeps leases alive: one beat for all held jobs every third of the shortest lease, spread a little.
 
-News (progress, checkpoints, log lines) goes along at most four times a second. The thread shares nothing with handlers
+Progress and log lines go along at most four times a second, checkpoints within a tenth of one. The thread shares nothing with handlers
 but attributes that they write, so a handler that is busy in Python cannot hold it up; one that holds the interpreter's
 lock in native code for longer than two thirds of a lease can (README, "Busy code").
 """
@@ -20,6 +20,7 @@ from .job import Job
 from .wire import Connection, Server, worth_repeating
 
 NEWS_EVERY = 0.25
+CHECKPOINTS_EVERY = 0.1
 _log = logging.getLogger("freshet")
 
 
@@ -33,6 +34,7 @@ class Beats(threading.Thread):
         self._changed = threading.Condition()
         self._held: Dict[str, Job] = {}
         self._news = False
+        self._checkpoints = False
         self._over = False
         self._beat_at = 0.0
 
@@ -57,9 +59,10 @@ class Beats(threading.Thread):
         with self._changed:
             return list(self._held.values())
 
-    def wake(self) -> None:
+    def wake(self, checkpoint: bool = False) -> None:
         with self._changed:
             self._news = True
+            self._checkpoints = self._checkpoints or checkpoint
             self._changed.notify()
 
     def finish(self) -> None:
@@ -71,30 +74,32 @@ class Beats(threading.Thread):
     # ---- this thread
 
     def run(self) -> None:
-        news_at = 0.0
+        news_at = checkpoints_at = 0.0
         while True:
             with self._changed:
                 while not self._over:
                     now = time.monotonic()
                     due = self._beat_at if self._held else now + 3600
                     if self._news:
-                        due = min(due, news_at)
+                        due = min(due, checkpoints_at if self._checkpoints else news_at)
                     if due <= now:
                         break
                     self._changed.wait(due - now)
                 if self._over:
                     break
                 everything = bool(self._held) and self._beat_at <= time.monotonic()
-                self._news = False
+                self._news = self._checkpoints = False
                 held = list(self._held.values())
                 if everything:
                     self._beat_at = time.monotonic() + min(_interval(job.lease) for job in held)
-            jobs = held if everything else [job for job in held if job._news() is not None]
             started = time.monotonic()
+            with_progress = started >= news_at
+            jobs = held if everything else [job for job in held if job._news(with_progress) is not None]
             try:
-                self._obey(beat(self._connection, self._worker, jobs))
-                for job in held:
-                    send_lines(self._connection, job)
+                self._obey(beat(self._connection, self._worker, jobs, with_progress))
+                if with_progress:
+                    for job in held:
+                        send_lines(self._connection, job)
             except (Unreachable, Refused) as error:
                 # Soon again: two thirds of the lease are left for it.
                 _log.debug("beat: %s", error)
@@ -102,11 +107,12 @@ class Beats(threading.Thread):
                     soonest = min((job.lease for job in held), default=30.0)
                     self._beat_at = min(self._beat_at, started + min(1.0, soonest / 10))
                     self._changed.wait(0.05)
-            news_at = started + NEWS_EVERY
+            checkpoints_at = started + CHECKPOINTS_EVERY
+            if with_progress:
+                news_at = started + NEWS_EVERY
             # Also what changed while the beat was under way, whose call may have seen the older news still untold.
             if any(job._news() is not None or job._lines for job in held):
-                with self._changed:
-                    self._news = True
+                self.wake(any(job._news(False) is not None for job in held))
         self._connection.close()
 
     def _obey(self, said: Dict[str, bool]) -> None:
@@ -116,11 +122,11 @@ class Beats(threading.Thread):
             self._on_reconnect()
 
 
-def beat(connection: Connection, worker: str, jobs: List[Job]) -> Dict[str, bool]:
-    """Beats with all news of these jobs. Tells each job what the server says of it. Threads: the connection's."""
+def beat(connection: Connection, worker: str, jobs: List[Job], with_progress: bool = True) -> Dict[str, bool]:
+    """Beats with all news of these jobs, or their checkpoints alone. Tells each job what the server says of it. Threads: the connection's."""
     news: Dict[str, protocol.News] = {}
     for job in jobs:
-        new = job._news()
+        new = job._news(with_progress)
         if new is not None:
             news[job.id] = new
     said = {"drain": False, "reconnect": False}

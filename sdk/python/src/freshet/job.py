@@ -65,7 +65,7 @@ class Job:
     attempt, or None. `deadline_at`: when the job must be over at the latest, RFC 3339, or None.
     """
 
-    def __init__(self, claimed: Dict[str, Any], steps: Sequence[str] = (), wake: Callable[[], None] = lambda: None,
+    def __init__(self, claimed: Dict[str, Any], steps: Sequence[str] = (), wake: Callable[[bool], None] = lambda checkpoint: None,
                  worker: str = "") -> None:
         self.id: str = claimed["id"]
         self.fence: int = claimed["fence"]
@@ -118,7 +118,7 @@ class Job:
         self._progress = now
         # One wake for all changes until the next beat takes the newest along.
         if before is self._progress_told:
-            self._wake()
+            self._wake(False)
 
     def track(self, items: Iterable[T], *, step: Optional[str] = None, total: Optional[int] = None,
               unit: Optional[str] = None) -> Iterator[T]:
@@ -141,11 +141,11 @@ class Job:
     def checkpoint(self, value: Any) -> None:
         """Keeps `value` (JSON) for the next attempt, should this one not come to its end; there it is `job.resumed`.
 
-        It travels with the next beat, within a quarter of a second.
+        It is sent within a tenth of a second, without waiting for it.
         """
         self.check()
         self._note_checkpoint(value)
-        self._wake()
+        self._wake(True)
 
     def log(self, text: str, level: str = "info") -> None:
         """A line for the job's log (`freshet jobs logs`). Levels: debug, info, warning, error."""
@@ -158,7 +158,7 @@ class Job:
             self._lines.append((level, clip(text, LOG_LINE_BYTES_MAX)))
             first = len(self._lines) == 1
         if first:
-            self._wake()
+            self._wake(False)
 
     def release(self, wait: Duration = 0, reason: Optional[str] = None, checkpoint: Any = ABSENT) -> NoReturn:
         """Hands the job back: due again after `wait`, not counted as a failure. Does not return.
@@ -204,10 +204,10 @@ class Job:
         if self._stop is None or isinstance(stop, LeaseLost):
             self._stop = stop
 
-    def _news(self) -> "Optional[Tuple[Optional[Progress], Any]]":
+    def _news(self, with_progress: bool = True) -> "Optional[Tuple[Optional[Progress], Any]]":
         """Progress and checkpoint that the server has not been told; None without any."""
         progress, checkpoint = self._progress, self._checkpoint
-        new_progress = progress if progress is not self._progress_told else None
+        new_progress = progress if with_progress and progress is not self._progress_told else None
         new_checkpoint = checkpoint if checkpoint is not self._checkpoint_told else ABSENT
         return None if new_progress is None and new_checkpoint is ABSENT else (new_progress, new_checkpoint)
 

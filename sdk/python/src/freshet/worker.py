@@ -31,6 +31,7 @@ from .wire import VERSION, Backoff, Connection, Server, dump
 _log = logging.getLogger("freshet")
 Handler = Callable[..., Any]
 ENDS_WAITING_MAX = 1000
+CLAIM_PATIENCE = 0.25
 # Exit codes as those of the freshet command.
 DONE, LEFT_BEHIND, NOT_ALLOWED = 0, 1, 4
 
@@ -164,7 +165,6 @@ class Worker:
             for job in self._running.values():
                 job._worker_stops = True
             self._changed.notify_all()
-        self._claims.abort()
 
     def run(self) -> int:
         """Works until SIGTERM, SIGINT or stop(); gives the exit code.
@@ -188,6 +188,9 @@ class Worker:
                 while not self._stopping:
                     self._changed.wait(60)
             _log.info("stopping: %d running jobs may finish within %g s", len(self._running), self._grace)
+            # On a busy queue the answer to the open claim is on its way: its jobs go back, instead of being lost with it.
+            claiming.join(CLAIM_PATIENCE)
+            self._claims.abort()
             claiming.join(5)
             if not claiming.is_alive():
                 self._claims.close()
