@@ -13,27 +13,33 @@ namespace {
 constexpr Millis after_failure_wait = 200ms;
 constexpr Millis pause_noticed = 1s;
 
-bool is_large(const Request& request)
+// The bytes that are put on disk in chunks before the request is served; null: none.
+const std::string* large_bytes(const Request& request)
 {
+    if (const auto* put = std::get_if<PutResult>(&request)) return put->bytes.get();
     const auto* complete = std::get_if<CompleteJob>(&request);
     const auto* result = complete == nullptr ? nullptr : std::get_if<PreparedResult>(&complete->result);
-    return result != nullptr && result->body && result->written_ahead == 0 &&
-           result->body->bytes.size() > ahead_chunk_bytes_max;
+    if (result == nullptr || !result->body || result->written_ahead != 0) return nullptr;
+    return result->body->bytes.size() > ahead_chunk_bytes_max ? &result->body->bytes : nullptr;
 }
 
-PreparedResult& prepared_of(Posted& posted)
-{
-    return std::get<PreparedResult>(std::get<CompleteJob>(posted.request).result);
-}
-
-// One chunk of the first completion that is being written ahead; true when it may go into a group.
+// One chunk of the first request that is being written ahead; true when it may go into a group.
 bool write_chunk(Store& store, Ahead& ahead)
 {
-    const std::string& bytes = prepared_of(ahead.posted).body->bytes;
+    const std::string& bytes = *large_bytes(ahead.posted.request);
     if (ahead.payload == 0) ahead.payload = store.begin_ahead();
     store.append_ahead(ahead.payload, std::string_view{bytes}.substr(ahead.written, ahead_chunk_bytes_max));
     ahead.written = std::min(bytes.size(), ahead.written + ahead_chunk_bytes_max);
     return ahead.written == bytes.size();
+}
+
+Posted ready_of(Ahead ahead)
+{
+    if (auto* complete = std::get_if<CompleteJob>(&ahead.posted.request))
+        std::get<PreparedResult>(complete->result).written_ahead = ahead.payload;
+    else
+        ahead.posted.written_ahead = ahead.payload;
+    return std::move(ahead.posted);
 }
 
 void refuse(CommitSink& sink, Posted& posted, std::string_view words)
@@ -68,7 +74,7 @@ std::optional<WallTime> Engine::step(std::vector<Posted> posted, WallTime now)
     const bool paused = state.wake_expected && now - *state.wake_expected > pause_noticed && now > *state.wake_expected;
     std::vector<Posted> requests;
     for (Posted& one : posted) {
-        if (is_large(one.request))
+        if (large_bytes(one.request) != nullptr)
             state.ahead.push_back({std::move(one), 0, 0});
         else
             requests.push_back(std::move(one));
@@ -76,10 +82,8 @@ std::optional<WallTime> Engine::step(std::vector<Posted> posted, WallTime now)
     if (!state.ahead.empty()) {
         try {
             if (write_chunk(state.store, state.ahead.front())) {
-                Posted ready = std::move(state.ahead.front().posted);
-                prepared_of(ready).written_ahead = state.ahead.front().payload;
+                requests.push_back(ready_of(std::move(state.ahead.front())));
                 state.ahead.pop_front();
-                requests.push_back(std::move(ready));
             }
         } catch (const StoreFailure& failure) {
             log::error("payload not written", {{"words", failure.what()}});
@@ -94,7 +98,8 @@ std::optional<WallTime> Engine::step(std::vector<Posted> posted, WallTime now)
     try {
         group.emplace(state, now);
         for (; served < requests.size(); ++served) group->serve(requests[served]);
-        group->end_leases(paused);
+        group->end_timers(paused);
+        group->go_on();
         group->fire_schedules();
         group->upkeep();
         const auto rate_wake = group->feed_offers();

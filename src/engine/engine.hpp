@@ -24,7 +24,8 @@ namespace freshet {
 struct Posted {
     Request request;
     int core = -1;
-    ReplyTo reply; ///< may be empty (hints)
+    ReplyTo reply;                  ///< may be empty (hints)
+    std::int64_t written_ahead = 0; ///< the engine's own: of a PutResult, the payload whose bytes are on disk already
 };
 
 /// The most that one commit takes.

@@ -129,6 +129,91 @@ public:
                                   {error_class, "http_status", "the source answered 500", retry_after, {}}});
     }
 
+    // Remote workers and the queues they serve.
+
+    QueueDefinition& queue(const std::string& name)
+    {
+        auto changed = std::make_shared<Definitions>(*definitions);
+        QueueDefinition& slot = changed->queues[name];
+        slot.name = name;
+        definitions = changed;
+        return slot;
+    }
+    static NewJob task(const std::string& queue, const std::string& input = "{}")
+    {
+        NewJob job;
+        job.queue = queue;
+        job.input = input;
+        return job;
+    }
+    static AddJobs adding(std::vector<NewJob> jobs, const std::string& tenant = "default")
+    {
+        return {.tenant = tenant, .caller = "somebody", .jobs = std::move(jobs), .idempotency = {}};
+    }
+    std::expected<Added, Refused> add(std::vector<NewJob> jobs, const std::string& tenant = "default")
+    {
+        Reply reply = ask_engine(adding(std::move(jobs), tenant));
+        if (!reply) return std::unexpected(reply.error());
+        return std::get<Added>(*reply);
+    }
+    JobId add_one(NewJob job, const std::string& tenant = "default")
+    {
+        auto added = add({std::move(job)}, tenant);
+        EXPECT_TRUE(added.has_value()) << (added ? "" : added.error().message);
+        return added ? added->jobs.at(0).job->id : JobId{};
+    }
+    JobId add_one(const std::string& queue) { return add_one(task(queue)); }
+
+    ClaimWork claiming(const std::string& worker_id, std::vector<std::string> queues, int slots = 1)
+    {
+        ClaimWork work{.worker = worker_id, .queues = std::move(queues), .slots = slots};
+        work.host = "host", work.sdk = "test";
+        work.offer = ++offers;
+        return work;
+    }
+    /// As a long poll of no length: what is there now, or nothing.
+    std::vector<ClaimedJob> claim_work(const ClaimWork& work)
+    {
+        std::optional<Reply> got;
+        std::vector<Posted> group;
+        group.push_back({work, -1, [&](Reply reply) { got = std::move(reply); }});
+        step(std::move(group));
+        if (!got) ask_engine(WithdrawClaim{work.worker, work.offer});
+        EXPECT_TRUE(got && *got) << "an open claim is answered when it is withdrawn";
+        return got && *got ? std::get<Claimed>(got->value()).jobs : std::vector<ClaimedJob>{};
+    }
+    std::vector<ClaimedJob> claim_from(const std::string& queue_name, const std::string& worker_id = "w1",
+                                       int slots = 1)
+    {
+        return claim_work(claiming(worker_id, {queue_name}, slots));
+    }
+    template <class Request>
+    std::expected<Job, Refused> end(Request request, const std::string& worker_id = "w1",
+                                    const std::string& tenant = "*")
+    {
+        EndWork work{.worker = worker_id, .tenant = tenant, .jobs = {}};
+        work.jobs.emplace_back(std::move(request));
+        Reply reply = ask_engine(std::move(work));
+        if (!reply) return std::unexpected(reply.error());
+        auto& one = std::get<EndedWork>(*reply).jobs.at(0);
+        if (!one) return std::unexpected(one.error());
+        return **one;
+    }
+    static CompleteJob done(const ClaimedJob& claimed, const std::string& json = R"({"ok":true})")
+    {
+        return {claimed.job->id, claimed.job->fence, TaskResult{json, 0, 0}};
+    }
+    static FailJob failed(const ClaimedJob& claimed, ErrorClass error_class = ErrorClass::retryable)
+    {
+        return {claimed.job->id, claimed.job->fence, {error_class, "bad", "it went badly", {}, {}}};
+    }
+    Beaten beat(const std::vector<ClaimedJob>& jobs, const std::string& worker_id = "w1")
+    {
+        BeatWork work{worker_id, {}, "*"};
+        for (const ClaimedJob& one : jobs) work.jobs.push_back({one.job->id, {.fence = one.job->fence}});
+        return std::get<Beaten>(ask_engine(std::move(work)).value());
+    }
+
     KeyRecord key(const std::string& text = "prices")
     {
         return store->begin()->key("default", text).value_or(KeyRecord{});
@@ -147,6 +232,7 @@ public:
     std::shared_ptr<const Definitions> definitions;
     WallTime now = from_ms(1'790'000'000'000);
     int boot = 0;
+    std::uint64_t offers = 0;
     std::uint64_t position = 0;
     std::unique_ptr<Metrics> metrics;
     std::unique_ptr<Engine> engine;

@@ -9,45 +9,36 @@
 
 namespace freshet {
 
-QueuePolicy policy_of(const Definitions& definitions, const Job& job)
+namespace {
+
+std::string words_of(Refusal refusal)
 {
-    QueuePolicy policy;
-    if (const SourceDefinition* source = definitions.source(job.queue);
-        source != nullptr && source->kind != SourceKind::worker) {
-        policy.lease = source->lease;
-        policy.retry = source->retry;
-        policy.run_limit = source->run_limit + run_limit_grace;
-        return policy;
+    switch (refusal) {
+    case Refusal::not_found: return "there is no such job";
+    case Refusal::not_running: return "the job is not running";
+    case Refusal::lease_lost: return "the lease was lost: the job was given to somebody else, or it ended";
+    case Refusal::already_over: return "the job is over";
+    case Refusal::not_terminal: return "the job has not ended in a way that this can change";
+    case Refusal::generation_changed: return "the job was retried meanwhile";
+    case Refusal::unprepared: return "the result of a refresh must be made ready";
+    case Refusal::source_removed: return "the source is no longer configured";
+    default: return std::string{to_text(refusal)};
     }
-    const auto found = definitions.queues.find(job.queue);
-    const QueueDefinition queue = found == definitions.queues.end() ? QueueDefinition{} : found->second;
-    policy.lease = queue.lease;
-    policy.retry = queue.retry;
-    policy.run_limit = queue.run_limit;
-    policy.progress_deadline = queue.progress_deadline;
-    policy.cancel_grace = queue.cancel_grace;
-    policy.on_lost_retry = queue.on_lost == LostRule::retry;
-    return policy;
 }
+
+} // namespace
 
 Group::Group(Engine::State& state, WallTime now)
     : state_{state}, now_{now}, definitions_{state.definitions}, tx_{state.store.begin()}
 {
-    if (!state_.stale_memory) return;
-    state_.running.clear();
-    for (auto& [queue, count] : tx_->running_counts()) state_.running[queue] = count;
-    state_.keys.clear();
-    state_.paused.clear();
-    for (auto& name : tx_->paused()) state_.paused.insert(std::move(name));
-    state_.ids.not_below(tx_->last_job_id());
-    state_.stale_memory = false;
+    if (state_.stale_memory) read_memory();
 }
 
 Refused Group::refused(Refusal refusal, std::string message) const
 {
     Refused words;
     words.refusal = refusal;
-    words.message = std::move(message);
+    words.message = message.empty() ? words_of(refusal) : std::move(message);
     return words;
 }
 
@@ -61,6 +52,10 @@ void Group::serve(Posted& posted)
     ++requests_;
     if (auto* claim = std::get_if<ClaimWork>(&posted.request)) {
         offer(*claim, posted.core, std::move(posted.reply));
+        return;
+    }
+    if (auto* bulk = std::get_if<BulkJobs>(&posted.request)) {
+        state_.bulks.push_back({std::move(*bulk), posted.core, std::move(posted.reply), {}, 0, {}});
         return;
     }
     Reply reply = std::visit(
@@ -85,9 +80,31 @@ void Group::serve(Posted& posted)
             else if constexpr (std::is_same_v<T, FailJob>)
                 return fail(request);
             else if constexpr (std::is_same_v<T, ReleaseJob>)
-                return release(request);
+                return release(request, "*");
             else if constexpr (std::is_same_v<T, Reconfigure>)
                 return reconfigure(request);
+            else if constexpr (std::is_same_v<T, AddJobs>)
+                return add(request);
+            else if constexpr (std::is_same_v<T, EndWork>)
+                return end_work(request);
+            else if constexpr (std::is_same_v<T, WithdrawClaim>)
+                return withdraw(request), Answer{Done{}};
+            else if constexpr (std::is_same_v<T, RunJob>)
+                return run_now(request);
+            else if constexpr (std::is_same_v<T, AdoptJob>)
+                return adopt(request);
+            else if constexpr (std::is_same_v<T, PauseQueue>)
+                return pause_queue(request);
+            else if constexpr (std::is_same_v<T, LimitQueue>)
+                return limit_queue(request);
+            else if constexpr (std::is_same_v<T, DrainWorker>)
+                return drain(request);
+            else if constexpr (std::is_same_v<T, ResetTenant>)
+                return reset_tenant(request);
+            else if constexpr (std::is_same_v<T, PutResult>)
+                return put_result(request, posted.written_ahead);
+            else if constexpr (std::is_same_v<T, AddLog>)
+                return add_log(request);
             else if constexpr (std::is_same_v<T, TouchKey>)
                 return touch(request), Answer{Done{}};
             else
@@ -154,12 +171,62 @@ Job Group::with_progress(Job job) const
     return job;
 }
 
+std::optional<Job> Group::job_of(JobId id, std::string_view tenant)
+{
+    auto job = tx_->job(id);
+    if (!job || (tenant != "*" && job->tenant != tenant)) return std::nullopt;
+    if (is_reset(*job)) {
+        end_reset(with_progress(std::move(*job)));
+        return tx_->job(id);
+    }
+    return with_progress(std::move(*job));
+}
+
+bool Group::is_paused(const Job& job)
+{
+    if (state_.paused.contains(job.queue)) return true;
+    if (job.kind != JobKind::refresh || state_.paused.empty()) return false;
+    return state_.paused.contains(key_of(job).record.source);
+}
+
 std::optional<Job> Group::job_behind(const Job& first)
 {
-    if (first.kind != JobKind::refresh) return std::nullopt;
-    for (Job& job : tx_->live_jobs(first.tenant, first.key))
+    std::vector<Job> others;
+    if (first.kind == JobKind::refresh)
+        others = tx_->live_jobs(first.tenant, first.key);
+    else if (first.unique)
+        others = tx_->holding(first.tenant, first.queue, first.unique->key);
+    for (Job& job : others)
         if (job.behind == first.id) return std::move(job);
     return std::nullopt;
+}
+
+void Group::put_quietly(const Job& job)
+{
+    tx_->put_job(job, next_timer(job, policy_of(*definitions_, job)));
+    if (job.state == JobState::running && !is_builtin(job.worker)) state_.workers.hold(job);
+    wrote_ = true;
+}
+
+void Group::note_live(const Job* before, const Job& after)
+{
+    LiveCount& live = state_.live[{after.tenant, after.queue}];
+    const auto count = [&](JobState state, int by) {
+        if (state == JobState::queued) live.queued += by;
+        if (state != JobState::running) return;
+        live.running += by;
+        state_.running[after.queue] += by;
+    };
+    if (before != nullptr) count(before->state, -1);
+    count(after.state, 1);
+    if (after.queue == bulk_queue) {
+        if (before == nullptr || is_terminal(before->state)) ++state_.bulk_live;
+        if (is_terminal(after.state)) --state_.bulk_live;
+    }
+    const bool was_held = before != nullptr && before->state == JobState::running && !is_builtin(before->worker);
+    const bool is_held = after.state == JobState::running && !is_builtin(after.worker);
+    if (was_held && !is_held) state_.workers.let_go(*before);
+    if (is_held) state_.workers.hold(after);
 }
 
 void Group::close_attempt(const Job& before, AttemptEnd end, const std::optional<ErrorInfo>& error)
@@ -183,23 +250,25 @@ std::shared_ptr<const Job> Group::put_job(const Job* before, Job after, AttemptE
         after = std::move(both.ended);
         next = std::move(both.trailing);
     } else if (trailing) {
-        next = lifted(*trailing, now_);
+        next = is_reset(*trailing) ? reset(*trailing, now_).value() : lifted(*trailing, now_);
     }
     if (was_running && !runs) {
         if (before->kind == JobKind::refresh) end_probe(*before);
         if (after.state == JobState::queued) close_attempt(*before, end, after.error);
         state_.progress.erase(after.id.value);
-        --state_.running[after.queue];
+        state_.log_lines.erase(after.id.value);
     }
-    if (!was_running && runs) ++state_.running[after.queue];
+    note_live(before, after);
     state_.meters.moved(after.queue, before == nullptr ? std::nullopt : std::optional{before->state}, after.state);
 
     after.seq = tx_->next_seq(after.tenant);
     const bool over = is_terminal(after.state);
     const std::string topic = "job/" + to_text(after.id);
-    const bool is_paused = state_.paused.contains(after.queue);
-    Event event{EventKind::job, topic, job_event_json(topic, receipt_json(after, is_paused, now_), after.seq),
-                "jobs/" + after.queue, over};
+    JobTerms terms = terms_of(*definitions_, after, is_paused(after));
+    terms.brief = true;
+    const std::string shown =
+        after.kind == JobKind::refresh ? receipt_json(after, terms, now_) : job_json(after, terms, now_);
+    Event event{EventKind::job, topic, job_event_json(topic, shown, after.seq), "jobs/" + after.queue, over};
     const Seq seq = append(after.tenant, std::move(event));
     FRESHET_ASSERT(seq == after.seq);
     tx_->put_job(after, over ? std::nullopt : next_timer(after, policy_of(*definitions_, after)));
@@ -282,7 +351,9 @@ void Group::commit()
         notice_->events.push_back(std::move(told));
     }
     for (auto& [id, job] : jobs_) notice_->jobs.push_back(job);
-    if (events > 0 || !notice_->progress.empty() || notice_->definitions) {
+    notice_->workers = state_.workers.changed(now_);
+    if (events > 0 || !notice_->progress.empty() || notice_->definitions || !notice_->workers.empty() ||
+        !notice_->queues.empty()) {
         notice_->position = ++state_.position;
         state_.sink.publish(std::move(notice_));
     }
@@ -294,12 +365,23 @@ void Group::commit()
     replies_.clear();
 }
 
+std::optional<WallTime> Group::next_wake()
+{
+    if (more_) return now_;
+    std::optional<WallTime> wake = tx_->next_wake(now_);
+    if (const auto workers = state_.workers.next_wake()) wake = std::min(wake.value_or(*workers), *workers);
+    return wake;
+}
+
 void Group::refuse_all(std::string_view words)
 {
     tx_.reset();
     state_.stale_memory = true;
     state_.meters.commit_failed();
-    for (Offer& offer : fed_) state_.offers.push_back(std::move(offer));
+    for (Offer& offer : fed_) {
+        state_.workers.set_open(offer.work.worker, offer.work.tenant, true, now_);
+        state_.offers.push_back(std::move(offer));
+    }
     for (auto& [to, reply] : replies_) {
         Reply failed = std::unexpected(refused(Refusal::store_failed, std::string{words}));
         state_.sink.deliver(to.first, [reply_to = std::move(to.second), failed = std::move(failed)]() mutable {

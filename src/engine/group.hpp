@@ -10,6 +10,8 @@
 #include "engine/state.hpp"
 #include "model/ask.hpp"
 #include "model/key.hpp"
+#include "model/publish.hpp"
+#include "model/unique.hpp"
 #include "wire/views.hpp"
 
 #include <map>
@@ -31,14 +33,20 @@ struct KeyWork {
     std::shared_ptr<const Body> body; ///< of a new version
 };
 
+/// What a publish is judged by.
+Candidate candidate_of(const Job& job, const PreparedResult& result);
+
 class Group {
 public:
     Group(Engine::State& state, WallTime now);
 
     /// One request; its reply is kept until the commit.
     void serve(Posted& posted);
-    /// Leases, run limits and cancel graces that ran out. @param paused  the process itself stood still for a while.
-    void end_leases(bool paused);
+    /// Leases, run limits, cancel graces and deadlines that ran out. @param paused  the process itself stood still for
+    /// a while.
+    void end_timers(bool paused);
+    /// Ends the rows of resets, counts for bulk acts and does them, a chunk each.
+    void go_on();
     void fire_schedules();
     /// Feeds open offers with what is claimable. Says when a rate limit lets more begin.
     std::optional<WallTime> feed_offers();
@@ -52,7 +60,8 @@ public:
     /// Answers every request with `store_failed`.
     void refuse_all(std::string_view words);
 
-    std::optional<WallTime> next_wake() { return tx_->next_wake(now_); }
+    /// When the next step is needed without any request; `now` where this group left something to do at once.
+    std::optional<WallTime> next_wake();
 
 private:
     // group_ask.cpp
@@ -63,25 +72,78 @@ private:
     Reply replay(const IdempotencyRecord& record);
     void touch(const TouchKey& request);
 
-    // group_job.cpp
+    // group_add.cpp
+    Reply add(AddJobs& request);
+    std::optional<Refused> check(const NewJob& job, std::size_t number) const;
+    std::optional<Refused> check_room(const std::string& tenant, const std::map<std::string, std::int64_t>& more) const;
+    std::vector<Job> holders(const std::string& tenant, const std::string& queue, std::string_view slot);
+    AddedJob add_one(const std::string& tenant, const std::string& caller, NewJob& request);
+    AddedJob attach(const UniqueAttach& attach, const std::string& tenant, int priority);
+    Job new_task(const std::string& tenant, const std::string& caller, NewJob& request);
+    std::optional<Reply> replay_added(const AddJobs& request);
+
+    // group_claim.cpp
+    void offer(ClaimWork& request, int core, ReplyTo reply);
+    std::optional<Refused> meet_worker(const ClaimWork& request);
+    void give_back(const ClaimWork& request);
+    void withdraw(const WithdrawClaim& request);
+    int claim_from(Offer& offer, const std::string& queue, int slots, std::int64_t concurrency, Claimed& claimed);
+    bool claim_one(const Job& job, const std::string& worker, Claimed& claimed);
+    bool may_claim_refresh(const Job& job, const KeyWork& work);
+    QueueLimits limits_of(const std::string& queue) const;
+    const History& took_by(const Job& job);
+
+    // group_work.cpp
+    Reply beat(const BeatWork& request);
+    BeatAnswer beat_one(const BeatWork& work, const BeatJob& request);
+    bool has_ready_work(const WorkerView& worker);
+    Reply end_work(EndWork& request);
+    Reply complete_task(const CompleteJob& request, const Job& job);
+    Reply release(const ReleaseJob& request, const std::string& tenant);
+    /// The same end said again: same fence, same content.
+    bool said_before(const CompleteJob& request, const Job& job);
+    void keep_late_result(const CompleteJob& request, const std::string& worker);
+    Reply put_result(const PutResult& request, std::int64_t payload);
+    Reply add_log(const AddLog& request);
+
+    // group_operate.cpp
     Reply cancel(const CancelJob& request);
     Reply retry(const RetryJob& request);
-    Reply beat(const BeatWork& request);
-    BeatAnswer beat_one(const std::string& worker, const BeatJob& request);
-    Reply release(const ReleaseJob& request);
-    void offer(const ClaimWork& request, int core, ReplyTo reply);
-    int claim_from(Offer& offer, const std::string& queue, int slots, Claimed& claimed);
-    bool claim_one(const Job& job, const std::string& worker, Claimed& claimed);
+    Reply run_now(const RunJob& request);
+    Reply adopt(const AdoptJob& request);
+    Reply adopt_refresh(const AdoptJob& request, const Job& job);
+    Reply pause_queue(const PauseQueue& request);
+    Reply limit_queue(const LimitQueue& request);
+    Reply drain(const DrainWorker& request);
+    void tell_queue(const std::string& queue);
+
+    // group_reset.cpp
+    Reply reset_tenant(const ResetTenant& request);
+    /// Whether a reset ended the job, whose row does not say so yet.
+    bool is_reset(const Job& job) const;
+    void end_reset(const Job& job);
+    void end_reset_rows();
+    std::shared_ptr<const Job> add_bulk(const BulkJobs& request, std::int64_t count, std::string_view act);
+    void count_bulk(BulkCount& bulk);
+    void do_bulk();
+    bool bulk_one(const BulkSpec& spec, JobId id, const Job& bulk);
+
+    // group_timers.cpp
+    void end_timer(const Job& job, bool paused);
+    void read_memory();
 
     // group_end.cpp
-    Reply complete(CompleteJob& request);
-    Reply fail(const FailJob& request);
+    Reply complete(CompleteJob& request, const std::string& tenant = "*");
+    Reply complete_refresh(CompleteJob& request, const Job& job);
+    Reply fail(const FailJob& request, const std::string& tenant = "*");
     /// Whose failure it is: only the source's own is remembered against its key and its origin.
     enum class Blame : std::uint8_t { source, ours };
     void fail_attempt(const Job& job, const AttemptFailure& failure, const FlightFacts& facts, AttemptEnd end,
                       Blame blame = Blame::source);
-    void publish(KeyWork& work, Job job, const CompleteJob& request, bool new_version);
-    void hold(KeyWork& work, Job job, const CompleteJob& request, HeldReason reason, const std::string& message);
+    /// @param ended  the job as it ends, but for its outcome and receipt
+    void publish(KeyWork& work, const Job& job, Job ended, const PreparedResult& result, bool new_version);
+    void hold(KeyWork& work, const Job& job, Seq fence, const PreparedResult& result, HeldReason reason,
+              const std::string& message);
     /// The key's story after an attempt that came to nothing.
     void note_failure(KeyWork& work, const Job& after, const ErrorInfo& error, bool parked);
     void note_breaker(const Job& job, bool good);
@@ -104,6 +166,9 @@ private:
 
     // group.cpp
     KeyWork& key(std::string_view tenant, std::string_view key, std::string_view source);
+    /// The job as it is for everyone: with its live progress, and ended where a reset ended it. nullopt also where
+    /// `tenant`, unless "*", is not its own.
+    std::optional<Job> job_of(JobId id, std::string_view tenant);
     KeyWork& key_of(const Job& job) { return key(job.tenant, job.key, job.queue); }
     const SourceDefinition* source(std::string_view name) const { return definitions_->source(name); }
     std::string host_of(const SourceDefinition& source, std::string_view key) const;
@@ -114,12 +179,18 @@ private:
     /// Told on a row of its own, since another attempt follows.
     void close_attempt(const Job& before, AttemptEnd end, const std::optional<ErrorInfo>& error);
     Job with_progress(Job job) const;
+    /// Writes a row that nobody is told of: a lease that was lengthened, a timer that moved.
+    void put_quietly(const Job& job);
+    void note_live(const Job* before, const Job& after);
+    bool is_paused(const Job& job);
+    bool is_builtin(std::string_view worker) const { return worker.starts_with("builtin-"); }
     std::string receipt(const KeyWork& work, const FlightFacts& facts, std::optional<HeldReason> held,
                         std::int64_t held_rows, bool good) const;
     std::vector<std::string> params_of(std::string_view key) const;
     void tell_keys();
     void answer(Posted& posted, Reply reply);
-    Refused refused(Refusal refusal, std::string message) const;
+    /// @param message  empty: what the refusal says of itself
+    Refused refused(Refusal refusal, std::string message = {}) const;
 
     Engine::State& state_;
     const WallTime now_;
@@ -133,7 +204,8 @@ private:
     std::shared_ptr<Notice> notice_ = std::make_shared<Notice>();
     std::size_t requests_ = 0;
     bool wrote_ = false;
-    bool reset_memory_ = false;
+    bool more_ = false;                             ///< there is more to do than one commit takes
+    std::optional<std::vector<std::string>> ready_; ///< queues with work, as asked for once
     Seq append(const std::string& tenant, Event event);
 };
 

@@ -98,6 +98,8 @@ std::expected<Asked, Refused> Group::ask_for(const AskRefresh& request, bool per
         return std::unexpected(
             refused(Refusal::source_removed, fmt::format("there is no source \"{}\"", request.source)));
     KeyWork& work = key(request.tenant, request.key, request.source);
+    for (const Job& job : tx_->live_jobs(request.tenant, request.key))
+        if (is_reset(job)) end_reset(job);
     const LiveJobs live = live_of(*tx_, request.tenant, request.key);
 
     std::optional<WallTime> open_until;

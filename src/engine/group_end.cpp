@@ -15,6 +15,8 @@ namespace {
 
 constexpr int dependents_max = 500;
 
+} // namespace
+
 Candidate candidate_of(const Job& job, const PreparedResult& result)
 {
     Candidate candidate;
@@ -31,18 +33,31 @@ Candidate candidate_of(const Job& job, const PreparedResult& result)
     return candidate;
 }
 
-} // namespace
-
-Reply Group::complete(CompleteJob& request)
+Reply Group::complete(CompleteJob& request, const std::string& tenant)
 {
-    if (!std::holds_alternative<PreparedResult>(request.result))
-        return std::unexpected(refused(Refusal::unprepared, "the result of a refresh must be made ready"));
-    const auto stored = tx_->job(request.job);
-    if (!stored) return std::unexpected(refused(Refusal::not_found, "there is no such job"));
-    const Job job = with_progress(*stored);
-    if (auto possible = freshet::complete(job, request.fence, Outcome::updated, now_); !possible)
-        return std::unexpected(
-            refused(possible.error(), "the lease was lost: the job was given to somebody else, or it ended"));
+    const auto* prepared = std::get_if<PreparedResult>(&request.result);
+    const auto refuse = [&](Refusal refusal) {
+        if (prepared != nullptr && prepared->written_ahead != 0) {
+            tx_->drop_payload(prepared->written_ahead);
+            wrote_ = true;
+        }
+        return std::unexpected(refused(refusal));
+    };
+    const auto job = job_of(request.job, tenant);
+    if (!job) return refuse(Refusal::not_found);
+    if (said_before(request, *job)) {
+        if (prepared != nullptr && prepared->written_ahead != 0) tx_->drop_payload(prepared->written_ahead);
+        return Answer{std::make_shared<const Job>(*job)};
+    }
+    if (auto possible = freshet::complete(*job, request.fence, Outcome::updated, now_); !possible)
+        return refuse(possible.error());
+    if (job->kind != JobKind::refresh) return complete_task(request, *job);
+    if (prepared == nullptr) return refuse(Refusal::unprepared);
+    return complete_refresh(request, *job);
+}
+
+Reply Group::complete_refresh(CompleteJob& request, const Job& job)
+{
     const PreparedResult& prepared = std::get<PreparedResult>(request.result);
     KeyWork& work = key_of(job);
     if (work.source == nullptr) {
@@ -62,16 +77,16 @@ Reply Group::complete(CompleteJob& request)
     }
     note_breaker(job, true);
     if (const auto* held = std::get_if<HoldIt>(&decision))
-        hold(work, job, request, held->reason, held->message);
+        hold(work, job, request.fence, prepared, held->reason, held->message);
     else
-        publish(work, job, request, std::get<PublishIt>(decision).new_version);
+        publish(work, job, freshet::complete(job, request.fence, Outcome::updated, now_).value(), prepared,
+                std::get<PublishIt>(decision).new_version);
     return Answer{jobs_.at(job.id.value)};
 }
 
-void Group::publish(KeyWork& work, Job job, const CompleteJob& request, bool new_version)
+void Group::publish(KeyWork& work, const Job& job, Job ended, const PreparedResult& result, bool new_version)
 {
     KeyRecord& record = work.record;
-    const PreparedResult& result = std::get<PreparedResult>(request.result);
     const WallTime checked_at = job.began_at.value_or(now_);
     work.base_ver = record.has_data ? record.ver : 0;
     drop_held(work);
@@ -94,7 +109,7 @@ void Group::publish(KeyWork& work, Job job, const CompleteJob& request, bool new
         work.counts = DiffCounts{0, 0, 0, record.rows};
     }
     record.has_data = true;
-    record.data_fence = job.data_fence;
+    record.data_fence = ended.data_fence;
     record.definition = job.definition;
     if (result.data.as_of) {
         record.as_of = result.data.as_of;
@@ -125,18 +140,18 @@ void Group::publish(KeyWork& work, Job job, const CompleteJob& request, bool new
                 tx_->drop_version(record.tenant, record.key, old.ver);
     }
     state_.meters.published(record.tenant, record.source, *record.as_of);
-    state_.took[job.queue].add(now_ - checked_at);
+    if (job.state == JobState::running) state_.took[job.queue].add(now_ - checked_at);
 
-    auto after = freshet::complete(job, request.fence, outcome, now_);
-    after->receipt = receipt(work, result.data.facts, std::nullopt, 0, true);
-    const auto ended = put_job(&job, std::move(*after), AttemptEnd::succeeded);
-    if (new_version) warm_dependents(work, ended->seq);
+    ended.outcome = outcome;
+    ended.receipt = receipt(work, result.data.facts, std::nullopt, 0, true);
+    const auto done = put_job(&job, std::move(ended), AttemptEnd::succeeded);
+    if (new_version) warm_dependents(work, done->seq);
 }
 
-void Group::hold(KeyWork& work, Job job, const CompleteJob& request, HeldReason reason, const std::string& message)
+void Group::hold(KeyWork& work, const Job& job, Seq fence, const PreparedResult& result, HeldReason reason,
+                 const std::string& message)
 {
     KeyRecord& record = work.record;
-    const PreparedResult& result = std::get<PreparedResult>(request.result);
     HeldResult held;
     held.reason = reason;
     held.message = message;
@@ -164,7 +179,7 @@ void Group::hold(KeyWork& work, Job job, const CompleteJob& request, HeldReason 
     record.last_finished_at = now_;
     // Whoever reads the stale key must not make us ask again at once for what will be held again.
     record.retry_at = now_ + work.source->retry.max_wait;
-    auto after = freshet::hold(job, request.fence, message, now_);
+    auto after = freshet::hold(job, fence, message, now_);
     after->receipt = receipt(work, result.data.facts, reason, held.rows, false);
     log::warn("result held", {{"source", record.key},
                               {"tenant", record.tenant},
@@ -174,21 +189,37 @@ void Group::hold(KeyWork& work, Job job, const CompleteJob& request, HeldReason 
     put_job(&job, std::move(*after), AttemptEnd::failed);
 }
 
-Reply Group::fail(const FailJob& request)
+namespace {
+
+// The worker did not hear that its word was taken, and says it again.
+bool failed_before(const FailJob& request, const Job& job)
 {
-    const auto stored = tx_->job(request.job);
-    if (!stored) return std::unexpected(refused(Refusal::not_found, "there is no such job"));
-    const Job job = with_progress(*stored);
+    if (job.fence != request.fence || request.fence == 0 || job.state == JobState::running || !job.error) return false;
+    const FlightFailure& failure = request.failure;
+    if (job.state == JobState::cancelled) return !job.forced && !job.superseded_by;
+    return job.state != JobState::succeeded && job.error->code == failure.code && job.error->message == failure.message;
+}
+
+} // namespace
+
+Reply Group::fail(const FailJob& request, const std::string& tenant)
+{
+    const auto found = job_of(request.job, tenant);
+    if (!found) return std::unexpected(refused(Refusal::not_found));
+    const Job& job = *found;
+    if (failed_before(request, job)) return Answer{std::make_shared<const Job>(job)};
     if (job.fence != request.fence || job.state != JobState::running)
-        return std::unexpected(
-            refused(Refusal::lease_lost, "the lease was lost: the job was given to somebody else, or it ended"));
+        return std::unexpected(refused(Refusal::lease_lost));
     const FlightFailure& failure = request.failure;
     if (failure.error_class == ErrorClass::cancelled && !job.cancel_requested_at) {
         // A runner that ends flights of its own accord (shutdown) hands them back.
         auto after = freshet::release(job, request.fence, HandBack{}, policy_of(*definitions_, job), now_);
         return Answer{put_job(&job, std::move(*after), AttemptEnd::released)};
     }
-    fail_attempt(job, {{failure.error_class, failure.code, failure.message}, failure.retry_after}, failure.facts,
+    // That a worker was lost is the server's to say.
+    const ErrorClass error_class =
+        failure.error_class == ErrorClass::lost ? ErrorClass::retryable : failure.error_class;
+    fail_attempt(job, {{error_class, failure.code, failure.message}, failure.retry_after}, failure.facts,
                  AttemptEnd::failed);
     return Answer{jobs_.at(job.id.value)};
 }

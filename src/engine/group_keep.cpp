@@ -16,6 +16,9 @@ constexpr Millis upkeep_every = 60s;
 constexpr Millis ended_jobs_kept = 48h;
 constexpr Millis fires_kept = 168h;
 constexpr Millis removed_source_kept = 168h;
+constexpr Millis audit_kept = 24h * 90;
+/// A result that was put and that no completion named.
+constexpr Millis put_results_kept = 1h;
 constexpr int per_commit = 256;
 constexpr int keys_told_max = 1000;
 
@@ -146,7 +149,7 @@ Reply Group::decide_held(const DecideHeld& request)
             work.body = std::move(body);
         }
         if (job)
-            if (auto adopted = adopt(*job, outcome, now_)) {
+            if (auto adopted = freshet::adopt(*job, outcome, now_)) {
                 adopted->receipt = receipt(work, {}, std::nullopt, 0, true);
                 put_job(&*job, std::move(*adopted));
             }
@@ -333,37 +336,16 @@ void Group::upkeep()
         state_.upkeep_at = now_ + 100ms; // more than one commit takes
     tx_->drop_idempotency(now_);
     tx_->drop_fires(now_ - fires_kept);
+    tx_->drop_audit(now_ - audit_kept);
+    std::erase_if(state_.put_results, [&](const auto& put) {
+        if (put.second.at > now_ - put_results_kept) return false;
+        tx_->drop_payload(put.first);
+        return true;
+    });
     wrote_ = true;
     std::erase_if(state_.charged, [&](const auto& window) { return window.second.idle(now_ - 24h); });
+    std::erase_if(state_.live, [](const auto& live) { return live.second.queued == 0 && live.second.running == 0; });
     std::erase_if(state_.begun, [&](const auto& window) { return window.second.idle(now_ - 24h); });
-}
-
-void Group::take_up()
-{
-    for (std::vector<Job> jobs = tx_->running_jobs("builtin-", per_commit); !jobs.empty();
-         jobs = tx_->running_jobs("builtin-", per_commit))
-        for (const Job& job : jobs) {
-            auto after = lease_ended(job, policy_of(*definitions_, job), now_);
-            put_job(&job, std::move(*after), job.cancel_requested_at ? AttemptEnd::cancelled : AttemptEnd::lost);
-        }
-    for (const Job& job : tx_->running_jobs("", 100'000)) {
-        Job again = job;
-        const QueuePolicy policy = policy_of(*definitions_, job);
-        again.lease_until = std::max(*job.lease_until, now_ + policy.lease);
-        tx_->put_job(again, next_timer(again, policy));
-        wrote_ = true;
-    }
-    for (const auto& [name, definition] : definitions_->sources)
-        for (const std::string& tenant : tx_->tenants())
-            for (const Job& job : tx_->jobs({.tenant = tenant,
-                                             .state = JobState::succeeded,
-                                             .queue = name,
-                                             .key = {},
-                                             .before = {},
-                                             .limit = static_cast<int>(History::kept_max)}))
-                if (job.began_at && job.finished_at) state_.took[name].add(*job.finished_at - *job.began_at);
-    set_schedules();
-    end_removed_sources();
 }
 
 } // namespace freshet

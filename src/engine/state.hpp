@@ -10,7 +10,11 @@
 #include "engine/history.hpp"
 #include "engine/meters.hpp"
 #include "engine/rate_window.hpp"
+#include "engine/workers.hpp"
+#include "model/queue_policy.hpp"
+#include "wire/bulk.hpp"
 
+#include <array>
 #include <deque>
 #include <map>
 #include <set>
@@ -27,7 +31,7 @@ struct Offer {
     ReplyTo reply;
 };
 
-/// A completion whose bytes are being written ahead of its commit.
+/// A request whose bytes are being written ahead of its commit: a large completion, or a result put by a worker.
 struct Ahead {
     Posted posted;
     std::int64_t payload = 0; ///< 0: not begun
@@ -38,6 +42,35 @@ struct Ahead {
 struct LiveProgress {
     Progress progress;
     std::optional<WallTime> moved_at;
+};
+
+/// Jobs of one tenant in one queue.
+struct LiveCount {
+    std::int64_t queued = 0, running = 0;
+};
+
+/// A result that a worker put and no completion has named yet.
+struct PutPayload {
+    JobId job;
+    Seq fence = 0;
+    std::int64_t bytes = 0;
+    WallTime at;
+};
+
+/// A reset whose rows are being ended: what has job.seq <= record.seq is over, whatever its row still says.
+struct ResetWork {
+    ResetRecord record;
+    std::array<JobId, 2> before; ///< of running and of queued rows: those from this one on are done
+};
+
+/// A bulk act that is being counted, page by page, before it is answered.
+struct BulkCount {
+    BulkJobs request;
+    int core = -1;
+    ReplyTo reply;
+    JobId before;
+    std::int64_t count = 0;
+    std::map<std::pair<std::string, JobState>, std::int64_t> by_queue;
 };
 
 struct Engine::State {
@@ -60,9 +93,20 @@ struct Engine::State {
     std::unordered_map<std::int64_t, LiveProgress> progress; ///< by job
     std::size_t queue_turn = 0;                              ///< whose queue is served first rotates
 
-    std::map<std::string, std::int64_t, std::less<>> running; ///< jobs by queue
-    std::set<std::string, std::less<>> paused;                ///< sources
-    std::map<std::string, RateWindow, std::less<>> begun;     ///< flights by queue, for `rate`
+    std::map<std::string, std::int64_t, std::less<>> running;      ///< jobs by queue
+    std::map<std::pair<std::string, std::string>, LiveCount> live; ///< jobs by (tenant, queue)
+    std::set<std::string, std::less<>> paused;                     ///< sources and queues
+    std::map<std::string, QueueLimits, std::less<>> limits;        ///< set at run time, by queue
+    std::map<std::string, std::string, std::less<>> turns;         ///< by queue: the tenant that was served last
+    std::vector<ResetWork> resets;
+    Workers workers;
+    std::map<std::int64_t, PutPayload> put_results;           ///< by payload
+    std::unordered_map<std::int64_t, std::int64_t> log_lines; ///< by job: the number of its last line
+    std::deque<BulkCount> bulks;
+    std::int64_t bulk_live = 0;                           ///< bulk jobs that wait or run
+    JobId bulk_now;                                       ///< the one that is worked on
+    WallTime started_at;                                  ///< leases of before this get their length again
+    std::map<std::string, RateWindow, std::less<>> begun; ///< flights by queue, for `rate`
     std::map<std::string, RateWindow, std::less<>>
         charged;                                      ///< flights started by hand, by caller and key, and by tenant
     std::map<std::string, History, std::less<>> took; ///< by queue
@@ -73,11 +117,5 @@ struct Engine::State {
     std::optional<WallTime> wake_expected; ///< when the last step wanted to be called again
     WallTime upkeep_at;                    ///< the next housekeeping
 };
-
-/// Policy of the queue that the job waits in: of a refresh, its source's.
-QueuePolicy policy_of(const Definitions& definitions, const Job& job);
-
-/// A built-in runner ends its flights itself at run_limit, with better words; this much later the engine does.
-inline constexpr Millis run_limit_grace = 5s;
 
 } // namespace freshet

@@ -390,6 +390,21 @@ Changed cancel(const Job& job, WallTime now)
     return after;
 }
 
+Changed run_now(const Job& job, WallTime now)
+{
+    if (is_terminal(job.state)) return std::unexpected(Refusal::already_over);
+    Job after = job;
+    if (job.state == JobState::running) return after;
+    after.due_at = std::min(job.due_at, now);
+    after.wait_reason.clear();
+    return after;
+}
+
+Changed reset(const Job& job, WallTime now)
+{
+    return expire(job, "reset", "ended by a reset of its tenant", now);
+}
+
 Changed waited_too_long(const Job& job, WallTime now)
 {
     if (job.state != JobState::queued) return std::unexpected(Refusal::not_running);

@@ -234,6 +234,12 @@ Changed run_limit_ended(const Job& job, const QueuePolicy& policy, WallTime now)
 /// Rows 9 (request) and 11. A running job is only marked; its worker is told with the next beat.
 Changed cancel(const Job& job, WallTime now);
 
+/// A person wants a waiting job to be due now, whatever it waited for in time.
+Changed run_now(const Job& job, WallTime now);
+
+/// Row 13: a tenant's reset.
+Changed reset(const Job& job, WallTime now);
+
 /// Row 6b for a waiting job: no attempt began by start_by, or the overall deadline passed. Refuses what has time left.
 Changed waited_too_long(const Job& job, WallTime now);
 

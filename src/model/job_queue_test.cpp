@@ -114,6 +114,25 @@ TEST(Deadlines, ThatPassEndAWaitingJobAsExpired)
     EXPECT_FALSE(waited_too_long(claimed(job, 20), t0 + 2h)) << "what runs is ended by its lease and run limit";
 }
 
+TEST(RunNow, MakesAWaitingJobDueWhateverItWaitedFor)
+{
+    const Job paused = release(running(), fence, {.wait = 1h, .reason = "waits for approval"}, policy, t0).value();
+    const Job job = run_now(paused, t0 + 1s).value();
+    EXPECT_EQ(job.due_at, t0 + 1s);
+    EXPECT_EQ(reported_state(job, t0 + 1s, false), "queued");
+    EXPECT_EQ(run_now(queued(), t0 + 1h)->due_at, t0) << "never later than it was";
+    EXPECT_EQ(run_now(running(), t0 + 1h).value(), running());
+    EXPECT_EQ(run_now(succeeded(), t0).error(), Refusal::already_over);
+}
+
+TEST(Reset, EndsALiveJobInItsOwnWords)
+{
+    EXPECT_EQ(reset(running(), t0)->error->code, "reset");
+    EXPECT_EQ(reset(queued(), t0)->state, JobState::failed);
+    EXPECT_EQ(complete(reset(lost_once(), t0).value(), fence, Outcome::updated, t0).error(), Refusal::lease_lost);
+    EXPECT_EQ(reset(succeeded(), t0).error(), Refusal::already_over);
+}
+
 TEST(RunLimit, OfZeroIsNone)
 {
     QueuePolicy unlimited = policy;

@@ -93,4 +93,22 @@ std::int64_t rows_of(std::string_view json)
     return document ? static_cast<std::int64_t>(rows::rows_of(document->root).rows.size()) : 0;
 }
 
+std::optional<std::string> json_problem(std::string_view json)
+{
+    thread_local simdjson::dom::parser parser;
+    if (const auto error = parser.parse(json.data(), json.size()).error(); error != simdjson::SUCCESS)
+        return std::string{simdjson::error_message(error)};
+    return std::nullopt;
+}
+
+std::string one_line_json(std::string json)
+{
+    if (json.find_first_of("\r\n") == std::string::npos) return json;
+    std::string line(json.size(), '\0');
+    std::size_t length = 0;
+    if (simdjson::minify(json.data(), json.size(), line.data(), length) != simdjson::SUCCESS) return json;
+    line.resize(length);
+    return line;
+}
+
 } // namespace freshet

@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,6 +28,13 @@ namespace freshet {
 
 /// Words where the text is no JSON of the bounds above.
 std::expected<std::string, std::string> canonical_json(std::string_view json);
+
+/// Words where the text is no JSON; nullopt: it is.
+std::optional<std::string> json_problem(std::string_view json);
+
+/// The same JSON without blanks between its tokens, where it has line ends: streams frame by lines. Numbers and strings
+/// keep their text.
+std::string one_line_json(std::string json);
 
 struct Content {
     Hash128 hash; ///< of the canonical form

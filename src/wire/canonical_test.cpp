@@ -86,5 +86,14 @@ TEST(Canonical, FindsKeyFieldsInsideOfARowByDots)
     EXPECT_THAT(content_of(R"([{"meta":{}}])", key)->key_problem, HasSubstr("no key field \"meta.id\""));
 }
 
+TEST(Json, IsJudgedAndPutOnOneLineWithoutTouchingItsNumbers)
+{
+    EXPECT_FALSE(json_problem("{\"a\":[1,2]}"));
+    EXPECT_TRUE(json_problem("{\"a\":}"));
+    EXPECT_TRUE(json_problem(""));
+    EXPECT_EQ(one_line_json("{ \"a\": 1.50 }"), "{ \"a\": 1.50 }");
+    EXPECT_EQ(one_line_json("{\n \"a\": 1.50,\r\n \"b\": \"x y\"\n}"), "{\"a\":1.50,\"b\":\"x y\"}");
+}
+
 } // namespace
 } // namespace freshet

@@ -8,11 +8,13 @@ namespace freshet {
 
 namespace {
 
-void flags(JsonOut& out, const Job& job, WallTime now)
+/// Longer inputs and results are left out of events.
+constexpr std::size_t brief_bytes_max = 1024;
+
+void flags(JsonOut& out, const Job& job, const JobTerms& terms, WallTime now)
 {
     out.begin("flags");
-    // Only a queue with a progress deadline calls a job stalled, and no queue of the built-in runners has one.
-    out.yes("stalled", false);
+    out.yes("stalled", parts::stalled(job, terms, now));
     out.yes("forced", job.forced);
     out.yes("slow", parts::slow(job, now));
     out.yes("finished_before_cancel", job.finished_before_cancel);
@@ -64,23 +66,68 @@ void eta(JsonOut& out, const Job& job, WallTime now)
     out.end();
 }
 
-void job_members(JsonOut& out, const Job& job, bool paused, WallTime now)
+void unique(JsonOut& out, const Job& job)
+{
+    if (!job.unique) return;
+    out.begin("unique");
+    out.text("key", job.unique->key);
+    out.text("scope", to_text(job.unique->scope));
+    out.text("on_conflict", to_text(job.unique->on_conflict));
+    out.end();
+}
+
+// Inline up to a bound; else where it is.
+void result(JsonOut& out, const Job& job, const JobTerms& terms)
+{
+    if (job.state != JobState::succeeded || job.result_bytes == 0) return;
+    const bool here = job.result_payload == 0 && (!terms.brief || job.result.size() <= brief_bytes_max);
+    if (here)
+        out.raw_if("result", job.result);
+    else
+        out.text("result_href", "/v1/jobs/" + to_text(job.id) + "/result");
+    out.whole("result_bytes", job.result_bytes);
+}
+
+void late_result(JsonOut& out, const Job& job, WallTime now)
+{
+    if (!job.late || job.late->at + late_result_keep <= now) return;
+    out.begin("late_result");
+    out.unsigned_whole("fence", job.late->fence);
+    out.text_if("worker", job.late->worker);
+    out.time("at", job.late->at);
+    out.time("until", job.late->at + late_result_keep);
+    out.whole("bytes", static_cast<std::int64_t>(job.late->result.size()));
+    out.end();
+}
+
+void job_members(JsonOut& out, const Job& job, const JobTerms& terms, WallTime now)
 {
     out.text("id", to_text(job.id));
     out.text("kind", to_text(job.kind));
     out.text("queue", job.queue);
     out.text("tenant", job.tenant);
     out.text_if("key", job.key);
-    out.text("state", reported_state(job, now, paused));
-    flags(out, job, now);
+    if (job.batch) out.text("batch", to_text(job.batch));
+    out.text_if("item", job.item);
+    out.text_if("label", job.label);
+    if (!job.tags.empty()) {
+        out.begin_list("tags");
+        for (const std::string& tag : job.tags) out.text(tag);
+        out.end_list();
+    }
+    unique(out, job);
+    out.text("state", reported_state(job, now, terms.paused));
+    flags(out, job, terms, now);
     out.whole("generation", job.generation);
     out.whole("attempt", job.attempt);
+    if (terms.attempts_max > 0) out.whole("attempts_max", terms.attempts_max);
     out.whole("lost", job.lost);
     if (job.fence != 0) out.unsigned_whole("fence", job.fence);
     out.time_if("lease_until", job.lease_until);
     out.text_if("worker", job.worker);
     out.whole("priority", job.priority);
-    out.raw_if("input", job.input);
+    if (!terms.brief || job.input.size() <= brief_bytes_max) out.raw_if("input", job.input);
+    result(out, job, terms);
     out.text_if("requested_by", job.requested_by);
     out.time("requested_at", job.requested_at);
     out.time("due_at", job.due_at);
@@ -88,15 +135,18 @@ void job_members(JsonOut& out, const Job& job, bool paused, WallTime now)
     out.time_if("finished_at", job.finished_at);
     if (job.state == JobState::queued && job.attempt > 0 && job.due_at > now) out.time("retry_at", job.due_at);
     out.time_if("deadline_at", job.deadline_at);
+    if (job.state == JobState::queued && job.attempt == 0) out.time_if("start_by", job.start_by);
     out.time_if("beat_at", job.beat_at);
     out.time_if("progress_at", job.progress_at);
+    if (job.state == JobState::running) out.time_if("stall_at", terms.stall_at);
     out.time_if("cancel_requested_at", job.cancel_requested_at);
     progress(out, job);
     eta(out, job, now);
     if (job.behind) out.text("behind", to_text(job.behind));
     if (job.superseded_by) out.text("superseded_by", to_text(job.superseded_by));
-    parts::why(out, why_of(job, paused, now));
+    parts::why(out, why_of(job, terms, now));
     parts::error(out, job.error);
+    late_result(out, job, now);
     out.unsigned_whole("seq", job.seq);
 }
 
@@ -117,20 +167,29 @@ void parts::progress(JsonOut& out, const Job& job)
     freshet::progress(out, job);
 }
 
-std::string job_json(const Job& job, bool paused, WallTime now)
+JobTerms terms_of(const Definitions& definitions, const Job& job, bool paused)
+{
+    const QueuePolicy policy = policy_of(definitions, job);
+    JobTerms terms{paused};
+    terms.stall_at = stall_at(job, policy);
+    terms.attempts_max = attempts_max_of(job, policy);
+    return terms;
+}
+
+std::string job_json(const Job& job, const JobTerms& terms, WallTime now)
 {
     JsonOut out;
     out.begin();
-    job_members(out, job, paused, now);
+    job_members(out, job, terms, now);
     out.end();
     return out.take();
 }
 
-std::string receipt_json(const Job& job, bool paused, WallTime now)
+std::string receipt_json(const Job& job, const JobTerms& terms, WallTime now)
 {
     JsonOut out;
     out.begin();
-    job_members(out, job, paused, now);
+    job_members(out, job, terms, now);
     out.text("trigger", to_text(job.trigger));
     if (job.outcome) out.text("outcome", to_text(*job.outcome));
     out.whole("callers", job.callers);

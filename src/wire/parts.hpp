@@ -15,6 +15,8 @@ void counts(JsonOut& out, std::string_view name, const DiffCounts& counts);
 void progress(JsonOut& out, const Job& job);
 /// A running job that takes longer than 95 of 100 before it took.
 bool slow(const Job& job, WallTime now);
+/// It runs and beats, and has not got on for longer than its queue allows.
+bool stalled(const Job& job, const JobTerms& terms, WallTime now);
 /// The policy that applies to the key; of a removed source one that calls nothing fresh.
 const SourceDefinition& policy_of(const MetaInput& input);
 /// The members of meta, without the braces: also the beginning of a freshness row.

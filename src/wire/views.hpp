@@ -8,6 +8,7 @@
 #include "model/event.hpp"
 #include "model/freshness.hpp"
 #include "model/job.hpp"
+#include "model/queue_policy.hpp"
 #include "model/records.hpp"
 #include "model/snapshot.hpp"
 
@@ -41,12 +42,24 @@ struct Why {
     std::optional<WallTime> since;
 };
 std::optional<Why> why_of(const MetaInput& input, WallTime now);
-std::optional<Why> why_of(const Job& job, bool paused, WallTime now);
+
+/// What a job's view needs beside the job: the policy of its queue as it applies now.
+struct JobTerms {
+    bool paused = false;
+    std::optional<WallTime> stall_at; ///< when it is called stalled, if it does not get on
+    int attempts_max = 0;             ///< 0: not told
+    bool brief = false; ///< of an event: input and result are left out where they are long; a GET has them
+    // NOLINTNEXTLINE(google-explicit-constructor): where no policy is at hand, whether it is paused is enough
+    JobTerms(bool paused_ = false) : paused{paused_} {}
+};
+JobTerms terms_of(const Definitions& definitions, const Job& job, bool paused);
+
+std::optional<Why> why_of(const Job& job, const JobTerms& terms, WallTime now);
 
 std::string meta_json(const MetaInput& input, WallTime now);
 /// `freshness row`: meta and the policy's figures.
 std::string freshness_row_json(const MetaInput& input, WallTime now);
-std::string job_json(const Job& job, bool paused, WallTime now);
+std::string job_json(const Job& job, const JobTerms& terms, WallTime now);
 std::string attempt_json(const AttemptRecord& attempt);
 std::string version_json(const VersionRecord& version, std::string_view href);
 std::string fire_json(const FireRecord& fire);
@@ -67,7 +80,7 @@ struct ReceiptInput {
 };
 std::string receipt_parts_json(const ReceiptInput& input);
 /// A job with its receipt's parts merged in: what /v1/jobs/{id} of a refresh answers.
-std::string receipt_json(const Job& job, bool paused, WallTime now);
+std::string receipt_json(const Job& job, const JobTerms& terms, WallTime now);
 
 /// data of a `change` event: topic, meta, outcome, base, counts, diff or href.
 std::string change_event_json(std::string_view topic, std::string_view meta, std::optional<Outcome> outcome,

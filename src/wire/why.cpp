@@ -12,6 +12,11 @@ bool parts::slow(const Job& job, WallTime now)
     return job.state == JobState::running && job.began_at && job.took_p95 && now > *job.began_at + *job.took_p95;
 }
 
+bool parts::stalled(const Job& job, const JobTerms& terms, WallTime now)
+{
+    return job.state == JobState::running && !job.cancel_requested_at && terms.stall_at && now >= *terms.stall_at;
+}
+
 namespace {
 
 // "the next try, not before ..." where a time is known.
@@ -72,28 +77,39 @@ std::optional<Why> why_of(const MetaInput& input, WallTime now)
 
 namespace {
 
+std::optional<Why> why_due_later(const Job& job)
+{
+    const std::string due = fmt::format("its time, {}", to_rfc3339(job.due_at));
+    if (!job.wait_reason.empty()) return Why{"paused", job.wait_reason, due + ", or running it now", {}};
+    if (job.error && job.error->code == "source_open") return Why{"source_open", job.error->message, due, {}};
+    if (job.attempt == 0) return Why{"scheduled", "it is not due yet", due, job.requested_at};
+    if (job.error && job.error->error_class == ErrorClass::lost) return Why{"worker_lost", job.error->message, due, {}};
+    return Why{"retrying", job.error ? job.error->message : "the last attempt was handed back", due, {}};
+}
+
 std::optional<Why> why_queued(const Job& job, bool paused, WallTime now)
 {
     if (paused) return Why{"paused", fmt::format("{} is paused", job.queue), "resuming it", {}};
     if (job.behind)
         return Why{"behind", fmt::format("{} runs and began before this was asked for", to_text(job.behind)),
                    fmt::format("the end of {}", to_text(job.behind)), job.requested_at};
-    if (job.due_at > now) {
-        const std::string due = fmt::format("its time, {}", to_rfc3339(job.due_at));
-        if (job.error && job.error->code == "source_open") return Why{"source_open", job.error->message, due, {}};
-        if (job.attempt == 0) return Why{"scheduled", "it is not due yet", due, job.requested_at};
-        return Why{"retrying", job.error ? job.error->message : "the last attempt was handed back", due, {}};
-    }
+    if (job.gated)
+        return Why{"gated", fmt::format("{} lets no further item run yet", to_text(job.batch)),
+                   "the end of another item, or process-next where its driver is the caller", job.requested_at};
+    if (job.due_at > now) return why_due_later(job);
     return Why{"waiting_slot", fmt::format("it waits for a free slot of {}", job.queue),
                fmt::format("the end of another job of {}, or a worker that claims it", job.queue),
                std::max(job.requested_at, job.due_at)};
 }
 
-std::optional<Why> why_running(const Job& job, WallTime now)
+std::optional<Why> why_running(const Job& job, const JobTerms& terms, WallTime now)
 {
     if (job.cancel_requested_at)
         return Why{"cancelling", "a cancel was asked for", "the worker's confirmation, or the end of its grace",
                    job.cancel_requested_at};
+    if (parts::stalled(job, terms, now))
+        return Why{"stalled", "its worker beats, and tells of no progress", "progress, its end, or a cancel",
+                   terms.stall_at};
     if (parts::slow(job, now))
         return Why{"slow", fmt::format("it runs longer than 95 of 100 before it, {}", to_text(*job.took_p95)),
                    "its end, or its run limit", *job.began_at + *job.took_p95};
@@ -102,11 +118,11 @@ std::optional<Why> why_running(const Job& job, WallTime now)
 
 } // namespace
 
-std::optional<Why> why_of(const Job& job, bool paused, WallTime now)
+std::optional<Why> why_of(const Job& job, const JobTerms& terms, WallTime now)
 {
     switch (job.state) {
-    case JobState::queued: return why_queued(job, paused, now);
-    case JobState::running: return why_running(job, now);
+    case JobState::queued: return why_queued(job, terms.paused, now);
+    case JobState::running: return why_running(job, terms, now);
     case JobState::succeeded: return std::nullopt;
     case JobState::cancelled:
         if (job.superseded_by)
@@ -114,6 +130,9 @@ std::optional<Why> why_of(const Job& job, bool paused, WallTime now)
                        fmt::format("following {}", to_text(job.superseded_by)), job.finished_at};
         return Why{"cancelled", job.error ? job.error->message : "cancelled", "a retry", job.finished_at};
     case JobState::failed:
+        if (job.late && job.late->at + late_result_keep > now)
+            return Why{job.error ? job.error->code : "failed", job.error ? job.error->message : "it failed",
+                       "adopting the result that came too late, or a retry", job.finished_at};
         return Why{job.error ? job.error->code : "failed", job.error ? job.error->message : "it failed",
                    "a retry, or a new refresh", job.finished_at};
     }
