@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Fatal, RateLimited, Retryable, testing, Worker, type Job } from "../src/index.js";
+import { Cells, Word } from "../src/cells.js";
 import { milliseconds } from "../src/durations.js";
 
 describe("durations", () => {
@@ -127,6 +128,34 @@ describe("stops", () => {
       return "whole";
     }, null, { stopAfter: 4 });
     assert.equal(ran.result, "whole");
+  });
+});
+
+describe("cells", () => {
+  test("keep what is said of a job from the next one in the same cell", () => {
+    const cells = Cells.of(2);
+    const first = cells.begin(1);
+    cells.say(1, first, Word.cancel);
+    assert.equal(cells.word(1), Word.cancel);
+    const second = cells.begin(1);
+    cells.say(1, first, Word.lost);
+    assert.equal(cells.word(1), Word.ok);
+    cells.say(1, second, Word.cancel);
+    cells.say(1, second, Word.lost);
+    cells.say(1, second, Word.cancel);
+    assert.equal(cells.word(1), Word.lost);
+    assert.equal(cells.word(0), Word.ok);
+  });
+  test("take an old word of what was told for news at most", () => {
+    const cells = Cells.of(1);
+    cells.begin(0);
+    cells.count(0, 5, 10);
+    const before = cells.changed(0);
+    cells.begin(0);
+    cells.count(0, 1, undefined);
+    cells.tell(0, before);
+    assert.notEqual(cells.told(0), cells.changed(0));
+    assert.deepEqual([cells.done(0), cells.total(0)], [1, undefined]);
   });
 });
 
