@@ -7,9 +7,10 @@ import { Fatal, RateLimited, Retryable, Worker } from "../../../sdk/node/dist/sr
 
 const say = (...words) => void writeSync(1, `${words.join(" ")}\n`);
 
-const { WORKER_ID, WORKER_SLOTS = "4", WORKER_GRACE_MS } = process.env;
+const { WORKER_ID, WORKER_SLOTS = "4", WORKER_AHEAD = "0", WORKER_GRACE_MS } = process.env;
 const worker = new Worker({
   slots: Number(WORKER_SLOTS),
+  ahead: Number(WORKER_AHEAD),
   ...(WORKER_ID !== undefined && { id: WORKER_ID }),
   ...(WORKER_GRACE_MS !== undefined && { grace: Number(WORKER_GRACE_MS) }),
 });

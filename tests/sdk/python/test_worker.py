@@ -22,7 +22,7 @@ if "WORKER_ID" in os.environ:
     options["id"] = os.environ["WORKER_ID"]
 if "WORKER_GRACE_MS" in os.environ:
     options["grace"] = int(os.environ["WORKER_GRACE_MS"]) / 1000
-worker = Worker(slots=int(os.environ.get("WORKER_SLOTS", "4")), **options)
+worker = Worker(slots=int(os.environ.get("WORKER_SLOTS", "4")), ahead=int(os.environ.get("WORKER_AHEAD", "0")), **options)
 
 
 def task(queue):
