@@ -100,6 +100,7 @@ std::optional<WallTime> Engine::step(std::vector<Posted> posted, WallTime now)
         for (; served < requests.size(); ++served) group->serve(requests[served]);
         group->end_timers(paused);
         group->go_on();
+        group->go_on_batches();
         group->fire_schedules();
         group->upkeep();
         const auto rate_wake = group->feed_offers();

@@ -58,6 +58,8 @@ void Group::serve(Posted& posted)
         state_.bulks.push_back({std::move(*bulk), posted.core, std::move(posted.reply), {}, 0, {}});
         return;
     }
+    if (std::holds_alternative<AddBatch>(posted.request)) return add_batch(posted);
+    if (std::holds_alternative<AddItems>(posted.request)) return add_items(posted);
     Reply reply = std::visit(
         [&](auto& request) -> Reply {
             using T = std::decay_t<decltype(request)>;
@@ -105,6 +107,10 @@ void Group::serve(Posted& posted)
                 return put_result(request, posted.written_ahead);
             else if constexpr (std::is_same_v<T, AddLog>)
                 return add_log(request);
+            else if constexpr (std::is_same_v<T, ChangeBatch>)
+                return change(request);
+            else if constexpr (std::is_same_v<T, ProcessNext>)
+                return process_next(request);
             else if constexpr (std::is_same_v<T, TouchKey>)
                 return touch(request), Answer{Done{}};
             else
@@ -280,6 +286,7 @@ std::shared_ptr<const Job> Group::put_job(const Job* before, Job after, AttemptE
         if (over && work.record.last_job < job->id) work.record.last_job = job->id;
         if (over) state_.meters.refresh_ended(*job, job->outcome.value_or(Outcome::failed));
     }
+    if (job->kind == JobKind::item) note_item(before, *job);
     if (next) put_job(&*trailing, std::move(*next));
     return job;
 }
@@ -340,10 +347,13 @@ void Group::tell_keys()
 
 void Group::commit()
 {
+    settle_batches();
     tell_keys();
+    tell_batches();
     if (wrote_) tx_->commit();
     tx_.reset();
     state_.definitions = definitions_;
+    for (Fill& fill : fills_) state_.fills.push_back(std::move(fill));
 
     std::size_t events = 0;
     for (auto& [tenant, told] : events_) {
@@ -382,6 +392,7 @@ void Group::refuse_all(std::string_view words)
         state_.workers.set_open(offer.work.worker, offer.work.tenant, true, now_);
         state_.offers.push_back(std::move(offer));
     }
+    for (Fill& fill : fills_) answer(fill.posted, Answer{Done{}}); // answered with the others that failed
     for (auto& [to, reply] : replies_) {
         Reply failed = std::unexpected(refused(Refusal::store_failed, std::string{words}));
         state_.sink.deliver(to.first, [reply_to = std::move(to.second), failed = std::move(failed)]() mutable {

@@ -36,6 +36,13 @@ struct KeyWork {
 /// What a publish is judged by.
 Candidate candidate_of(const Job& job, const PreparedResult& result);
 
+/// A batch that the group works on.
+struct BatchWork {
+    std::shared_ptr<Batch> batch; ///< replies and the notice hold it too; changed until the commit
+    std::set<std::int64_t> items; ///< jobs that changed, for its event; not more than that shows
+    bool told = false;            ///< the row must be written, and the event
+};
+
 class Group {
 public:
     Group(Engine::State& state, WallTime now);
@@ -47,6 +54,8 @@ public:
     void end_timers(bool paused);
     /// Ends the rows of resets, counts for bulk acts and does them, a chunk each.
     void go_on();
+    /// Changes over many items and long lists of new ones, a part each; timers of batches; then what follows for them.
+    void go_on_batches();
     void fire_schedules();
     /// Feeds open offers with what is claimable. Says when a rate limit lets more begin.
     std::optional<WallTime> feed_offers();
@@ -151,6 +160,58 @@ private:
     void end_probe(const Job& job);
     void warm_dependents(const KeyWork& work, Seq published);
 
+    // group_batch.cpp
+    void add_batch(Posted& posted);
+    void add_items(Posted& posted);
+    Reply change(const ChangeBatch& request);
+    Reply start_then_by(const ChangeBatch& request, BatchWork& work);
+    Reply process_next(const ProcessNext& request);
+    std::optional<Refused> check(const AddBatch& request) const;
+    std::optional<Refused> check_batch_queue(const std::string& queue) const;
+    std::optional<Refused> check_items(const std::vector<NewItem>& items) const;
+    std::optional<Reply> replay_batch(const std::string& tenant, const std::string& caller,
+                                      const std::optional<IdempotencyScope>& scope);
+    void remember(const std::string& tenant, const std::string& caller, const std::optional<IdempotencyScope>& scope,
+                  BatchId made);
+    void begin_fill(Posted posted, BatchId batch);
+    /// Takes the next part of its items; true: it is answered.
+    bool go_on(Fill& fill);
+    Refused refused_batch(Refusal refusal, const Batch& batch) const;
+    Refused no_batch() const;
+
+    // group_items.cpp
+    /// null: there is none, or `tenant`, unless "*", is not its own.
+    BatchWork* batch_of(BatchId id, std::string_view tenant);
+    BatchWork& new_batch(Batch batch);
+    /// put_job() moved or added an item.
+    void note_item(const Job* before, const Job& after);
+    /// An item whose batch is being ended may not begin.
+    bool must_end(const Job& item);
+    /// Whether the item's batch lets it be retried by itself.
+    std::optional<Refused> refuse_item_retry(const Job& item);
+    void end_item(const Job& item);
+    Job new_item(const Batch& batch, const std::string& caller, const std::string& key, std::string label,
+                 std::string input);
+    void set_deadlines(Job& job) const;
+    /// Through the gate; null if the item is over by a reset.
+    std::shared_ptr<const Job> lift(const Job& item);
+    std::shared_ptr<const Job> lift_next(BatchWork& work);
+    void settle_batches();
+    void go_on(BatchWork& work);
+    void end_items(BatchWork& work);
+    void set_items_back(BatchWork& work);
+    /// What a follow-up adds to its queue. @param items  of the batch, as far as each success has one
+    std::int64_t follow_up_size(const FollowUp& then, std::int64_t items) const;
+    void start_follow_up(BatchWork& work, const std::string& caller);
+    void fill_follow_up(BatchWork& work);
+    void tell_batches();
+    void note_reserve(const Batch& batch);
+    /// Room of a queue (empty: of all) that follow-ups and requests under way will need.
+    std::int64_t reserved_of(std::string_view tenant, std::string_view queue) const;
+    void read_reserves();
+    /// Ended batches and their items past their time; true: there are more.
+    bool drop_old_batches();
+
     // group_keep.cpp
     Reply purge(const PurgeKey& request);
     Reply decide_held(const DecideHeld& request);
@@ -198,6 +259,9 @@ private:
     std::unique_ptr<Transaction> tx_;
     std::map<std::pair<std::string, std::string>, KeyWork> keys_;
     std::map<std::int64_t, std::shared_ptr<const Job>> jobs_;
+    std::map<std::int64_t, BatchWork> batches_;
+    std::deque<Fill> fills_;                             ///< those this group worked on and did not finish
+    std::int64_t batch_budget_ = batch_items_per_commit; ///< items that changes over many may still take
     std::map<std::string, Notice::TenantEvents, std::less<>> events_;
     std::vector<std::pair<std::pair<int, ReplyTo>, Reply>> replies_;
     std::vector<Offer> fed_; ///< offers that this group answers; open again if it fails

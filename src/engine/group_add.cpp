@@ -72,13 +72,14 @@ std::optional<Refused> Group::check(const NewJob& job, std::size_t number) const
 std::optional<Refused> Group::check_room(const std::string& tenant,
                                          const std::map<std::string, std::int64_t>& more) const
 {
-    std::int64_t all = 0, waiting_of_tenant = 0;
+    std::int64_t all = 0, waiting_of_tenant = reserved_of(tenant, {});
     for (auto at = state_.live.lower_bound({tenant, {}}); at != state_.live.end() && at->first.first == tenant; ++at)
         waiting_of_tenant += at->second.queued;
     for (const auto& [queue, count] : more) {
         all += count;
         const auto live = state_.live.find({tenant, queue});
-        const std::int64_t waiting = live == state_.live.end() ? 0 : live->second.queued;
+        const std::int64_t waiting =
+            (live == state_.live.end() ? 0 : live->second.queued) + reserved_of(tenant, queue);
         const std::int64_t most = queue_of(*definitions_, queue).waiting_max;
         if (waiting + count <= most) continue;
         Refused words = refused(Refusal::queue_full, fmt::format("queue {} holds at most {} waiting jobs of a tenant "

@@ -219,6 +219,10 @@ bool Group::claim_one(const Job& job, const std::string& worker, Claimed& claime
         end_reset(job);
         return false;
     }
+    if (must_end(job)) {
+        end_item(job);
+        return false;
+    }
     KeyWork* work = nullptr;
     if (job.kind == JobKind::refresh) {
         work = &key_of(job);

@@ -334,6 +334,7 @@ void Group::upkeep()
     for (const JobId id : old) tx_->drop_job(id);
     if (old.size() == static_cast<std::size_t>(per_commit))
         state_.upkeep_at = now_ + 100ms; // more than one commit takes
+    if (drop_old_batches()) state_.upkeep_at = now_ + 100ms;
     tx_->drop_idempotency(now_);
     tx_->drop_fires(now_ - fires_kept);
     tx_->drop_audit(now_ - audit_kept);

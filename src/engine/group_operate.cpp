@@ -52,9 +52,7 @@ Reply Group::retry(const RetryJob& request)
             }
     }
     if (!after) return std::unexpected(refused(after.error()));
-    if (before->batch)
-        if (const auto batch = tx_->batch(before->batch); batch && !is_terminal(batch->state))
-            return std::unexpected(refused(Refusal::batch_live, "its batch is not over yet; an item is retried then"));
+    if (auto live = refuse_item_retry(*before)) return std::unexpected(std::move(*live));
     if (before->unique) {
         const std::vector<Job> holders = this->holders(before->tenant, before->queue, before->unique->key);
         const UniqueDecision decision = decide_unique(*before->unique, holders, now_, now_);

@@ -93,6 +93,7 @@ void Group::read_memory()
     for (const Job& job : tx_->running_jobs("", running_most))
         if (!is_builtin(job.worker)) state_.workers.hold(job);
     state_.log_lines.clear();
+    read_reserves();
     state_.ids.not_below(tx_->last_job_id());
     state_.stale_memory = false;
 }

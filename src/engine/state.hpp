@@ -73,6 +73,23 @@ struct BulkCount {
     std::map<std::pair<std::string, JobState>, std::int64_t> by_queue;
 };
 
+/// A request that adds more items to a batch than one commit takes.
+struct Fill {
+    Posted posted; ///< AddBatch or AddItems
+    BatchId batch;
+    std::size_t next = 0; ///< the first item that is not taken yet
+};
+
+/// Room in a queue for a follow-up that starts by itself.
+struct Reserve {
+    std::string tenant, queue;
+    std::int64_t count = 0;
+};
+
+/// Items that changes over many of them take in one commit, and bytes of input that go with them.
+inline constexpr std::int64_t batch_items_per_commit = 500;
+inline constexpr std::size_t batch_bytes_per_commit = 2 << 20;
+
 struct Engine::State {
     State(Store& store_, CommitSink& sink_, Metrics& metrics, EngineOptions options)
         : store{store_}, sink{sink_}, meters{metrics}, definitions{std::move(options.definitions)},
@@ -112,6 +129,9 @@ struct Engine::State {
     std::map<std::string, History, std::less<>> took; ///< by queue
     /// Keys by (tenant, source), counted once and then kept: a count per new key would cost more with each of them.
     std::map<std::pair<std::string, std::string>, std::int64_t> keys;
+
+    std::deque<Fill> fills;
+    std::map<std::int64_t, Reserve> reserves; ///< by batch
 
     bool stale_memory = true;              ///< running and paused must be read from the store
     std::optional<WallTime> wake_expected; ///< when the last step wanted to be called again

@@ -14,6 +14,7 @@ namespace {
 
 // Fewer ends than this say nothing of the pace.
 constexpr std::int64_t eta_ends_min = 3;
+constexpr std::size_t brief_result_bytes_max = 1 << 10;
 
 std::string_view word_of_end(const Batch& batch)
 {
@@ -163,7 +164,7 @@ std::string batch_json(const Batch& batch, WallTime now)
     return out.take();
 }
 
-std::string item_json(const Job& job, bool paused, WallTime now)
+std::string item_json(const Job& job, bool paused, WallTime now, bool brief)
 {
     JsonOut out;
     out.begin();
@@ -178,7 +179,7 @@ std::string item_json(const Job& job, bool paused, WallTime now)
     out.time_if("finished_at", job.finished_at);
     parts::progress(out, job);
     parts::error(out, job.error);
-    out.raw_if("result", job.result);
+    if (!brief || job.result.size() <= brief_result_bytes_max) out.raw_if("result", job.result);
     if (job.result_bytes > 0) out.whole("result_bytes", job.result_bytes);
     out.unsigned_whole("seq", job.seq);
     out.end();

@@ -29,8 +29,9 @@ struct BatchEta {
 std::optional<BatchEta> eta_of(const Batch& batch, WallTime now);
 
 std::string batch_json(const Batch& batch, WallTime now);
-/// `item`: the job of a batch as its batch shows it. A result that is a payload is told by its size alone.
-std::string item_json(const Job& job, bool paused, WallTime now);
+/// `item`: the job of a batch as its batch shows it. A result that is a payload is told by its size alone; so is, in
+/// brief (for events), one of more than a kilobyte.
+std::string item_json(const Job& job, bool paused, WallTime now, bool brief = false);
 
 /// Items that a batch event lists; the others are found with the counters' change.
 inline constexpr std::size_t event_items_max = 100;
