@@ -207,8 +207,8 @@ bool Worker::Core::tell_ends(detail::Connection& connection, std::deque<detail::
             if (end != nullptr) forget(*end->attempt);
         std::erase_if(ends, [this](const detail::EndOf& end) {
             return !held_.contains({end.attempt->claimed.id, end.attempt->claimed.fence});
-            if (again) return false;
-        });
+            });
+        if (again) return false;
     }
 }
 

@@ -7,7 +7,7 @@
 // CommandRunner's. Threads: the runner's. Always holds: output_ is at most the source's bytes_max.
 
 #include "runners/command/command_line.hpp"
-#include "runners/command/progress_lines.hpp"
+#include "wire/progress_lines.hpp"
 #include "runners/command/spawner.hpp"
 
 #include <optional>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Progress as commands write it: the two forms, what never goes back, and how often it is told.
-#include "runners/command/progress_lines.hpp"
+#include "wire/progress_lines.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runners/command/progress_lines.hpp"
+#include "wire/progress_lines.hpp"
 
 #include <algorithm>
 #include <charconv>
