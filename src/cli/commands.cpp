@@ -100,6 +100,27 @@ void add_jobs(CLI::App& app, CliContext& context)
     show->callback([&context, show_options] { context.exit_code = run_jobs_show(context, *show_options); });
 }
 
+void add_run(CLI::App& app, CliContext& context)
+{
+    CLI::App* command = app.add_subcommand("run", "Work on the jobs of a queue: one process of a program for each");
+    const auto options = kept<RunOptions>();
+    add_common(command, options->common);
+    command->add_option("--queue", options->queues, "The queue; several may be served")
+        ->required()
+        ->expected(1)
+        ->take_all();
+    command->add_option("--slots", options->slots, "So many processes at once")->check(CLI::Range(1, 1000));
+    command->add_option("--worker", options->worker, "The worker's id; else host and process id");
+    add_duration(
+        command, "--grace", [options](Millis grace) { options->grace = grace; },
+        "After SIGTERM: time for what runs to end before it is handed back");
+    add_duration(
+        command, "--kill-after", [options](Millis after) { options->kill_after = after; },
+        "Between SIGTERM and SIGKILL for a program that is to stop");
+    command->add_option("CMD", options->command, "The program and its arguments, behind --")->required();
+    command->callback([&context, options] { context.exit_code = run_run(context, *options); });
+}
+
 void add_top(CLI::App& app, CliContext& context)
 {
     CLI::App* command = app.add_subcommand("top", "Every key with state, age and next refresh");
@@ -188,6 +209,7 @@ void add_client_commands(CLI::App& app, CliContext& context)
     add_refresh(app, context);
     add_watch(app, context);
     add_jobs(app, context);
+    add_run(app, context);
     add_top(app, context);
     add_doctor(app, context);
     add_completion(app, context);

@@ -54,6 +54,18 @@ struct JobsShowOptions {
 };
 int run_jobs_show(CliContext& context, const JobsShowOptions& options);
 
+struct RunOptions {
+    CommonOptions common;
+    std::vector<std::string> queues;
+    std::vector<std::string> command;
+    int slots = 1;
+    std::string worker;        ///< its id; empty: host and process id
+    Millis grace{20'000};      ///< after SIGTERM: for what runs to end by itself
+    Millis kill_after{10'000}; ///< between SIGTERM and SIGKILL of a program that is to stop
+};
+/// A worker whose jobs are each one process, until it is told to stop.
+int run_run(CliContext& context, const RunOptions& options);
+
 struct TopOptions {
     CommonOptions common;
     bool once = false;
