@@ -27,6 +27,17 @@ std::size_t take(char* bytes, std::size_t size, std::size_t count, void* to)
     return size * count;
 }
 
+struct Sent {
+    bool once = false;
+    int times = 0;
+};
+/// Before each time that a request is sent.
+int may_send(void* of, char*, char*, int, int)
+{
+    auto& sent = *static_cast<Sent*>(of);
+    return sent.once && ++sent.times > 1 ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 void start_curl()
 {
     static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -63,6 +74,7 @@ struct Connection::Handles {
         curl_easy_setopt(easy, CURLOPT_USERAGENT, "freshet-cpp/" FRESHET_SDK_VERSION);
         curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
         curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take);
+        curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, may_send);
         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error);
         curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms_max);
         curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -96,7 +108,8 @@ std::string Answer::words() const
 Connection::Connection(const Endpoint& endpoint) : endpoint_{endpoint}, handles_{std::make_unique<Handles>(endpoint)} {}
 Connection::~Connection() = default;
 
-Answer Connection::ask(const char* method, const std::string& path, std::string_view body, milliseconds timeout)
+Answer Connection::ask(const char* method, const std::string& path, std::string_view body, milliseconds timeout,
+                       bool once)
 {
     Answer answer;
     CURL* const easy = handles_->easy;
@@ -110,6 +123,8 @@ Answer Connection::ask(const char* method, const std::string& path, std::string_
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, fresh_ ? 1L : 0L);
     fresh_ = false;
+    Sent sent{once, 0};
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, &sent);
 
     CURLcode result = CURLE_ABORTED_BY_CALLBACK;
     curl_multi_add_handle(handles_->multi, easy);
@@ -124,7 +139,9 @@ Answer Connection::ask(const char* method, const std::string& path, std::string_
 
     if (result != CURLE_OK) {
         answer.aborted = aborted_;
-        answer.error = handles_->error[0] != 0 ? handles_->error : curl_easy_strerror(result);
+        answer.error = sent.times > 1            ? "the connection ended before the answer"
+                       : handles_->error[0] != 0 ? handles_->error
+                                                 : curl_easy_strerror(result);
         return answer;
     }
     long status = 0;

@@ -3,8 +3,7 @@
 // One connection to the server, kept open between calls. By libcurl.
 //
 // Life: one per thread that speaks. Threads: ask() by its owner; abort() by any, it ends a call that waits. Redirects
-// are not followed: the token goes to the server that was named and nowhere else. A call is never repeated here:
-// whether that is safe is known to whoever asks.
+// are not followed: the token goes to the server that was named and nowhere else.
 
 #include <atomic>
 #include <chrono>
@@ -43,7 +42,10 @@ public:
     Connection& operator=(const Connection&) = delete;
 
     /// @param path  below the endpoint's url. @param body  empty: none.
-    Answer ask(const char* method, const std::string& path, std::string_view body, std::chrono::milliseconds timeout);
+    /// @param once  libcurl sends a call again when a kept connection ends before the answer begins. That is right for
+    ///              what may be said twice; a claim may not: what the first one brought would be forgotten.
+    Answer ask(const char* method, const std::string& path, std::string_view body, std::chrono::milliseconds timeout,
+               bool once = false);
     /// Ends the call that waits now, or the next one; until rearm().
     void abort();
     void rearm() { aborted_ = false; }

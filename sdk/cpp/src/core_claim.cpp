@@ -47,7 +47,7 @@ void Worker::Core::claim_loop()
             }
         }
         const detail::Answer answer =
-            claim_connection_->ask("POST", "/v1/work/claim", claim_body(call), claim_wait + claim_spare);
+            claim_connection_->ask("POST", "/v1/work/claim", claim_body(call), claim_wait + claim_spare, true);
         {
             const std::lock_guard lock{mutex_};
             if (phase_ != Phase::running && !answer.ok()) return;

@@ -2,6 +2,7 @@
 // The C++ SDK by itself: against a server that answers what the test says, and without any.
 #include "tests/sdk/cpp/scripted_server.hpp"
 
+#include <algorithm>
 #include <freshet/testing.hpp>
 #include <freshet/worker.hpp>
 #include <gmock/gmock.h>
@@ -112,8 +113,9 @@ TEST(WorkerSdk, F6SendsProgressAtMostFourTimesASecondAndTheLastAlways)
     EXPECT_EQ(Json::parse(beats.back().body)["jobs"][std::size_t{0}]["progress"]["done"].whole(), told);
     // It came before the end, which spends the fence.
     const auto all = server.requests();
-    const auto last = std::ranges::find_last_if(all, [](const Asked& asked) { return asked.path == "/v1/work/beat"; });
-    EXPECT_TRUE(std::ranges::any_of(last, [](const Asked& asked) { return asked.path == "/v1/work/complete"; }));
+    const auto is_beat = [](const Asked& asked) { return asked.path == "/v1/work/beat"; };
+    const auto last = std::find_if(all.rbegin(), all.rend(), is_beat).base();
+    EXPECT_TRUE(std::any_of(last, all.end(), [](const Asked& asked) { return asked.path == "/v1/work/complete"; }));
 }
 
 TEST(WorkerSdk, F10TellsAnEndUntilItIsTaken)
