@@ -238,7 +238,6 @@ TEST_P(Sdk, F10LosesNothingWhenTheServerRestartsInTheMiddle)
     server.kill();
     ASSERT_TRUE(slow.await("end stubborn " + ending));
     server.start();
-    client = server.client();
     for (const std::string& job : {running, ending}) {
         const Answer done = await(job, "succeeded");
         EXPECT_EQ(done.json("/result/attempt"), "1") << done.body;
