@@ -120,6 +120,14 @@ std::vector<std::shared_ptr<const KeyView>> Reads::keys(std::string_view tenant,
     });
 }
 
+void Reads::in_one_view(const std::function<void(StoreReads&)>& questions)
+{
+    ask([&](StoreReads& store) {
+        questions(store);
+        return true;
+    });
+}
+
 std::optional<Job> Reads::job(JobId id)
 {
     return ask([&](StoreReads& store) { return store.job(id); });

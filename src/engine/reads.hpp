@@ -37,6 +37,9 @@ public:
     std::vector<std::shared_ptr<const KeyView>> keys(std::string_view tenant, std::string_view source,
                                                      std::string_view after, int limit);
 
+    /// Any questions, answered in one view of the store.
+    void in_one_view(const std::function<void(StoreReads&)>& questions);
+
     std::optional<Job> job(JobId id);
     std::vector<Job> jobs(const JobFilter& filter);
     std::vector<AttemptRecord> attempts(JobId id);

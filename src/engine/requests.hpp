@@ -60,6 +60,7 @@ struct RetryJob {
     JobId job;
     std::string tenant, caller;
     std::optional<int> generation;
+    std::optional<std::string> input; ///< of a task or item: instead of what it had; JSON
 };
 
 enum class PurgeMode : std::uint8_t { soft, hard, refresh };

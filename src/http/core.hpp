@@ -10,6 +10,7 @@
 #include "engine/requests.hpp"
 #include "engine/tail.hpp"
 #include "http/services.hpp"
+#include "http/work_table.hpp"
 
 #include <exception>
 #include <functional>
@@ -64,6 +65,9 @@ public:
     virtual void on_notice(std::function<void(const std::shared_ptr<const Notice>&)> listener) = 0;
     /// Called once when the server begins to stop: streams say goodbye and close.
     virtual void on_stop(std::function<void()> listener) = 0;
+
+    /// Workers and queues as the notices so far told of them, and what is kept of claims.
+    virtual WorkTable& work() = 0;
 
     virtual Services& services() = 0;
     /// What the stream routes keep per core (their hub); null until they put it there. Ends with the core, on its

@@ -50,6 +50,8 @@ std::string_view right_text(Right right)
     case Right::refresh: return "refresh";
     case Right::operate: return "operate";
     case Right::administer: return "administer";
+    case Right::work: return "work";
+    case Right::enqueue: return "enqueue";
     }
     return "";
 }
@@ -240,6 +242,8 @@ bool Gate::may(const Caller& caller, Right right)
     case Right::refresh: return caller.may_refresh;
     case Right::operate: return caller.role == Role::operator_ || caller.role == Role::admin;
     case Right::administer: return caller.role == Role::admin;
+    case Right::work: return caller.role == Role::worker || caller.role == Role::admin;
+    case Right::enqueue: return caller.role != Role::viewer;
     }
     return false;
 }

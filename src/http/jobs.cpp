@@ -3,17 +3,19 @@
 // §4).
 //
 // A job is answered with 200 while it exists: failure is a word in the body, so that pollers end. Threads: the loop's.
+#include "http/body.hpp"
 #include "http/hub_host.hpp"
+#include "http/job_answer.hpp"
 #include "http/negotiate.hpp"
 #include "http/problems.hpp"
 #include "http/route.hpp"
 #include "http/status_answer.hpp"
 #include "http/streams/present.hpp"
+#include "http/work_end.hpp"
 
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
-#include <simdjson.h>
 
 namespace freshet::http {
 
@@ -23,33 +25,45 @@ constexpr Millis wait_max = 10min;
 
 std::string shown(Core& core, const Job& job)
 {
-    return streams::shown_job_json(job, is_paused(core, job.tenant, job.key), core.now());
-}
-
-Problem no_such_job(std::string_view id)
-{
-    return make_problem(404, "not_found", "No such job", fmt::format("There is no job {} here.", id.substr(0, 64)),
-                        "Look at the id and at the tenant; ended jobs are kept for a while only.");
-}
-
-std::optional<JobId> job_id(const ExchangePtr& exchange, const std::string& text)
-{
-    const auto id = parse_job_id(text);
-    if (!id) exchange->fail(no_such_job(text));
-    return id;
+    const bool paused = job.key.empty() ? core.work().queue_paused(job.queue) : is_paused(core, job.tenant, job.key);
+    return streams::shown_job_json(job, paused, core.now());
 }
 
 // --- The list ---
 
+// Ids begin with the millisecond in which they were made (base/ids.hpp).
+JobId first_id_of(WallTime at)
+{
+    return JobId{std::clamp<std::int64_t>(to_ms(at), 0, (1LL << 43) - 1) << 20};
+}
+
+// Of the tenant, or of the one queue that was asked for: kept counters, whatever else the list was filtered by.
+void add_counts(JsonOut& out, const std::vector<JobCount>& counts, const std::string& queue)
+{
+    out.begin("counts");
+    std::int64_t total = 0;
+    for (const JobState state :
+         {JobState::queued, JobState::running, JobState::succeeded, JobState::failed, JobState::cancelled}) {
+        std::int64_t sum = 0;
+        for (const JobCount& one : counts)
+            if (one.state == state && (queue.empty() || one.queue == queue)) sum += one.count;
+        out.whole(to_text(state), sum);
+        total += sum;
+    }
+    out.whole("total", total);
+    out.end();
+}
+
 void list_jobs(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
 {
-    const auto query = list_query(exchange, {"state", "queue", "source", "key"});
+    const auto query = list_query(exchange, {"state", "kind", "queue", "source", "key", "tag", "since", "until"});
     if (!query || !has_tenant(exchange)) return;
     JobFilter filter;
     filter.tenant = exchange->caller().tenant;
     // A refresh's queue is its source.
     filter.queue = query->queue.empty() ? query->source : query->queue;
     filter.key = query->key;
+    filter.tag = query->tag;
     filter.limit = query->limit + 1;
     const auto refuse = [&](std::string detail, std::string try_words) {
         exchange->fail(make_problem(400, "bad_parameter", "A parameter of the query can not be used", std::move(detail),
@@ -66,18 +80,52 @@ void list_jobs(Core& core, const ExchangePtr& exchange, std::span<const std::str
         if (!after) return refuse("after takes the `next` of the list before.", "Leave it out for the first page.");
         filter.before = *after;
     }
-    const auto jobs = std::make_shared<std::vector<Job>>();
+    if (!query->kind.empty()) {
+        filter.kind = parse_job_kind(query->kind);
+        if (!filter.kind) return refuse(fmt::format("kind \"{}\" is not known.", query->kind.substr(0, 32)), "refresh, task or item.");
+    }
+    std::optional<WallTime> since;
+    for (const auto& [name, text] : {std::pair{"since", &query->since}, std::pair{"until", &query->until}}) {
+        if (text->empty()) continue;
+        const auto at = from_rfc3339(*text);
+        if (!at) return refuse(fmt::format("{} takes an instant.", name), "As RFC 3339 has it: 2026-01-31T12:00:00Z.");
+        if (text == &query->since)
+            since = at;
+        else if (const JobId bound = first_id_of(*at + Millis{1}); !filter.before || bound < filter.before)
+            filter.before = bound;
+    }
+    struct Found {
+        std::vector<Job> jobs;
+        std::vector<JobCount> counts;
+        std::vector<std::string> paused;
+    };
+    const auto found = std::make_shared<Found>();
     read_then(
-        core, exchange, [jobs, filter](Reads& reads) { *jobs = reads.jobs(filter); },
-        [&core, exchange, jobs, limit = static_cast<std::size_t>(query->limit)](streams::Cursor cursor) {
-            const bool more = jobs->size() > limit;
-            if (more) jobs->resize(limit);
+        core, exchange,
+        [found, filter](Reads& reads) {
+            reads.in_one_view([&](StoreReads& store) {
+                found->jobs = store.jobs(filter);
+                found->counts = store.job_counts(filter.tenant);
+                found->paused = store.paused();
+            });
+        },
+        [&core, exchange, found, since, queue = filter.queue,
+         limit = static_cast<std::size_t>(query->limit)](streams::Cursor cursor) {
+            // Ids grow with time: what follows the first one that is too old is older still.
+            if (since)
+                std::erase_if(found->jobs, [first = first_id_of(*since)](const Job& job) { return job.id < first; });
+            const bool more = found->jobs.size() > limit;
+            if (more) found->jobs.resize(limit);
             JsonOut out;
             out.begin();
             out.begin_list("items");
-            for (const Job& job : *jobs) out.raw(shown(core, job));
+            for (const Job& job : found->jobs) {
+                const bool paused = std::ranges::find(found->paused, job.queue) != found->paused.end();
+                out.raw(streams::shown_job_json(job, paused, core.now()));
+            }
             out.end_list();
-            end_list(out, more ? to_text(jobs->back().id) : std::string{}, cursor, core.now());
+            add_counts(out, found->counts, queue);
+            end_list(out, more ? to_text(found->jobs.back().id) : std::string{}, cursor, core.now());
             out.end();
             respond_status(exchange, out.take());
         });
@@ -239,20 +287,6 @@ void list_attempts(Core& core, const ExchangePtr& exchange, std::span<const std:
 
 // --- Verbs ---
 
-// A job with one more member in front.
-std::string with_member(std::string_view name, std::string_view value, const std::string& object)
-{
-    JsonOut out;
-    simdjson::dom::parser parser;
-    simdjson::dom::object members;
-    out.begin();
-    out.text(name, value);
-    if (parser.parse(object).get(members) == simdjson::SUCCESS)
-        for (const auto& [member, content] : members) out.key(member), out.raw(simdjson::minify(content));
-    out.end();
-    return out.take();
-}
-
 void answer_changed_job(Core& core, const ExchangePtr& exchange, const Reply& reply)
 {
     if (!reply) return fail_refused(core, exchange, reply.error());
@@ -284,37 +318,70 @@ void cancel_job(Core& core, const ExchangePtr& exchange, std::span<const std::st
     if (!taken) exchange->fail(busy_problem());
 }
 
-// {generation?}; an empty body is the present generation.
-std::expected<std::optional<int>, std::string> parse_retry(const std::string& body)
-{
-    if (body.empty()) return std::nullopt;
-    simdjson::dom::parser parser;
-    simdjson::dom::object root;
-    if (parser.parse(body).get(root) != simdjson::SUCCESS) return std::unexpected("the body is not a JSON object");
-    std::optional<int> generation;
-    for (const auto [name, value] : root) {
-        std::int64_t number = 0;
-        if (name != "generation")
-            return std::unexpected(fmt::format("\"{}\" is not known; generation is", name.substr(0, 64)));
-        if (value.get(number) != simdjson::SUCCESS || number < 1 || number > 1'000'000'000)
-            return std::unexpected("generation takes a whole number from 1");
-        generation = static_cast<int>(number);
-    }
-    return generation;
-}
-
 void retry_job(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
 {
     if (!only_parameters(exchange, {}) || !has_tenant(exchange)) return;
     const auto id = job_id(exchange, captures[0]);
     if (!id) return;
-    const auto generation = parse_retry(exchange->request().body);
-    if (!generation)
-        return exchange->fail(make_problem(400, "bad_body", "The body can not be used", generation.error() + ".",
-                                           R"(Send {"generation": 1}, or no body.)"));
-    const bool taken = core.post(RetryJob{*id, exchange->caller().tenant, exchange->caller().name, *generation},
+    // An empty body is the present generation.
+    BodyReader reader{exchange->request().body, true};
+    BodyObject body = reader.object();
+    RetryJob retry{*id, exchange->caller().tenant, exchange->caller().name, {}, {}};
+    if (const auto generation = body.whole("generation", 1, 1'000'000'000))
+        retry.generation = static_cast<int>(*generation);
+    retry.input = body.json("input", input_bytes_max);
+    body.end();
+    if (reader.problem()) return exchange->fail(*reader.problem());
+    const bool taken = core.post(std::move(retry),
                                  [&core, exchange](const Reply& reply) { answer_changed_job(core, exchange, reply); });
     if (!taken) exchange->fail(busy_problem());
+}
+
+void run_job(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
+{
+    if (!only_parameters(exchange, {}) || !has_tenant(exchange)) return;
+    const auto id = job_id(exchange, captures[0]);
+    if (!id) return;
+    const bool taken = core.post(RunJob{*id, exchange->caller().tenant, exchange->caller().name},
+                                 [&core, exchange](const Reply& reply) { answer_changed_job(core, exchange, reply); });
+    if (!taken) exchange->fail(busy_problem());
+}
+
+// --- Adopting ---
+
+void post_adopt(Core& core, const ExchangePtr& exchange, AdoptJob adopt, ReplyTo then)
+{
+    if (!core.post(std::move(adopt), std::move(then))) exchange->fail(busy_problem());
+}
+
+// The late result of a refresh is made ready as a worker's own would be, then told again.
+void adopt_prepared(Core& core, const ExchangePtr& exchange, const AdoptJob& adopt)
+{
+    const auto ready = std::make_shared<std::expected<PreparedResult, Refused>>(std::unexpected(Refused{}));
+    core.off_loop(
+        [ready, id = adopt.job, definitions = core.definitions()](Reads& reads) {
+            auto job = reads.job(id);
+            if (job && job->late) *ready = prepare_result(reads, *definitions, *job, std::move(job->late->result), {});
+        },
+        [&core, exchange, ready, adopt](std::exception_ptr failure) mutable {
+            if (failure) return exchange->fail(store_problem());
+            if (!*ready) return fail_refused(core, exchange, ready->error());
+            adopt.result = std::move(**ready);
+            post_adopt(core, exchange, std::move(adopt),
+                       [&core, exchange](const Reply& reply) { answer_changed_job(core, exchange, reply); });
+        });
+}
+
+void adopt_job(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
+{
+    if (!only_parameters(exchange, {}) || !has_tenant(exchange)) return;
+    const auto id = job_id(exchange, captures[0]);
+    if (!id) return;
+    const AdoptJob adopt{*id, exchange->caller().tenant, exchange->caller().name, {}};
+    post_adopt(core, exchange, adopt, [&core, exchange, adopt](const Reply& reply) {
+        if (!reply && reply.error().refusal == Refusal::unprepared) return adopt_prepared(core, exchange, adopt);
+        answer_changed_job(core, exchange, reply);
+    });
 }
 
 constexpr std::array job_table{
@@ -323,6 +390,8 @@ constexpr std::array job_table{
     Route{"GET", "/v1/jobs/{id}/attempts", Right::read, &list_attempts},
     Route{"POST", "/v1/jobs/{id}/cancel", Right::operate, &cancel_job},
     Route{"POST", "/v1/jobs/{id}/retry", Right::operate, &retry_job},
+    Route{"POST", "/v1/jobs/{id}/run", Right::operate, &run_job},
+    Route{"POST", "/v1/jobs/{id}/adopt", Right::operate, &adopt_job},
 };
 
 } // namespace

@@ -86,6 +86,7 @@ void LoopCore::apply(const std::shared_ptr<const Notice>& notice)
         if (!tenant.entries.empty()) see_head(tenant.tenant, tenant.entries.back().seq);
     for (const auto& view : notice->keys) apply_view(view);
     for (const auto& job : notice->jobs) apply_job(job);
+    work_.apply(*notice);
     for (const auto& listener : notice_listeners_) listener(notice);
 }
 
@@ -451,6 +452,7 @@ void LoopCore::run_timers()
 void LoopCore::begin_stop()
 {
     for (const auto& listener : stop_listeners_) listener();
+    work_.stop();
 }
 
 void LoopCore::drop_waits()

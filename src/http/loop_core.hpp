@@ -69,6 +69,7 @@ public:
         notice_listeners_.push_back(std::move(listener));
     }
     void on_stop(std::function<void()> listener) override { stop_listeners_.push_back(std::move(listener)); }
+    WorkTable& work() override { return work_; }
     Services& services() override { return options_.services; }
     std::shared_ptr<void>& streams() override { return streams_; }
 
@@ -154,6 +155,7 @@ private:
     std::vector<std::function<void(const std::shared_ptr<const Notice>&)>> notice_listeners_;
     std::vector<std::function<void()>> stop_listeners_;
     std::shared_ptr<void> streams_;
+    WorkTable work_;
 };
 
 } // namespace freshet::http

@@ -49,7 +49,8 @@ Problem refused_problem(const Refused& refused)
     switch (refused.refusal) {
     case Refusal::not_found: return with(404, "Not found", "Look at the id, and at the tenant it belongs to.");
     case Refusal::not_running: return with(409, "The job does not run", "Look at its state first.");
-    case Refusal::lease_lost: return with(409, "The lease is not yours any more", "Drop this work and claim again.");
+    case Refusal::lease_lost: return with(409, "The lease is not yours any more",
+                    "Stop this work and claim again; a result that came late is kept for a person to adopt.");
     case Refusal::already_over: return with(409, "It is over already", "Retry it to have it run again.");
     case Refusal::not_terminal: return with(409, "It has not ended yet", "Cancel it first, or wait for its end.");
     case Refusal::generation_changed:
@@ -102,6 +103,14 @@ void add_limit_headers(HttpResponse& response, const Refused& refused, WallTime 
     const std::int64_t left = refused.retry_at ? seconds_until(*refused.retry_at, now) : window;
     response.headers.emplace_back("RateLimit-Policy", fmt::format("\"manual\";q={};w={}", refused.limit_count, window));
     response.headers.emplace_back("RateLimit", fmt::format("\"manual\";r=0;t={}", left));
+}
+
+Problem body_too_large(std::size_t bytes_max)
+{
+    Problem problem = make_problem(413, "body_too_large", "The body is too large",
+                                   fmt::format("It may have {} bytes.", bytes_max), "Send less at once.");
+    problem.limit = fmt::format("{} bytes", bytes_max);
+    return problem;
 }
 
 Problem busy_problem()

@@ -15,7 +15,7 @@ struct RequestParser::Parser final : beast::http::basic_parser<true> {
     {
         // The bound on the head is kept by the connection, which counts before it parses.
         header_limit(2 * head_bytes_max);
-        body_limit(body_bytes_max);
+        body_limit(any_body_bytes_max);
     }
 
     RequestParser& owner;
@@ -133,6 +133,19 @@ bool RequestParser::keep_alive() const
 bool RequestParser::wants_body() const
 {
     return !(*parser_)->is_done();
+}
+
+bool RequestParser::limit_body(std::size_t bytes_max)
+{
+    if (promised() > bytes_max) return false;
+    (*parser_)->body_limit(bytes_max);
+    return true;
+}
+
+std::size_t RequestParser::promised() const
+{
+    const auto length = (*parser_)->content_length();
+    return length ? static_cast<std::size_t>(*length) : 0;
 }
 
 std::size_t RequestParser::feed(std::string_view bytes)

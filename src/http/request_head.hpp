@@ -18,7 +18,8 @@ namespace freshet::http {
 inline constexpr std::size_t head_bytes_max = 16 << 10;
 inline constexpr std::size_t head_fields_max = 100;
 inline constexpr std::size_t target_bytes_max = 8 << 10;
-inline constexpr std::size_t body_bytes_max = 1 << 20;
+/// What the parser takes at the most; each route has its own bound, limit_body().
+inline constexpr std::size_t any_body_bytes_max = 64 << 20;
 
 struct RequestHead {
     struct Field {
@@ -52,6 +53,10 @@ public:
     bool keep_alive() const;
     /// A body follows that is not yet read whole.
     bool wants_body() const;
+    /// Bounds the body that follows. False: its head promises more.
+    bool limit_body(std::size_t bytes_max);
+    /// Bytes that the head promised; 0 when it names no length.
+    std::size_t promised() const;
     /// Takes bytes of the body. @return how many were used; refusal() is set when it is malformed or too large.
     std::size_t feed(std::string_view bytes);
     std::string take_body() { return std::move(body_); }

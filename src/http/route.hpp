@@ -6,6 +6,7 @@
 #include "http/core.hpp"
 #include "http/exchange.hpp"
 
+#include <cstddef>
 #include <span>
 #include <string_view>
 
@@ -17,7 +18,14 @@ enum class Right : std::uint8_t {
     refresh, ///< viewer with refresh, operator, admin
     operate, ///< operator, admin
     administer,
+    work,    ///< worker, admin: claim, beat and end work
+    enqueue, ///< worker, operator, admin: jobs of queues
 };
+
+/// What a body may have unless its route says otherwise.
+inline constexpr std::size_t body_bytes_max = 1 << 20;
+/// The largest of all: a result of remote work, as its raw body.
+inline constexpr std::size_t any_result_bytes_max = 64 << 20;
 
 /// `pattern`: segments; "{name}" takes one, "{key}" takes a whole key (source and its declared parameters), so that
 /// what follows it can be told apart. Captures are decoded, but for the key, which is in its text form.
@@ -26,6 +34,7 @@ struct Route {
     std::string_view pattern;
     Right right;
     void (*handle)(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures);
+    std::size_t bytes_max = body_bytes_max; ///< of the body
 };
 
 /// Routes of one subject, collected by the server into its table.
@@ -34,6 +43,12 @@ Routes data_routes();     ///< data.cpp: reading
 Routes refresh_routes();  ///< refresh.cpp: refresh, purge, delete, held
 Routes version_routes();  ///< versions.cpp: versions and diffs
 Routes job_routes();      ///< jobs.cpp
+Routes job_add_routes();  ///< jobs_add.cpp: enqueueing
+Routes job_output_routes(); ///< job_outputs.cpp: logs and results of jobs
+Routes work_routes();     ///< work.cpp: claim, beat, complete, fail, release, log, results
+Routes worker_routes();   ///< workers.cpp
+Routes queue_routes();    ///< queues.cpp
+Routes operate_routes();  ///< operate.cpp: bulk, audit, reset
 Routes overview_routes(); ///< overview.cpp: freshness, sources, me
 Routes stream_routes();   ///< stream_routes.cpp: SSE and long poll
 Routes system_routes();   ///< system.cpp: health, metrics, openapi, problem pages, the status page

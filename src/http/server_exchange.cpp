@@ -263,12 +263,15 @@ void Connection::take_request(const RequestHead& head)
         return refuse_now(make_problem(417, "expectation", "Unknown expectation", "Only 100-continue is known.",
                                        "Leave Expect out."));
 
+    if (parser_.wants_body() && !parser_.limit_body(match->route->bytes_max))
+        return refuse_now(body_too_large(match->route->bytes_max));
     route_ = match->route;
     captures_ = std::move(match->captures);
     asked_ = exchange;
     if (!parser_.wants_body()) return run_handler();
     phase_ = Phase::body;
-    set_deadline(body_wait_max);
+    // A large body is given time at a megabyte a second.
+    set_deadline(body_wait_max + Millis{static_cast<std::int64_t>(parser_.promised() >> 10)});
     if (!expect.empty() && unread().empty()) {
         static const auto go_on = std::make_shared<const std::string>("HTTP/1.1 100 Continue\r\n\r\n");
         out_.push(go_on);

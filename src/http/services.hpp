@@ -7,6 +7,7 @@
 #include "base/metrics.hpp"
 #include "base/time.hpp"
 #include "engine/reads.hpp"
+#include "http/large_results.hpp"
 
 #include <functional>
 #include <memory>
@@ -35,7 +36,8 @@ struct Services {
     std::shared_ptr<const std::string> openapi;         ///< text of /openapi.json; null: 404
     double speed = 1.0;
     /// Runs `work` on that loop, with its core. False: there is no such loop, or it stops. Set by the server.
-    std::function<bool(int loop, std::function<void(Core&)> work)> on_loop;
+    std::function<bool(int loop, std::function<void(Core&)> work)> on_loop = {};
+    std::shared_ptr<LargeResults> large_results = std::make_shared<LargeResults>();
 };
 
 } // namespace freshet::http

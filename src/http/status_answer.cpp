@@ -5,12 +5,32 @@
 #include "http/negotiate.hpp"
 #include "http/problems.hpp"
 
+#include "base/assert.hpp"
+
 #include <algorithm>
+#include <array>
 #include <fmt/format.h>
 
 namespace freshet::http {
 
 namespace {
+
+std::string ListQuery::*filter_of(std::string_view name)
+{
+    constexpr std::array<std::pair<std::string_view, std::string ListQuery::*>, 9> filters{
+        {{"state", &ListQuery::state},
+         {"queue", &ListQuery::queue},
+         {"source", &ListQuery::source},
+         {"key", &ListQuery::key},
+         {"kind", &ListQuery::kind},
+         {"tag", &ListQuery::tag},
+         {"since", &ListQuery::since},
+         {"until", &ListQuery::until},
+         {"sort", &ListQuery::sort}}};
+    const auto found = std::ranges::find(filters, name, &std::pair<std::string_view, std::string ListQuery::*>::first);
+    FRESHET_ASSERT(found != filters.end());
+    return found->second;
+}
 
 std::string joined(std::initializer_list<std::string_view> names)
 {
@@ -78,10 +98,7 @@ std::optional<ListQuery> list_query(const ExchangePtr& exchange, std::initialize
         } else if (name == "after") {
             query.after = value;
         } else if (std::ranges::find(filters, name) != filters.end()) {
-            (name == "state"    ? query.state
-             : name == "queue"  ? query.queue
-             : name == "source" ? query.source
-                                : query.key) = value;
+            query.*filter_of(name) = value;
         } else {
             std::string known = "limit, after";
             for (const std::string_view filter : filters) known += fmt::format(", {}", filter);

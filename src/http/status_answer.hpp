@@ -30,7 +30,7 @@ inline constexpr int list_limit_max = 500;
 struct ListQuery {
     int limit = list_limit;
     std::string after;
-    std::string state, queue, source, key;
+    std::string state, queue, source, key, kind, tag, since, until, sort;
 };
 /// Reads a list's query; names beside limit, after and tenant must be in `filters`. nullopt: a problem was answered.
 std::optional<ListQuery> list_query(const ExchangePtr& exchange, std::initializer_list<std::string_view> filters);

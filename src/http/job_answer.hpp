@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What all routes about jobs have in common. Threads: the loop's.
+
+#include "http/core.hpp"
+#include "http/exchange.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace freshet::http {
+
+/// What a task or item may be given.
+inline constexpr std::size_t input_bytes_max = 256 << 10;
+
+Problem no_such_job(std::string_view id);
+/// The id; nullopt: it is none, and that was answered.
+std::optional<JobId> job_id(const ExchangePtr& exchange, const std::string& text);
+/// A JSON object with one more member in front.
+std::string with_member(std::string_view name, std::string_view value, const std::string& object);
+std::string with_member(std::string_view name, bool value, const std::string& object);
+
+} // namespace freshet::http

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// Queues: how many jobs are where, who serves them, pauses and limits (spec "The wire contract" §4).
+//
+// A queue is named by the config, by its jobs or by its workers; a source that this server fetches itself has one of
+// its own. Counts are of the caller's tenant and come from kept counters. Threads: the loop's.
+#include "http/body.hpp"
+#include "http/gate.hpp"
+#include "http/problems.hpp"
+#include "http/route.hpp"
+#include "http/status_answer.hpp"
+#include "wire/work_views.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+#include <map>
+
+namespace freshet::http {
+
+namespace {
+
+struct QueuesRead {
+    std::vector<JobCount> counts;
+    std::vector<std::string> paused;
+    std::vector<QueueLimits> limits;
+    std::map<std::string, WallTime, std::less<>> oldest; ///< due and waiting
+};
+
+void read_queues(Reads& reads, const std::string& tenant, const std::string& only, QueuesRead& found)
+{
+    reads.in_one_view([&](StoreReads& store) {
+        found.counts = store.job_counts(tenant);
+        if (!only.empty()) std::erase_if(found.counts, [&](const JobCount& one) { return one.queue != only; });
+        found.paused = store.paused();
+        found.limits = store.queue_limits();
+        for (const JobCount& one : found.counts) {
+            if (one.state != JobState::queued) continue;
+            JobFilter filter;
+            filter.tenant = tenant;
+            filter.queue = one.queue;
+            filter.state = JobState::queued;
+            filter.oldest_first = true;
+            filter.limit = 1;
+            for (const Job& job : store.jobs(filter)) found.oldest.emplace(one.queue, job.requested_at);
+        }
+    });
+}
+
+// Rows by name: those of the config, of the tenant's jobs, of the workers it may see.
+std::map<std::string, QueueRow, std::less<>> rows_of(Core& core, const std::string& tenant, const QueuesRead& found)
+{
+    const Definitions& definitions = *core.definitions();
+    std::map<std::string, QueueRow, std::less<>> rows;
+    for (const auto& [name, queue] : definitions.queues) rows.try_emplace(name);
+    for (const auto& [name, source] : definitions.sources)
+        if (tenant_has_source(definitions, tenant, name)) rows.try_emplace(source->queue);
+    for (const JobCount& one : found.counts) rows.try_emplace(one.queue);
+    for (const auto& [name, worker] : core.work().workers())
+        if (name.first == tenant)
+            for (const std::string& queue : worker->queues) rows.try_emplace(queue);
+
+    for (auto& [name, row] : rows) {
+        row.name = name;
+        const SourceDefinition* source = definitions.source(name);
+        row.of_source = source != nullptr && source->kind != SourceKind::worker;
+        if (row.of_source) {
+            row.concurrency = source->concurrency;
+            row.rate = source->rate;
+        } else if (const auto queue = definitions.queues.find(name); queue != definitions.queues.end()) {
+            row.concurrency = queue->second.concurrency;
+            row.rate = queue->second.rate;
+        }
+        row.paused = std::ranges::find(found.paused, name) != found.paused.end();
+        if (const auto set = std::ranges::find(found.limits, name, &QueueLimits::queue); set != found.limits.end()) {
+            row.concurrency = set->concurrency.value_or(row.concurrency);
+            row.rate = set->rate.value_or(row.rate);
+            row.limits_set = true;
+        }
+        for (const JobCount& one : found.counts)
+            if (one.queue == name) row.counts.emplace_back(one.state, one.count);
+        if (const auto oldest = found.oldest.find(name); oldest != found.oldest.end())
+            row.waiting_since = oldest->second;
+        for (const auto& [worker_name, worker] : core.work().workers())
+            if ((worker_name.first == tenant || worker_name.first == "*") &&
+                worker->state == WorkerView::State::alive &&
+                std::ranges::find(worker->queues, name) != worker->queues.end())
+                ++row.workers;
+    }
+    return rows;
+}
+
+void list_queues(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
+{
+    const auto query = list_query(exchange, {});
+    if (!query || !has_tenant(exchange)) return;
+    const auto found = std::make_shared<QueuesRead>();
+    read_then(
+        core, exchange,
+        [found, tenant = exchange->caller().tenant](Reads& reads) { read_queues(reads, tenant, {}, *found); },
+        [&core, exchange, found, query = *query](streams::Cursor cursor) {
+            const auto rows = rows_of(core, exchange->caller().tenant, *found);
+            JsonOut out;
+            std::string last;
+            int shown = 0;
+            out.begin();
+            out.begin_list("items");
+            auto at = rows.upper_bound(query.after);
+            for (; at != rows.end() && shown < query.limit; ++at, ++shown) {
+                out.raw(queue_json(at->second));
+                last = at->first;
+            }
+            out.end_list();
+            end_list(out, at == rows.end() ? std::string{} : last, cursor, core.now());
+            out.end();
+            respond_status(exchange, out.take());
+        });
+}
+
+Problem no_such_queue(const std::string& name)
+{
+    return make_problem(404, "no_queue", "No such queue", fmt::format("There is no queue \"{}\".", name.substr(0, 128)),
+                        "GET /v1/queues lists what there is; a queue begins with its first job or worker.");
+}
+
+void answer_queue(Core& core, const ExchangePtr& exchange, const std::string& name)
+{
+    const auto found = std::make_shared<QueuesRead>();
+    read_then(
+        core, exchange,
+        [found, name, tenant = exchange->caller().tenant](Reads& reads) { read_queues(reads, tenant, name, *found); },
+        [&core, exchange, found, name](streams::Cursor) {
+            auto rows = rows_of(core, exchange->caller().tenant, *found);
+            const auto row = rows.find(name);
+            if (row == rows.end()) return exchange->fail(no_such_queue(name));
+            respond_status(exchange, queue_json(row->second));
+        });
+}
+
+void show_queue(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
+{
+    if (!only_parameters(exchange, {}) || !has_tenant(exchange)) return;
+    answer_queue(core, exchange, captures[0]);
+}
+
+// A queue that nobody ever named is no queue: a typo must not pause what does not exist.
+void change_queue(Core& core, const ExchangePtr& exchange, const std::string& name, Request change)
+{
+    const auto found = std::make_shared<QueuesRead>();
+    read_then(
+        core, exchange,
+        [found, name, tenant = exchange->caller().tenant](Reads& reads) { read_queues(reads, tenant, name, *found); },
+        [&core, exchange, found, name, change = std::move(change)](streams::Cursor) mutable {
+            if (!rows_of(core, exchange->caller().tenant, *found).contains(name))
+                return exchange->fail(no_such_queue(name));
+            const bool taken = core.post(std::move(change), [&core, exchange, name](const Reply& reply) {
+                if (!reply) return fail_refused(core, exchange, reply.error());
+                answer_queue(core, exchange, name);
+            });
+            if (!taken) exchange->fail(busy_problem());
+        });
+}
+
+void pause(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
+{
+    if (!only_parameters(exchange, {}) || !has_tenant(exchange)) return;
+    const Caller& caller = exchange->caller();
+    change_queue(core, exchange, captures[0], PauseQueue{captures[0], true, caller.tenant, caller.name});
+}
+void resume(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
+{
+    if (!only_parameters(exchange, {}) || !has_tenant(exchange)) return;
+    const Caller& caller = exchange->caller();
+    change_queue(core, exchange, captures[0], PauseQueue{captures[0], false, caller.tenant, caller.name});
+}
+
+void limit(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
+{
+    if (!only_parameters(exchange, {}) || !has_tenant(exchange)) return;
+    BodyReader reader{exchange->request().body, true};
+    BodyObject body = reader.object();
+    LimitQueue set;
+    set.queue = captures[0];
+    set.tenant = exchange->caller().tenant;
+    set.caller = exchange->caller().name;
+    if (const auto concurrency = body.whole("concurrency", 0, 1'000'000))
+        set.concurrency = static_cast<int>(*concurrency);
+    if (const BodyValue* value = body.find("rate")) {
+        BodyObject rate = value->object();
+        rate.need("count", "how many may begin, a whole number; 0 for no limit");
+        RateLimit made;
+        made.count = rate.whole("count", 0, 1'000'000'000).value_or(0);
+        made.per = Millis{rate.whole("per_ms", 1, 24LL * 3600 * 1000).value_or(60'000)};
+        rate.end();
+        set.rate = made;
+    }
+    body.end();
+    if (reader.problem()) return exchange->fail(*reader.problem());
+    change_queue(core, exchange, captures[0], std::move(set));
+}
+
+constexpr std::array queue_table{
+    Route{"GET", "/v1/queues", Right::read, &list_queues},
+    Route{"GET", "/v1/queues/{queue}", Right::read, &show_queue},
+    Route{"POST", "/v1/queues/{queue}/pause", Right::operate, &pause},
+    Route{"POST", "/v1/queues/{queue}/resume", Right::operate, &resume},
+    Route{"POST", "/v1/queues/{queue}/limits", Right::administer, &limit},
+};
+
+} // namespace
+
+Routes queue_routes()
+{
+    return queue_table;
+}
+
+} // namespace freshet::http

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// Remote workers as the notices told of them, and the request to take no more (spec "The wire contract" §4).
+//
+// A worker is known by its calls to this process; nothing of it is on disk. One of all tenants ("*") is shown to
+// callers of all tenants only: what it does for others is nobody's business (F9). Threads: the loop's.
+#include "http/hub_host.hpp"
+#include "http/problems.hpp"
+#include "http/route.hpp"
+#include "http/status_answer.hpp"
+#include "wire/work_views.hpp"
+
+#include <array>
+#include <fmt/format.h>
+
+namespace freshet::http {
+
+namespace {
+
+std::string row_json(const WorkerView& worker)
+{
+    WorkerRow row;
+    row.id = worker.id;
+    row.tenant = worker.tenant;
+    row.host = worker.host;
+    row.sdk = worker.sdk;
+    row.state = to_text(worker.state);
+    row.queues = worker.queues;
+    row.slots = worker.slots;
+    row.busy = static_cast<int>(worker.jobs.size());
+    row.beat_at = worker.beat_at;
+    row.claim_at = worker.claim_at;
+    for (const auto& held : worker.jobs) row.jobs.push_back({held.job, held.fence, held.lease_until});
+    return worker_json(row);
+}
+
+void list_workers(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
+{
+    const auto query = list_query(exchange, {"queue", "state"});
+    if (!query) return;
+    const std::string tenant = exchange->caller().tenant;
+    const auto words = {"", "alive", "deaf", "lost", "draining"};
+    if (std::find(words.begin(), words.end(), query->state) == words.end())
+        return exchange->fail(make_problem(400, "bad_parameter", "A parameter of the query can not be used",
+                                           fmt::format("state \"{}\" is not known.", query->state.substr(0, 32)),
+                                           "alive, deaf, lost or draining."));
+    // Behind every commit so far, so that a stream opened with the cursor misses nothing.
+    read_then(
+        core, exchange, [](Reads&) {},
+        [&core, exchange, query = *query, tenant](streams::Cursor cursor) {
+            core.catch_up();
+            JsonOut out;
+            std::map<std::string_view, std::int64_t> counts{{"alive", 0}, {"deaf", 0}, {"lost", 0}, {"draining", 0}};
+            std::string next;
+            int shown = 0;
+            out.begin();
+            out.begin_list("items");
+            for (const auto& [name, worker] : core.work().workers()) {
+                if (tenant != "*" && name.first != tenant) continue;
+                if (!query.queue.empty() && std::ranges::find(worker->queues, query.queue) == worker->queues.end())
+                    continue;
+                const std::string_view state = to_text(worker->state);
+                ++counts[state];
+                if (!query.state.empty() && state != query.state) continue;
+                const std::string at = tenant == "*" ? fmt::format("{}/{}", name.first, name.second) : name.second;
+                if (at <= query.after) continue;
+                if (shown == query.limit) {
+                    if (next.empty()) next = "more";
+                    continue;
+                }
+                ++shown;
+                if (shown == query.limit) next = at;
+                out.raw(row_json(*worker));
+            }
+            out.end_list();
+            out.begin("counts");
+            for (const auto& [state, count] : counts) out.whole(state, count);
+            out.end();
+            end_list(out, shown == query.limit ? next : std::string{}, cursor, core.now());
+            out.end();
+            respond_status(exchange, out.take());
+        });
+}
+
+std::shared_ptr<const WorkerView> find_worker(Core& core, const std::string& tenant, const std::string& id)
+{
+    core.catch_up();
+    for (const auto& [name, worker] : core.work().workers())
+        if (name.second == id && (tenant == "*" || name.first == tenant)) return worker;
+    return nullptr;
+}
+
+Problem no_such_worker(const std::string& id)
+{
+    return make_problem(404, "no_worker", "No such worker",
+                        fmt::format("No worker \"{}\" is known here.", id.substr(0, 128)),
+                        "GET /v1/workers lists those that have called since the server started.");
+}
+
+void show_worker(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
+{
+    if (!only_parameters(exchange, {})) return;
+    const auto worker = find_worker(core, exchange->caller().tenant, captures[0]);
+    if (!worker) return exchange->fail(no_such_worker(captures[0]));
+    respond_status(exchange, row_json(*worker));
+}
+
+void drain(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
+{
+    if (!only_parameters(exchange, {})) return;
+    const Caller& caller = exchange->caller();
+    if (!find_worker(core, caller.tenant, captures[0])) return exchange->fail(no_such_worker(captures[0]));
+    const bool taken =
+        core.post(DrainWorker{captures[0], caller.tenant, caller.name}, [&core, exchange, id = captures[0]](
+                                                                            const Reply& reply) {
+            if (!reply) return fail_refused(core, exchange, reply.error());
+            const auto worker = find_worker(core, exchange->caller().tenant, id);
+            if (!worker) return exchange->fail(no_such_worker(id));
+            respond_status(exchange, row_json(*worker));
+        });
+    if (!taken) exchange->fail(busy_problem());
+}
+
+constexpr std::array worker_table{
+    Route{"GET", "/v1/workers", Right::read, &list_workers},
+    Route{"GET", "/v1/workers/{worker}", Right::read, &show_worker},
+    Route{"POST", "/v1/workers/{worker}/drain", Right::operate, &drain},
+};
+
+} // namespace
+
+Routes worker_routes()
+{
+    return worker_table;
+}
+
+} // namespace freshet::http
