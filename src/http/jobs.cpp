@@ -363,7 +363,7 @@ void adopt_prepared(Core& core, const ExchangePtr& exchange, const AdoptJob& ado
             auto job = reads.job(id);
             if (job && job->late) *ready = prepare_result(reads, *definitions, *job, std::move(job->late->result), {});
         },
-        [&core, exchange, ready, adopt](std::exception_ptr failure) mutable {
+        [&core, exchange, ready, adopt = AdoptJob{adopt}](std::exception_ptr failure) mutable {
             if (failure) return exchange->fail(store_problem());
             if (!*ready) return fail_refused(core, exchange, ready->error());
             adopt.result = std::move(**ready);

@@ -23,7 +23,7 @@ struct QueuesRead {
     std::vector<JobCount> counts;
     std::vector<std::string> paused;
     std::vector<QueueLimits> limits;
-    std::map<std::string, WallTime, std::less<>> oldest; ///< due and waiting
+    std::map<std::string, WallTime, std::less<>> oldest; ///< when the job that waits longest was asked for
 };
 
 void read_queues(Reads& reads, const std::string& tenant, const std::string& only, QueuesRead& found)
@@ -35,13 +35,9 @@ void read_queues(Reads& reads, const std::string& tenant, const std::string& onl
         found.limits = store.queue_limits();
         for (const JobCount& one : found.counts) {
             if (one.state != JobState::queued) continue;
-            JobFilter filter;
-            filter.tenant = tenant;
-            filter.queue = one.queue;
-            filter.state = JobState::queued;
-            filter.oldest_first = true;
-            filter.limit = 1;
-            for (const Job& job : store.jobs(filter)) found.oldest.emplace(one.queue, job.requested_at);
+            // An id begins with the millisecond in which it was made.
+            if (const JobId oldest = store.oldest_queued(tenant, one.queue))
+                found.oldest.emplace(one.queue, from_ms(oldest.value >> 20));
         }
     });
 }

@@ -9,8 +9,10 @@
 #include "http/status_answer.hpp"
 #include "wire/work_views.hpp"
 
+#include <algorithm>
 #include <array>
 #include <fmt/format.h>
+#include <map>
 
 namespace freshet::http {
 
@@ -38,8 +40,8 @@ void list_workers(Core& core, const ExchangePtr& exchange, std::span<const std::
     const auto query = list_query(exchange, {"queue", "state"});
     if (!query) return;
     const std::string tenant = exchange->caller().tenant;
-    const auto words = {"", "alive", "deaf", "lost", "draining"};
-    if (std::find(words.begin(), words.end(), query->state) == words.end())
+    constexpr std::array<std::string_view, 5> words{"", "alive", "deaf", "lost", "draining"};
+    if (std::ranges::find(words, std::string_view{query->state}) == words.end())
         return exchange->fail(make_problem(400, "bad_parameter", "A parameter of the query can not be used",
                                            fmt::format("state \"{}\" is not known.", query->state.substr(0, 32)),
                                            "alive, deaf, lost or draining."));

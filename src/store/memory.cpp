@@ -80,6 +80,10 @@ public:
     {
         return locked([&] { return reads_.job_counts(tenant); });
     }
+    JobId oldest_queued(std::string_view tenant, std::string_view queue) override
+    {
+        return locked([&] { return reads_.oldest_queued(tenant, queue); });
+    }
     std::vector<LogLine> job_log(JobId job, std::int64_t after, int limit) override
     {
         return locked([&] { return reads_.job_log(job, after, limit); });

@@ -145,6 +145,13 @@ std::vector<JobCount> MemoryReads::job_counts(std::string_view tenant) const
     return found;
 }
 
+JobId MemoryReads::oldest_queued(std::string_view tenant, std::string_view queue) const
+{
+    for (const auto& [id, row] : tables_.jobs.rows(side_))
+        if (row.job.state == JobState::queued && row.job.tenant == tenant && row.job.queue == queue) return row.job.id;
+    return {};
+}
+
 std::vector<LogLine> MemoryReads::job_log(JobId job, std::int64_t after, int limit) const
 {
     std::vector<LogLine> found;

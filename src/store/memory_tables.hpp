@@ -145,6 +145,7 @@ public:
     std::vector<Job> jobs(const JobFilter& filter) const;
     std::vector<AttemptRecord> attempts(JobId job) const;
     std::vector<JobCount> job_counts(std::string_view tenant) const;
+    JobId oldest_queued(std::string_view tenant, std::string_view queue) const;
     std::vector<LogLine> job_log(JobId job, std::int64_t after, int limit) const;
     std::optional<Batch> batch(BatchId id) const;
     std::vector<Batch> batches(const BatchFilter& filter) const;

@@ -105,6 +105,8 @@ public:
     virtual std::vector<AttemptRecord> attempts(JobId job) = 0;
     /// Maintained with each put_job() and drop_job(), in order of queue and state; zeros are left out.
     virtual std::vector<JobCount> job_counts(std::string_view tenant) = 0;
+    /// The queued job of a queue that was asked for first; 0: none.
+    virtual JobId oldest_queued(std::string_view tenant, std::string_view queue) = 0;
     /// Lines with number > `after`, in order.
     virtual std::vector<LogLine> job_log(JobId job, std::int64_t after, int limit) = 0;
 

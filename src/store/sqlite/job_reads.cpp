@@ -110,6 +110,14 @@ std::vector<AttemptRecord> Reads::attempts(JobId job)
     });
 }
 
+JobId Reads::oldest_queued(std::string_view tenant, std::string_view queue)
+{
+    Query query{connection_, sql::oldest_queued};
+    std::vector<JobId> ids;
+    add_ids(query.bind(tenant, queue), ids);
+    return ids.empty() ? JobId{} : ids.front();
+}
+
 std::vector<LogLine> Reads::job_log(JobId job, std::int64_t after, int limit)
 {
     Query query{connection_, sql::read_log};

@@ -73,6 +73,9 @@ inline constexpr char read_running[] =
 inline constexpr char list_jobs[] = "SELECT id FROM jobs INDEXED BY jobs_by_state "
                                     "WHERE state <> 'running' AND tenant = ? AND queue = ? AND state = ? AND id < ? "
                                     "AND (?5 = '' OR kind = ?5) ORDER BY id DESC LIMIT ?";
+inline constexpr char oldest_queued[] =
+    "SELECT id FROM jobs INDEXED BY jobs_by_state "
+    "WHERE state <> 'running' AND tenant = ? AND queue = ? AND state = 'queued' ORDER BY id LIMIT 1";
 inline constexpr char list_running_jobs[] =
     "SELECT id FROM jobs INDEXED BY jobs_running WHERE state = 'running' AND tenant = ? AND queue = ? AND id < ? "
     "AND (?4 = '' OR kind = ?4) ORDER BY id DESC LIMIT ?";

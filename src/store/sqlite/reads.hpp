@@ -36,6 +36,7 @@ public:
     std::vector<Job> jobs(const JobFilter& filter);
     std::vector<AttemptRecord> attempts(JobId job);
     std::vector<JobCount> job_counts(std::string_view tenant);
+    JobId oldest_queued(std::string_view tenant, std::string_view queue);
     std::vector<LogLine> job_log(JobId job, std::int64_t after, int limit);
     std::optional<Batch> batch(BatchId id);
     std::vector<Batch> batches(const BatchFilter& filter);
@@ -99,6 +100,10 @@ public:
     std::vector<Job> jobs(const JobFilter& filter) override { return reads_.jobs(filter); }
     std::vector<AttemptRecord> attempts(JobId job) override { return reads_.attempts(job); }
     std::vector<JobCount> job_counts(std::string_view tenant) override { return reads_.job_counts(tenant); }
+    JobId oldest_queued(std::string_view tenant, std::string_view queue) override
+    {
+        return reads_.oldest_queued(tenant, queue);
+    }
     std::vector<LogLine> job_log(JobId job, std::int64_t after, int limit) override
     {
         return reads_.job_log(job, after, limit);
