@@ -131,12 +131,14 @@ public:
         if (event == "live" || event == "beat") return;
         bytes_ += frame->data().size();
         frames_.push_back(frame);
+        // Present state of what no ledger tells comes with every poll; it alone is nothing new.
+        woken_ = woken_ || event != "snapshot";
     }
     std::size_t backlog_bytes() const override { return 0; }
     void caught_up(streams::Cursor cursor) override
     {
         cursor_ = cursor;
-        if (!frames_.empty() || resume_ != "ok") answer();
+        if (woken_ || resume_ != "ok") answer();
     }
     void close() override { answer(); }
 
@@ -203,7 +205,7 @@ private:
     std::vector<streams::FramePtr> frames_;
     std::size_t bytes_ = 0;
     std::uint64_t number_ = 0, timer_ = 0;
-    bool over_ = false;
+    bool over_ = false, woken_ = false;
 };
 
 void open_poll(Core& core, const ExchangePtr& exchange, std::span<const std::string>)

@@ -92,6 +92,19 @@ FramePtr Message::conflated(bool with_id, std::uint64_t missed) const
     return std::make_shared<const Frame>(event_, with_id ? to_text(id_) : std::string{}, out.take());
 }
 
+MessagePtr Message::without(std::string_view member) const
+{
+    simdjson::dom::parser parser;
+    simdjson::dom::object members;
+    JsonOut out;
+    out.begin();
+    if (parser.parse(data_.data(), data_.size()).get(members) == simdjson::SUCCESS)
+        for (const auto& [name, value] : members)
+            if (name != member) out.key(name), out.raw(simdjson::minify(value));
+    out.end();
+    return make_message(event_, topic_, id_, out.take());
+}
+
 MessagePtr make_message(std::string_view event, std::string topic, Cursor id, std::string data)
 {
     auto owned = std::make_shared<const std::string>(std::move(data));

@@ -69,6 +69,9 @@ public:
     /// The same with a member `missed`, and without `diff`, whose base the reader does not have.
     FramePtr conflated(bool with_id, std::uint64_t missed) const;
 
+    /// The same without a member; made anew with each call.
+    std::shared_ptr<const Message> without(std::string_view member) const;
+
     const std::string& topic() const { return topic_; }
     Cursor id() const { return id_; }
     std::size_t bytes() const { return data_.size() + topic_.size() + 64; }

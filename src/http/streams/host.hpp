@@ -5,15 +5,20 @@
 
 #include "engine/reads.hpp"
 #include "http/streams/frame.hpp"
+#include "http/streams/topic.hpp"
 #include "model/definition.hpp"
 
 #include <exception>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 
 namespace freshet::streams {
+
+/// Rows of a list by name, each one JSON object.
+using Rows = std::map<std::string, std::string, std::less<>>;
 
 class HubHost {
 public:
@@ -28,6 +33,10 @@ public:
                       std::function<void(std::shared_ptr<const KeyView>)> then) = 0;
     /// Whether the key's source is paused, as far as this loop knows.
     virtual bool paused(std::string_view tenant, std::string_view key) = 0;
+    /// The rows of topic queues, workers or schedules as the tenant is shown them now; at once or later, when all that
+    /// was read is applied here; null when the store failed.
+    virtual void rows(Topic::Kind list, std::string_view tenant,
+                      std::function<void(std::shared_ptr<const Rows>)> then) = 0;
     virtual void off_loop(std::function<void(Reads&)> work, std::function<void(std::exception_ptr)> then) = 0;
     /// Calls `then` when everything that was on disk before this call has been published and applied here; with false
     /// when the engine has no room to be asked.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/streams/hub_parts.hpp"
+#include "http/streams/present.hpp"
 
 #include "wire/json_out.hpp"
 
@@ -103,9 +104,13 @@ void Hub::look_up(const StreamPtr& stream, const std::shared_ptr<Opened>& found,
 {
     const auto work = [found, name = stream->tenant, filter = stream->filter, epoch = options_.epoch](Reads& reads) {
         for (const Topic& topic : found->topics) {
-            if (topic.kind != Topic::Kind::job) continue;
-            const auto job = reads.job(topic.job);
-            if (!job || job->tenant != name) found->missing = topic;
+            if (topic.kind == Topic::Kind::job) {
+                const auto job = reads.job(topic.job);
+                if (!job || job->tenant != name) found->missing = topic;
+            } else if (topic.kind == Topic::Kind::batch) {
+                const auto batch = read_batch(reads, topic.batch);
+                if (!batch || batch->tenant != name) found->missing = topic;
+            }
         }
         if (found->missing) return;
         if (found->cursor) found->replay = read_replay(reads, name, *found->cursor, epoch, filter);
@@ -116,7 +121,7 @@ void Hub::look_up(const StreamPtr& stream, const std::shared_ptr<Opened>& found,
             if (error) return then(busy());
             if (found->missing)
                 return then(StreamRefusal{404, "not_found", fmt::format("there is no {}", found->missing->text),
-                                          "ended jobs are kept for a while only"});
+                                          "what has ended is kept for a while only"});
             learn_head(name, found->head_on_disk,
                        [then](bool known) { then(known ? std::nullopt : std::optional{busy()}); });
         }));
@@ -175,7 +180,7 @@ void Hub::begin(const StreamPtr& stream, Opened& found)
         reset(s, reason);
     } else {
         s.phase = Stream::Phase::state;
-        for (const Topic& topic : s.topics) put_steps(s, topic);
+        for (const Topic& topic : s.topics) put_steps(s.steps, topic);
     }
     pump(stream);
 }
@@ -199,14 +204,20 @@ void Hub::resume(Stream& s, Opened& found)
              with_id});
     }
     for (const std::string& key : replay.metas) s.steps_after.push_back({StateStep::Kind::meta, key});
-    if (s.poll) return; // a poll's cursor says that the end was read; telling it again would answer each poll at once
-    for (const Topic& topic : s.topics)
+    for (const Topic& topic : s.topics) {
+        if (topic.is_volatile()) put_steps(s.steps_after, topic);
+        if (s.poll) continue; // its cursor says that the end was read; told again it would answer each poll at once
         if (topic.kind == Topic::Kind::job) s.steps_after.push_back({StateStep::Kind::ended, {}, topic.job});
+        if (topic.kind == Topic::Kind::batch)
+            s.steps_after.push_back({StateStep::Kind::batch_ended, {}, {}, topic.batch});
+    }
 }
 
 void Hub::subscribe(const StreamPtr& stream, const Topic& topic)
 {
     Tenant& of = tenant(stream->tenant);
+    volatile_topics_ += topic.is_volatile() ? 1 : 0;
+    batch_topics_ += topic.kind == Topic::Kind::batch ? 1 : 0;
     if (!topic.is_list()) {
         of.readers[topic.text].push_back(stream);
         return;
@@ -219,6 +230,8 @@ void Hub::subscribe(const StreamPtr& stream, const Topic& topic)
 void Hub::unsubscribe(const Stream& stream, const Topic& topic)
 {
     Tenant& of = tenant(stream.tenant);
+    volatile_topics_ -= topic.is_volatile() ? 1 : 0;
+    batch_topics_ -= topic.kind == Topic::Kind::batch ? 1 : 0;
     const auto same = [&](const StreamPtr& other) { return other.get() == &stream; };
     if (topic.is_list()) {
         const auto feed = of.feeds.find(topic.text);
@@ -287,7 +300,7 @@ void Hub::change(std::string_view name, std::string_view tenant_name, const std:
                 for (const Topic& topic : opened->topics) {
                     stream->topics.push_back(topic);
                     subscribe(stream, topic);
-                    put_steps(*stream, topic);
+                    put_steps(stream->steps, topic);
                 }
                 stream->filter = TopicFilter{stream->topics};
                 std::vector<std::string> now;

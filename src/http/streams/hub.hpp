@@ -114,6 +114,7 @@ private:
     void tell_entry(Tenant& tenant, const std::shared_ptr<const Notice>& notice, const LedgerEntry& entry);
     void tell_metas(const Notice& notice);
     void tell_progress(const Notice& notice);
+    void mark_lists(const Notice& notice);
     void enqueue(Stream& stream, const MessagePtr& message, bool with_id);
     void put_progress(Stream& stream, const std::string& topic, const FramePtr& frame);
     void keep_bounds(Stream& stream);
@@ -121,6 +122,9 @@ private:
     void flush_lists();
     void flush_when_due();
     void flush_feed(Tenant& tenant, Feed& feed, std::set<std::uint64_t>& told);
+    void flush_items(Tenant& tenant);
+    void flush_workers(Feed& feed);
+    void flush_queues(Tenant& tenant, Feed& feed);
     bool lists_wait(const Stream& stream) const;
     void pump_touched();
 
@@ -129,7 +133,7 @@ private:
     bool pump_once(const StreamPtr& stream);
     bool send_front(Stream& stream, std::deque<Pending>& queue);
     void reset(Stream& stream, std::string_view reason);
-    void put_steps(Stream& stream, const Topic& topic);
+    static void put_steps(std::deque<StateStep>& steps, const Topic& topic);
     void begin_live(Stream& stream);
 
     // hub_state.cpp: present state, piece by piece.
@@ -138,6 +142,9 @@ private:
     void step_source(const StreamPtr& stream, const StateStep& step, const Done& done);
     void step_job(const StreamPtr& stream, const StateStep& step, const Done& done);
     void step_queue(const StreamPtr& stream, const StateStep& step, const Done& done);
+    void step_batch(const StreamPtr& stream, const StateStep& step, const Done& done);
+    void step_batches(const StreamPtr& stream, const StateStep& step, const Done& done);
+    void step_list(const StreamPtr& stream, const StateStep& step, const Done& done);
     void step_rows(const StreamPtr& stream, const StateStep& step, const Done& done);
     void send_state(Stream& stream, std::string_view event, std::string_view data);
     /// Reads the disk for a step and waits until what was read is published to every loop.
@@ -159,6 +166,7 @@ private:
     std::set<std::uint64_t> touched_; ///< streams to pump
     bool lists_wait_ = false;         ///< some feed holds something to tell
     bool flush_set_ = false;
+    int volatile_topics_ = 0, batch_topics_ = 0; ///< subscriptions: without any, nothing of them is looked at
     SteadyTime flushed_at_;
     bool beat_set_ = false;
     std::uint64_t beat_tick_ = 0;

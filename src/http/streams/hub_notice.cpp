@@ -2,6 +2,8 @@
 // From one commit's notice to the streams that want it.
 #include "http/streams/hub_parts.hpp"
 #include "http/streams/present.hpp"
+#include "wire/batch_views.hpp"
+#include "wire/json_out.hpp"
 
 #include <algorithm>
 
@@ -11,6 +13,21 @@ namespace {
 
 constexpr std::size_t rows_per_frame = 100;
 constexpr std::size_t rows_again_max = 500;
+
+// What waits to be told of a batch's items, beside the batch itself.
+std::string items_of(const std::string& batch_topic)
+{
+    return batch_topic + "/items";
+}
+
+// What a job's event tells is newer than the progress that waits.
+void forget_item(std::map<std::string, std::map<std::int64_t, std::shared_ptr<const Job>>, std::less<>>& items,
+                 const Job& job)
+{
+    if (!job.batch) return;
+    const auto found = items.find("batch/" + freshet::to_text(job.batch));
+    if (found != items.end()) found->second.erase(job.id.value);
+}
 
 } // namespace
 
@@ -42,13 +59,12 @@ void Hub::apply(const std::shared_ptr<const Notice>& notice)
     }
     tell_metas(*notice);
     tell_progress(*notice);
+    mark_lists(*notice);
     if (notice->definitions) {
         // Any key's word may have changed with the policies: told, and followed by state.
         for (const auto& [number, stream] : streams_) {
-            const bool shows_keys = std::ranges::any_of(stream->topics, [](const Topic& t) {
-                return t.kind != Topic::Kind::job && t.kind != Topic::Kind::queue;
-            });
-            if (!shows_keys || stream->phase == Stream::Phase::opening) continue;
+            const bool shows_config = std::ranges::any_of(stream->topics, &Topic::shows_config);
+            if (!shows_config || stream->phase == Stream::Phase::opening) continue;
             reset(*stream, "config");
             touched_.insert(number);
         }
@@ -96,7 +112,7 @@ void Hub::tell_entry(Tenant& of, const std::shared_ptr<const Notice>& notice, co
     if (wide != of.readers.end())
         for (const StreamPtr& stream : wide->second)
             if (stream->pending.empty() || stream->pending.back().message != message) enqueue(*stream, message, true);
-    if (feed != of.feeds.end()) feed->second.jobs.insert_or_assign(event.topic, message), lists_wait_ = true;
+    if (feed != of.feeds.end()) feed->second.events.insert_or_assign(event.topic, message), lists_wait_ = true;
     for (const auto* readers :
          {exact != of.readers.end() ? &exact->second : nullptr, wide != of.readers.end() ? &wide->second : nullptr})
         if (readers != nullptr)
@@ -152,6 +168,32 @@ void Hub::tell_progress(const Notice& notice)
             for (const StreamPtr& stream : readers->second) tell(stream);
         if (const auto feed = found->second->feeds.find("jobs/" + job->queue); feed != found->second->feeds.end())
             for (const StreamPtr& stream : feed->second.readers) tell(stream);
+        if (!job->batch || batch_topics_ == 0) continue;
+        const std::string batch = "batch/" + freshet::to_text(job->batch);
+        if (!found->second->readers.contains(batch)) continue;
+        found->second->items[batch].insert_or_assign(job->id.value, job);
+        lists_wait_ = true;
+    }
+}
+
+// Lists that no ledger tells: what may have changed is noted here and told with the next flush. Who does not read them
+// costs a look at what is read.
+void Hub::mark_lists(const Notice& notice)
+{
+    if (volatile_topics_ == 0 && batch_topics_ == 0) return;
+    for (const auto& [name, of] : tenants_) {
+        if (!of->items.empty())
+            for (const auto& job : notice.jobs) forget_item(of->items, *job);
+        if (const auto feed = of->feeds.find("workers"); feed != of->feeds.end()) {
+            for (const auto& worker : notice.workers)
+                if (worker->tenant == name) feed->second.workers.insert_or_assign(worker->id, worker), lists_wait_ = true;
+        }
+        const auto feed = of->feeds.find("queues");
+        if (feed == of->feeds.end()) continue;
+        const auto own = [&name = name](const auto& one) { return one->tenant == name; };
+        if (notice.queues.empty() && std::ranges::none_of(notice.jobs, own) && std::ranges::none_of(notice.workers, own))
+            continue;
+        feed->second.queues_changed = lists_wait_ = true;
     }
 }
 
@@ -162,6 +204,7 @@ void Hub::enqueue(Stream& stream, const MessagePtr& message, bool with_id)
     stream.pending_bytes += message->bytes();
     // What this message tells is newer than what waits to be told of the same thing without an id.
     stream.progress.erase(message->topic());
+    if (message->topic().starts_with("batch/")) stream.progress.erase(items_of(message->topic()));
     touched_.insert(stream.number);
 }
 
@@ -194,11 +237,11 @@ void Hub::keep_bounds(Stream& stream)
     std::map<std::string_view, std::uint64_t> missed;
     std::deque<Pending> kept;
     stream.pending_bytes = 0;
-    bool rows_lost = false;
+    bool rows_lost = false, queues_lost = false;
     for (auto pending = stream.pending.rbegin(); pending != stream.pending.rend(); ++pending) {
-        // A frame of rows stands for many keys: the rows of all keys are sent anew.
-        if (pending->message->topic() == "freshness") {
-            rows_lost = true;
+        // A frame of rows stands for many keys: the rows of all keys are sent anew. Those of queues alike.
+        if (pending->message->topic() == "freshness" || pending->message->topic() == "queues") {
+            (pending->message->topic() == "queues" ? queues_lost : rows_lost) = true;
             continue;
         }
         const auto [earlier, is_latest] = missed.try_emplace(pending->message->topic(), 0);
@@ -215,6 +258,7 @@ void Hub::keep_bounds(Stream& stream)
         if (&pending != &kept.back()) pending.with_id = false;
     }
     stream.pending = std::move(kept);
+    if (queues_lost) stream.steps.push_back({StateStep::Kind::list, "queues"});
     if (rows_lost) stream.steps.push_back({StateStep::Kind::rows_all});
     if (!within(2)) reset(stream, "slow");
 }
@@ -248,7 +292,12 @@ void Hub::flush_lists()
     lists_wait_ = false;
     for (const auto& [name, of] : tenants_) {
         std::set<std::uint64_t> told;
-        for (auto& [topic, feed] : of->feeds) flush_feed(*of, feed, told);
+        for (auto& [topic, feed] : of->feeds) {
+            flush_feed(*of, feed, told);
+            if (!feed.workers.empty()) flush_workers(feed);
+            if (feed.queues_changed) flush_queues(*of, feed);
+        }
+        if (!of->items.empty()) flush_items(*of);
         // The last frame of the flush speaks for all of it.
         for (const std::uint64_t number : told) {
             Stream& stream = *streams_.at(number);
@@ -260,8 +309,10 @@ void Hub::flush_lists()
 
 void Hub::flush_feed(Tenant& of, Feed& feed, std::set<std::uint64_t>& told)
 {
+    if (!feed.waits()) return;
     std::vector<MessagePtr> messages;
-    for (const auto& [topic, message] : feed.jobs) messages.push_back(message);
+    for (const auto& [topic, message] : feed.events)
+        messages.push_back(feed.topic.kind == Topic::Kind::batches ? message->without("items") : message);
     std::ranges::sort(messages, {}, [](const MessagePtr& message) { return message->id().seq; });
     std::vector<std::shared_ptr<const KeyView>> rows;
     for (const auto& [key, view] : feed.rows) rows.push_back(view);
@@ -282,8 +333,78 @@ void Hub::flush_feed(Tenant& of, Feed& feed, std::set<std::uint64_t>& told)
         for (const MessagePtr& message : messages) enqueue(*stream, message, false);
         told.insert(stream->number);
     }
-    feed.jobs.clear();
+    feed.events.clear();
     feed.rows.clear();
+}
+
+void Hub::flush_items(Tenant& of)
+{
+    for (const auto& [topic, jobs] : std::exchange(of.items, {})) {
+        const auto readers = of.readers.find(topic);
+        if (readers == of.readers.end()) continue;
+        std::vector<std::string> items;
+        Seq seq = 0;
+        for (const auto& [id, job] : jobs) {
+            if (items.size() == event_items_max) break; // the others move on, too, and are told then
+            items.push_back(item_json(*job, host_->paused(job->tenant, job->key), host_->now()));
+            seq = std::max(seq, job->seq);
+        }
+        const auto frame = std::make_shared<const Frame>("batch", "", batch_event_json(topic, {}, items, seq));
+        for (const StreamPtr& stream : readers->second) put_progress(*stream, items_of(topic), frame);
+    }
+}
+
+void Hub::flush_workers(Feed& feed)
+{
+    const auto workers = std::exchange(feed.workers, {});
+    for (const auto& [id, worker] : workers) {
+        if (workers.size() > rows_per_frame) break;
+        const auto frame = std::make_shared<const Frame>("worker", "", worker_event_json(*worker));
+        for (const StreamPtr& stream : feed.readers) put_progress(*stream, "workers/" + id, frame);
+    }
+    if (workers.size() <= rows_per_frame) return;
+    // So many at once are told as the list that they make.
+    for (const StreamPtr& stream : feed.readers) {
+        put_steps(stream->steps, feed.topic);
+        touched_.insert(stream->number);
+    }
+}
+
+void Hub::flush_queues(Tenant& of, Feed& feed)
+{
+    if (feed.queues_read) return; // and looked at again when that is back
+    feed.queues_read = true;
+    feed.queues_changed = false;
+    host_->rows(Topic::Kind::queues, of.name, if_alive([this, &of](const std::shared_ptr<const Rows>& rows) {
+                    const auto found = of.feeds.find("queues");
+                    if (found == of.feeds.end()) return; // its readers have left
+                    Feed& now = found->second;
+                    now.queues_read = false;
+                    if (now.queues_changed) lists_wait_ = true;
+                    if (rows) {
+                        JsonOut out;
+                        begin_rows(out, "queues");
+                        bool any = false;
+                        for (const auto& [name, row] : *rows) {
+                            const auto told = now.queues_told.find(name);
+                            if (told != now.queues_told.end() && told->second == row) continue;
+                            out.raw(row);
+                            any = true;
+                        }
+                        now.queues_told = *rows;
+                        end_rows(out, false);
+                        // Each holds what changed since the one before: none replaces another.
+                        if (any) {
+                            const auto message = make_message("change", "queues", {options_.epoch, of.head}, out.take());
+                            for (const StreamPtr& stream : now.readers) {
+                                enqueue(*stream, message, false);
+                                keep_bounds(*stream);
+                            }
+                        }
+                    }
+                    flush_when_due();
+                    pump_touched();
+                }));
 }
 
 void Hub::pump_touched()

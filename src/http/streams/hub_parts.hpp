@@ -10,9 +10,14 @@ namespace freshet::streams {
 struct Hub::Feed {
     Topic topic;
     std::vector<StreamPtr> readers;
-    std::map<std::string, MessagePtr> jobs;                                  ///< of a queue: latest by topic of the job
+    std::map<std::string, MessagePtr> events; ///< of what the ledger tells: latest by topic of the job, batch ...
     std::map<std::string, std::shared_ptr<const KeyView>, std::less<>> rows; ///< of freshness: latest by key
-    bool waits() const { return !jobs.empty() || !rows.empty(); }
+    std::map<std::string, std::shared_ptr<const WorkerView>, std::less<>> workers; ///< latest by id
+    bool queues_changed = false; ///< some row of the list of queues may be another now
+    bool queues_read = false;    ///< is being read
+    Rows queues_told;            ///< as last told; changed rows are those that differ
+    /// Something waits that an id would speak for.
+    bool waits() const { return !events.empty() || !rows.empty(); }
 };
 
 struct Hub::Tenant {
@@ -23,6 +28,8 @@ struct Hub::Tenant {
     std::unordered_map<std::string, std::vector<StreamPtr>> readers; ///< by topic, but for list topics
     std::map<std::string, Feed, std::less<>> feeds;                  ///< by list topic
     std::multimap<Seq, Done> waiters;
+    /// Items of batches that are read, which moved on without an event: latest by id of the job, by the batch's topic.
+    std::map<std::string, std::map<std::int64_t, std::shared_ptr<const Job>>, std::less<>> items;
 };
 
 struct Hub::Opened {
@@ -31,7 +38,7 @@ struct Hub::Opened {
     std::optional<Cursor> cursor;
     Replay replay;
     Seq head_on_disk = 0;
-    std::optional<Topic> missing; ///< a job that is not there, or not this tenant's
+    std::optional<Topic> missing; ///< a job or batch that is not there, or not this tenant's
 };
 
 } // namespace freshet::streams

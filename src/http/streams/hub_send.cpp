@@ -108,7 +108,7 @@ void Hub::reset(Stream& stream, std::string_view reason)
     stream.sent = {options_.epoch, 0};
     // One frame a reset, and resets in a row are few: the backlog stays bounded.
     stream.sink->send(std::make_shared<const Frame>("reset", to_text(stream.sent), out.take()));
-    for (const Topic& topic : stream.topics) put_steps(stream, topic);
+    for (const Topic& topic : stream.topics) put_steps(stream.steps, topic);
 }
 
 void Hub::begin_live(Stream& stream)
@@ -123,15 +123,20 @@ void Hub::begin_live(Stream& stream)
     stream.sink->send(std::make_shared<const Frame>("live", to_text(stream.sent), out.take()));
 }
 
-void Hub::put_steps(Stream& stream, const Topic& topic)
+void Hub::put_steps(std::deque<StateStep>& steps, const Topic& topic)
 {
     using Kind = StateStep::Kind;
     switch (topic.kind) {
-    case Topic::Kind::key: stream.steps.push_back({Kind::key, topic.name}); return;
-    case Topic::Kind::source: stream.steps.push_back({Kind::source, topic.name}); return;
-    case Topic::Kind::job: stream.steps.push_back({Kind::job, {}, topic.job}); return;
-    case Topic::Kind::queue: stream.steps.push_back({Kind::queue, topic.name}); return;
-    case Topic::Kind::freshness: stream.steps.push_back({Kind::rows_all}); return;
+    case Topic::Kind::key: steps.push_back({Kind::key, topic.name}); return;
+    case Topic::Kind::source: steps.push_back({Kind::source, topic.name}); return;
+    case Topic::Kind::job: steps.push_back({Kind::job, {}, topic.job}); return;
+    case Topic::Kind::queue: steps.push_back({Kind::queue, topic.name}); return;
+    case Topic::Kind::freshness: steps.push_back({Kind::rows_all}); return;
+    case Topic::Kind::batch: steps.push_back({Kind::batch, {}, {}, topic.batch}); return;
+    case Topic::Kind::batches: steps.push_back({Kind::batches}); return;
+    case Topic::Kind::queues:
+    case Topic::Kind::workers:
+    case Topic::Kind::schedules: steps.push_back({Kind::list, topic.text, {}, {}, topic.kind}); return;
     }
 }
 

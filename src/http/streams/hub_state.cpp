@@ -2,6 +2,7 @@
 // Present state, one piece at a time: each step sends what it found before the next one is begun.
 #include "http/streams/hub_parts.hpp"
 #include "http/streams/present.hpp"
+#include "wire/batch_views.hpp"
 #include "wire/json_out.hpp"
 
 #include <algorithm>
@@ -11,7 +12,8 @@ namespace freshet::streams {
 namespace {
 
 constexpr int keys_per_page = 100;
-constexpr int jobs_shown = 100;
+constexpr int jobs_shown = 100, batches_shown = 100;
+constexpr std::size_t list_page = 100;
 
 } // namespace
 
@@ -31,6 +33,10 @@ void Hub::run_step(const StreamPtr& stream)
     case StateStep::Kind::job:
     case StateStep::Kind::ended: return step_job(stream, step, done);
     case StateStep::Kind::queue: return step_queue(stream, step, done);
+    case StateStep::Kind::batch:
+    case StateStep::Kind::batch_ended: return step_batch(stream, step, done);
+    case StateStep::Kind::batches: return step_batches(stream, step, done);
+    case StateStep::Kind::list: return step_list(stream, step, done);
     case StateStep::Kind::rows_all:
     case StateStep::Kind::rows: return step_rows(stream, step, done);
     }
@@ -166,6 +172,83 @@ void Hub::step_queue(const StreamPtr& stream, const StateStep& step, const Done&
             send_state(*stream, "snapshot", out.take());
             done();
         });
+}
+
+void Hub::step_batch(const StreamPtr& stream, const StateStep& step, const Done& done)
+{
+    const auto found = std::make_shared<BatchFound>();
+    read_for(
+        stream, [found, id = step.batch](Reads& reads) { *found = read_batch_state(reads, id); },
+        [this, stream, found, step, done] {
+            // As of a job: one whose time of keeping is over has no state to tell.
+            if (!found->batch || found->batch->tenant != stream->tenant) return done();
+            const Batch& batch = *found->batch;
+            const bool over = is_terminal(batch.state);
+            const bool snapshot = step.kind == StateStep::Kind::batch;
+            if (!snapshot && !over) return done();
+            const auto paused = [this](const Job& item) { return host_->paused(item.tenant, item.key); };
+            send_state(*stream, snapshot ? "snapshot" : "batch", batch_state_json(*found, paused, host_->now()));
+            const std::string topic = "batch/" + freshet::to_text(batch.id);
+            std::erase_if(stream->pending, [&](const Pending& p) {
+                return snapshot && p.message->topic() == topic && p.message->id().seq <= batch.seq;
+            });
+            if (over) stream->progress.erase(topic + "/items");
+            done();
+        });
+}
+
+void Hub::step_batches(const StreamPtr& stream, const StateStep&, const Done& done)
+{
+    const auto batches = std::make_shared<std::vector<Batch>>();
+    read_for(
+        stream,
+        [batches, tenant_name = stream->tenant](Reads& reads) {
+            BatchFilter filter;
+            filter.tenant = tenant_name;
+            filter.limit = batches_shown;
+            reads.in_one_view([&](StoreReads& store) { *batches = store.batches(filter); });
+        },
+        [this, stream, batches, done] {
+            JsonOut out;
+            begin_rows(out, "batches");
+            for (const Batch& batch : *batches) {
+                out.raw(batch_json(batch, host_->now()));
+                const std::string topic = "batch/" + freshet::to_text(batch.id);
+                const bool read_itself = std::ranges::any_of(
+                    stream->topics, [&](const Topic& one) { return one.text == topic; });
+                std::erase_if(stream->pending, [&](const Pending& p) {
+                    return !read_itself && p.message->topic() == topic && p.message->id().seq <= batch.seq;
+                });
+            }
+            end_rows(out, batches->size() == batches_shown);
+            send_state(*stream, "snapshot", out.take());
+            done();
+        });
+}
+
+void Hub::step_list(const StreamPtr& stream, const StateStep& step, const Done& done)
+{
+    host_->rows(step.topic, stream->tenant,
+                in_turn(stream, [this, stream, step, done](const std::shared_ptr<const Rows>& rows) {
+                    if (!rows) return goodbye(stream, "store_failed");
+                    JsonOut out;
+                    begin_rows(out, step.name);
+                    auto row = rows->upper_bound(step.after);
+                    std::string last;
+                    for (std::size_t count = 0; row != rows->end() && count < list_page; ++row, ++count) {
+                        out.raw(row->second);
+                        last = row->first;
+                    }
+                    const bool more = row != rows->end();
+                    end_rows(out, more);
+                    send_state(*stream, "snapshot", out.take());
+                    if (more) {
+                        StateStep next = step;
+                        next.after = last;
+                        stream->steps.push_front(std::move(next));
+                    }
+                    done();
+                }));
 }
 
 void Hub::step_rows(const StreamPtr& stream, const StateStep& step, const Done& done)

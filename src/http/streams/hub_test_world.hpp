@@ -55,6 +55,11 @@ public:
             [this, key = std::string{key}, tenant = std::string{tenant}, then] { then(reads.view(tenant, key)); });
     }
     bool paused(std::string_view, std::string_view) override { return false; }
+    void rows(Topic::Kind list, std::string_view, std::function<void(std::shared_ptr<const Rows>)> then) override
+    {
+        ++rows_read;
+        off_.push_back([this, list, then] { then(std::make_shared<const Rows>(lists[list])); });
+    }
     void off_loop(std::function<void(Reads&)> work, std::function<void(std::exception_ptr)> then) override
     {
         off_.push_back([this, work = std::move(work), then = std::move(then)] {
@@ -193,6 +198,8 @@ public:
     ManualClock clock;
     std::unique_ptr<Hub> hub;
     std::shared_ptr<const Definitions> definitions_;
+    std::map<Topic::Kind, Rows> lists; ///< what rows() says
+    int rows_read = 0;
 
 private:
     static std::shared_ptr<SourceDefinition> source(const char* name)

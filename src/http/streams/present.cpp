@@ -2,7 +2,8 @@
 #include "http/streams/present.hpp"
 
 #include "model/key.hpp"
-#include "wire/json_out.hpp"
+#include "wire/batch_views.hpp"
+#include "wire/work_views.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -81,6 +82,78 @@ std::string shown_job_json(const Job& job, bool paused, WallTime now)
 std::string job_state_json(const Job& job, bool paused, WallTime now)
 {
     return job_event_json("job/" + to_text(job.id), shown_job_json(job, paused, now), job.seq);
+}
+
+std::optional<Batch> read_batch(Reads& reads, BatchId id)
+{
+    std::optional<Batch> batch;
+    reads.in_one_view([&](StoreReads& store) { batch = store.batch(id); });
+    return batch;
+}
+
+BatchFound read_batch_state(Reads& reads, BatchId id)
+{
+    BatchFound found;
+    reads.in_one_view([&](StoreReads& store) {
+        found.batch = store.batch(id);
+        if (!found.batch) return;
+        ItemFilter filter;
+        filter.batch = id;
+        filter.limit = event_items_max;
+        if (found.batch->counts.total > static_cast<std::int64_t>(event_items_max)) filter.state = JobState::running;
+        found.items = store.items(filter);
+    });
+    return found;
+}
+
+std::string batch_state_json(const BatchFound& found, const std::function<bool(const Job&)>& paused, WallTime now)
+{
+    std::vector<std::string> items;
+    items.reserve(found.items.size());
+    for (const Job& item : found.items) items.push_back(item_json(item, paused(item), now));
+    return batch_event_json("batch/" + to_text(found.batch->id), batch_json(*found.batch, now), items,
+                            found.batch->seq);
+}
+
+std::string shown_worker_json(const WorkerView& worker)
+{
+    WorkerRow row;
+    row.id = worker.id;
+    row.tenant = worker.tenant;
+    row.host = worker.host;
+    row.sdk = worker.sdk;
+    row.state = freshet::to_text(worker.state);
+    row.queues = worker.queues;
+    row.slots = worker.slots;
+    row.busy = static_cast<int>(worker.jobs.size());
+    row.beat_at = worker.beat_at;
+    row.claim_at = worker.claim_at;
+    for (const WorkerView::Holding& held : worker.jobs) row.jobs.push_back({held.job, held.fence, held.lease_until});
+    return worker_json(row);
+}
+
+std::string worker_event_json(const WorkerView& worker)
+{
+    JsonOut out;
+    out.begin();
+    out.text("topic", "workers");
+    out.raw_if("worker", shown_worker_json(worker));
+    out.end();
+    return out.take();
+}
+
+void begin_rows(JsonOut& out, std::string_view topic)
+{
+    out.begin();
+    out.text("topic", topic);
+    out.begin_list("items");
+}
+
+void end_rows(JsonOut& out, bool more)
+{
+    out.end_list();
+    out.yes("more", more);
+    out.end();
 }
 
 } // namespace freshet::streams

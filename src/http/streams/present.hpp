@@ -2,8 +2,10 @@
 #pragma once
 // The present state of keys and jobs as JSON, made from what a loop knows. Pure; the shapes are those of wire/views.
 
+#include "engine/reads.hpp"
 #include "engine/view.hpp"
 #include "http/streams/topic.hpp"
+#include "wire/json_out.hpp"
 #include "wire/views.hpp"
 
 #include <memory>
@@ -36,5 +38,27 @@ std::string rows_json(std::span<const std::shared_ptr<const KeyView>> views, con
 std::string shown_job_json(const Job& job, bool paused, WallTime now);
 /// data of a `snapshot` of job/{id}, and of a `job` event that has no ledger entry.
 std::string job_state_json(const Job& job, bool paused, WallTime now);
+
+/// @throws StoreFailure
+std::optional<Batch> read_batch(Reads& reads, BatchId id);
+
+/// A batch and the items that its snapshot shows: all of a small one, of a larger one those that run.
+struct BatchFound {
+    std::optional<Batch> batch;
+    std::vector<Job> items;
+};
+/// @throws StoreFailure
+BatchFound read_batch_state(Reads& reads, BatchId id);
+/// data of a `snapshot` or `batch` event of batch/{id}. @param paused  of one item
+std::string batch_state_json(const BatchFound& found, const std::function<bool(const Job&)>& paused, WallTime now);
+
+/// A remote worker as everyone is shown it.
+std::string shown_worker_json(const WorkerView& worker);
+/// data of a `worker` event: topic, worker.
+std::string worker_event_json(const WorkerView& worker);
+
+/// data of a `snapshot` or `change` of a list: topic, items, more.
+void begin_rows(JsonOut& out, std::string_view topic);
+void end_rows(JsonOut& out, bool more);
 
 } // namespace freshet::streams

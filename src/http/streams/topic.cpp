@@ -4,6 +4,7 @@
 #include "model/key.hpp"
 
 #include <algorithm>
+#include <array>
 #include <fmt/format.h>
 
 namespace freshet::streams {
@@ -32,7 +33,7 @@ std::expected<Topic, StreamRefusal> parse_data(std::string_view text, const Defi
         const std::string source{key.substr(0, key.size() - 2)};
         if (definitions.source(source) == nullptr || !tenant_sees(definitions, tenant, source))
             return refuse(fmt::format("there is no source \"{}\"", source), "GET /v1/freshness lists what there is");
-        return Topic{Topic::Kind::source, std::string{text}, source, {}};
+        return Topic{Topic::Kind::source, std::string{text}, source, {}, {}};
     }
     const auto path = parse_key(key, definitions);
     if (!path)
@@ -44,7 +45,7 @@ std::expected<Topic, StreamRefusal> parse_data(std::string_view text, const Defi
         return refuse(fmt::format("there is no source \"{}\"", path->key.source),
                       "GET /v1/freshness lists what there is");
     std::string name = freshet::to_text(path->key);
-    return Topic{Topic::Kind::key, "data/" + name, name, {}};
+    return Topic{Topic::Kind::key, "data/" + name, name, {}, {}};
 }
 
 } // namespace
@@ -57,17 +58,29 @@ std::string_view source_of(std::string_view key)
 std::expected<Topic, StreamRefusal> parse_topic(std::string_view text, const Definitions& definitions,
                                                 std::string_view tenant)
 {
-    if (text == "freshness") return Topic{Topic::Kind::freshness, "freshness", {}, {}};
+    constexpr std::array lists{Topic::Kind::freshness, Topic::Kind::batches, Topic::Kind::queues, Topic::Kind::workers,
+                               Topic::Kind::schedules};
+    constexpr std::array<std::string_view, lists.size()> list_words{"freshness", "batches", "queues", "workers",
+                                                                    "schedules"};
+    for (std::size_t i = 0; i < lists.size(); ++i)
+        if (text == list_words[i]) return Topic{lists[i], std::string{text}, {}, {}, {}};
     if (text.starts_with("data/")) return parse_data(text, definitions, tenant);
     if (text.starts_with("job/")) {
         const auto id = parse_job_id(text.substr(4));
         if (!id) return refuse(fmt::format("\"{}\" is no job id", text.substr(4)), "a job id is j_ and 13 characters");
-        return Topic{Topic::Kind::job, "job/" + freshet::to_text(*id), {}, *id};
+        return Topic{Topic::Kind::job, "job/" + freshet::to_text(*id), {}, *id, {}};
+    }
+    if (text.starts_with("batch/")) {
+        const auto id = parse_batch_id(text.substr(6));
+        if (!id)
+            return refuse(fmt::format("\"{}\" is no batch id", text.substr(6, 200)), "a batch id is b_ and 13 characters");
+        return Topic{Topic::Kind::batch, "batch/" + freshet::to_text(*id), {}, {}, *id};
     }
     if (text.starts_with("jobs/") && text.size() > 5 && text.size() <= 5 + queue_bytes_max)
-        return Topic{Topic::Kind::queue, std::string{text}, std::string{text.substr(5)}, {}};
+        return Topic{Topic::Kind::queue, std::string{text}, std::string{text.substr(5)}, {}, {}};
     return refuse(fmt::format("there is no topic \"{}\"", text.substr(0, 200)),
-                  "data/{key}, data/{source}/*, job/{id}, jobs/{queue} or freshness");
+                  "data/{key}, data/{source}/*, job/{id}, jobs/{queue}, batch/{id}, batches, queues, workers, schedules "
+                  "or freshness");
 }
 
 TopicFilter::TopicFilter(std::span<const Topic> topics)
@@ -77,7 +90,7 @@ TopicFilter::TopicFilter(std::span<const Topic> topics)
             sources_.insert(topic.name);
         else if (topic.kind == Topic::Kind::freshness)
             freshness_ = true;
-        else
+        else if (!topic.is_volatile())
             exact_.insert(topic.text);
     }
 }

@@ -20,14 +20,28 @@ struct Topic {
         source,    ///< data/{source}/*
         job,       ///< job/{id}
         queue,     ///< jobs/{queue}
+        batch,     ///< batch/{id}
         freshness, ///< freshness
+        batches,   ///< batches
+        queues,    ///< queues
+        workers,   ///< workers
+        schedules, ///< schedules
     };
     Kind kind = Kind::freshness;
     std::string text; ///< the topic as it is written
     std::string name; ///< key, source or queue
     JobId job;
+    BatchId batch;
     /// List topics tell changed rows, at most 4 times a second.
-    bool is_list() const { return kind == Kind::queue || kind == Kind::freshness; }
+    bool is_list() const { return kind == Kind::queue || kind >= Kind::freshness; }
+    /// What it tells is in no ledger: a reader who comes back gets the present state.
+    bool is_volatile() const { return kind == Kind::queues || kind == Kind::workers; }
+    /// Shows what the config says, so that another config may change all of it.
+    bool shows_config() const
+    {
+        return kind == Kind::key || kind == Kind::source || kind == Kind::freshness || kind == Kind::queues ||
+               kind == Kind::schedules;
+    }
     friend bool operator==(const Topic&, const Topic&) = default;
 };
 
@@ -56,7 +70,7 @@ public:
     bool freshness() const { return freshness_; }
 
 private:
-    std::set<std::string, std::less<>> exact_;   ///< data/{key}, job/{id}, jobs/{queue}
+    std::set<std::string, std::less<>> exact_;   ///< every other topic that the ledger tells
     std::set<std::string, std::less<>> sources_; ///< of data/{source}/*
     bool freshness_ = false;
 };
