@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/hub_host.hpp"
 
+#include "http/list_rows.hpp"
 #include "http/negotiate.hpp"
 
 #include <fmt/format.h>
@@ -26,6 +27,18 @@ public:
     {
         const KeyView* view = key.empty() ? nullptr : core_.cached(tenant, key);
         return view != nullptr && view->paused;
+    }
+    bool job_paused(const Job& job) override
+    {
+        return job.key.empty() ? core_.work().queue_paused(job.queue) : paused(job.tenant, job.key);
+    }
+    void rows(streams::Topic::Kind list, std::string_view tenant,
+              std::function<void(std::shared_ptr<const streams::Rows>)> then) override
+    {
+        const std::string of{tenant};
+        if (list == streams::Topic::Kind::queues) return queue_rows(core_, of, std::move(then));
+        if (list == streams::Topic::Kind::schedules) return schedule_rows(core_, of, std::move(then));
+        then(worker_rows(core_, of));
     }
     void off_loop(std::function<void(Reads&)> work, std::function<void(std::exception_ptr)> then) override
     {
@@ -82,6 +95,22 @@ streams::Hub& hub_of(Core& core)
 std::weak_ptr<streams::Hub> weak_hub_of(Core& core)
 {
     return shared_hub(core);
+}
+
+void read_rows(Core& core, const std::string& tenant, std::function<void(Reads&)> work,
+               std::function<streams::Rows()> rows, RowsThen then)
+{
+    const auto head = std::make_shared<Seq>(0);
+    const auto with_head = [work = std::move(work), head, tenant](Reads& reads) {
+        work(reads);
+        *head = reads.ledger_head(tenant).head;
+    };
+    core.off_loop(with_head, [hub = weak_hub_of(core), head, tenant, rows = std::move(rows),
+                              then = std::move(then)](std::exception_ptr error) {
+        if (error) return then(nullptr);
+        if (const auto held = hub.lock())
+            held->when_applied(tenant, *head, [rows, then] { then(std::make_shared<const streams::Rows>(rows())); });
+    });
 }
 
 std::string stream_prefix(const Services& services, int loop)

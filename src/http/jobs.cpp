@@ -11,6 +11,7 @@
 #include "http/route.hpp"
 #include "http/status_answer.hpp"
 #include "http/streams/present.hpp"
+#include "http/watching.hpp"
 #include "http/work_end.hpp"
 
 #include <algorithm>
@@ -20,8 +21,6 @@
 namespace freshet::http {
 
 namespace {
-
-constexpr Millis wait_max = 10min;
 
 std::string shown(Core& core, const Job& job)
 {
@@ -133,124 +132,17 @@ void list_jobs(Core& core, const ExchangePtr& exchange, std::span<const std::str
 
 // --- One job ---
 
-/// A job that is read, and read again when it changes, until it is worth an answer or the time is up.
-class Watching final : public streams::FrameSink, public std::enable_shared_from_this<Watching> {
-public:
-    Watching(Core& core, ExchangePtr exchange, JobId job, std::optional<Seq> after_seq, Millis wait)
-        : core_{core}, exchange_{std::move(exchange)}, hub_{weak_hub_of(core)}, job_{job}, after_seq_{after_seq},
-          wait_{wait}
-    {
-    }
-
-    void begin()
-    {
-        exchange_->on_closed([self = weak_from_this()] {
-            if (const auto held = self.lock()) held->end();
-        });
-        read();
-    }
-
-    // FrameSink: any frame with the job's topic says that it changed.
-    void send(const streams::FramePtr& frame) override
-    {
-        if (frame->event() == "goodbye") return time_is_up();
-        if (frame->event() == "job" || frame->event() == "reset" || frame->event() == "snapshot") changed_ = true;
-    }
-    std::size_t backlog_bytes() const override { return 0; }
-    void caught_up(streams::Cursor) override
-    {
-        if (!changed_ || over_) return;
-        changed_ = false;
-        leave();
-        read();
-    }
-    void close() override {}
-
-private:
-    void read()
-    {
-        const auto found = std::make_shared<std::optional<Job>>();
-        read_then(
-            core_, exchange_, [found, id = job_](Reads& reads) { *found = reads.job(id); },
-            [self = shared_from_this(), found](streams::Cursor cursor) { self->seen(std::move(*found), cursor); });
-    }
-
-    void seen(std::optional<Job> job, streams::Cursor cursor)
-    {
-        if (over_) return;
-        if (!job || job->tenant != exchange_->caller().tenant) {
-            end();
-            return exchange_->fail(no_such_job(to_text(job_)));
-        }
-        last_ = std::move(job);
-        // Without after_seq it is the next change that is waited for.
-        if (!after_seq_) after_seq_ = last_->seq;
-        if (wait_.count() == 0 || is_terminal(last_->state) || last_->seq > *after_seq_) return answer();
-        if (timer_ == 0)
-            timer_ = core_.after(wait_, [self = weak_from_this()] {
-                if (const auto held = self.lock()) held->time_is_up();
-            });
-        streams::OpenStream request{
-            exchange_->caller().tenant, {}, {"job/" + to_text(job_)}, streams::to_text(cursor), true};
-        number_ = hub_of(core_).open(
-            std::move(request),
-            [self = shared_from_this()](const streams::StreamRefusal* refusal) -> std::shared_ptr<streams::FrameSink> {
-                if (refusal != nullptr) self->time_is_up();
-                return self->over_ || refusal != nullptr ? nullptr : self;
-            });
-        if (over_) leave();
-    }
-
-    void time_is_up()
-    {
-        if (!over_) answer();
-    }
-
-    void answer()
-    {
-        end();
-        respond_status(exchange_, shown(core_, *last_));
-    }
-
-    void end()
-    {
-        over_ = true;
-        if (timer_ != 0) core_.cancel_wait(std::exchange(timer_, 0));
-        leave();
-    }
-    void leave()
-    {
-        if (const auto hub = hub_.lock(); hub && number_ != 0) hub->leave(std::exchange(number_, 0));
-    }
-
-    Core& core_;
-    ExchangePtr exchange_;
-    std::weak_ptr<streams::Hub> hub_;
-    JobId job_;
-    std::optional<Seq> after_seq_;
-    Millis wait_;
-    std::optional<Job> last_;
-    std::uint64_t number_ = 0, timer_ = 0;
-    bool over_ = false, changed_ = false;
-};
-
 void show_job(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
 {
     if (!only_parameters(exchange, {"after_seq"}) || !has_tenant(exchange)) return;
     const auto id = job_id(exchange, captures[0]);
     if (!id) return;
-    std::optional<Seq> after_seq;
-    if (const auto text = exchange->request().param("after_seq")) {
-        const auto number = parse_count(*text);
-        if (!number)
-            return exchange->fail(make_problem(400, "bad_parameter", "A parameter of the query can not be used",
-                                               "after_seq takes a seq, a whole number.",
-                                               "Take it from the job as last seen."));
-        after_seq = static_cast<Seq>(*number);
-    }
-    const Preferences preferred = preferences(exchange->request().header("prefer"));
-    std::make_shared<Watching>(core, exchange, *id, after_seq, std::min(preferred.wait.value_or(Millis{0}), wait_max))
-        ->begin();
+    const auto read = [&core, id = *id, tenant = exchange->caller().tenant](Reads& reads) -> std::optional<Watched> {
+        const auto job = reads.job(id);
+        if (!job || job->tenant != tenant) return std::nullopt;
+        return Watched{job->seq, is_terminal(job->state), [&core, job = *job] { return shown(core, job); }};
+    };
+    answer_watched(core, exchange, {"job/" + to_text(*id), read, no_such_job(to_text(*id))});
 }
 
 void list_attempts(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)

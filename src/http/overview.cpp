@@ -2,6 +2,7 @@
 // What there is as a whole: freshness of every key, schedules, pauses, and who is asking (spec "The wire contract" §4).
 // Threads: the loop's.
 #include "http/gate.hpp"
+#include "http/list_rows.hpp"
 #include "http/problems.hpp"
 #include "http/route.hpp"
 #include "http/status_answer.hpp"
@@ -257,6 +258,25 @@ void schedule_row(JsonOut& out, Core& core, const Scheduled& one, const SourceDe
     out.end();
 }
 
+void read_schedules(Reads& reads, const Definitions& definitions, const std::string& tenant, const ListQuery& query,
+                    std::size_t limit, std::vector<Scheduled>& found)
+{
+    // Keys in byte order follow their sources in name order, but for names that begin alike: each source by itself.
+    for (const auto& [name, source] : definitions.sources) {
+        if (!source->schedule.any() || (!query.source.empty() && query.source != name) ||
+            !tenant_has_source(definitions, tenant, name))
+            continue;
+        const std::string_view after_source = std::string_view{query.after}.substr(0, query.after.find('/'));
+        if (name < after_source) continue;
+        const std::string after = name == after_source ? query.after : std::string{};
+        for (auto& view : reads.keys(tenant, name, after, schedules_max)) {
+            if (found.size() > limit) return;
+            auto fires = reads.fires(tenant, view->record.key, fires_shown);
+            found.push_back({std::move(view), std::move(fires)});
+        }
+    }
+}
+
 void list_schedules(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
 {
     const auto query = list_query(exchange, {"source"});
@@ -267,21 +287,7 @@ void list_schedules(Core& core, const ExchangePtr& exchange, std::span<const std
     read_then(
         core, exchange,
         [found, definitions, limit, query = *query, tenant = exchange->caller().tenant](Reads& reads) {
-            // Keys in byte order follow their sources in name order, but for names that begin alike: each source by
-            // itself.
-            for (const auto& [name, source] : definitions->sources) {
-                if (!source->schedule.any() || (!query.source.empty() && query.source != name) ||
-                    !tenant_has_source(*definitions, tenant, name))
-                    continue;
-                const std::string_view after_source = std::string_view{query.after}.substr(0, query.after.find('/'));
-                if (name < after_source) continue;
-                const std::string after = name == after_source ? query.after : std::string{};
-                for (auto& view : reads.keys(tenant, name, after, schedules_max)) {
-                    if (found->size() > limit) return;
-                    auto fires = reads.fires(tenant, view->record.key, fires_shown);
-                    found->push_back({std::move(view), std::move(fires)});
-                }
-            }
+            read_schedules(reads, *definitions, tenant, query, limit, *found);
         },
         [&core, exchange, found, definitions, limit](streams::Cursor cursor) {
             const bool more = found->size() > limit;
@@ -342,6 +348,27 @@ constexpr std::array overview_table{
 };
 
 } // namespace
+
+void schedule_rows(Core& core, const std::string& tenant, RowsThen then)
+{
+    const auto found = std::make_shared<std::vector<Scheduled>>();
+    const auto definitions = core.definitions();
+    read_rows(
+        core, tenant,
+        [found, definitions, tenant](Reads& reads) {
+            read_schedules(reads, *definitions, tenant, {}, static_cast<std::size_t>(schedules_max), *found);
+        },
+        [&core, found, definitions] {
+            streams::Rows rows;
+            for (const Scheduled& one : *found) {
+                JsonOut out;
+                schedule_row(out, core, one, *definitions->source(one.view->record.source));
+                rows.emplace(one.view->record.key, out.take());
+            }
+            return rows;
+        },
+        std::move(then));
+}
 
 Routes overview_routes()
 {

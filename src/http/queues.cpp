@@ -5,6 +5,7 @@
 // its own. Counts are of the caller's tenant and come from kept counters. Threads: the loop's.
 #include "http/body.hpp"
 #include "http/gate.hpp"
+#include "http/list_rows.hpp"
 #include "http/problems.hpp"
 #include "http/route.hpp"
 #include "http/status_answer.hpp"
@@ -203,6 +204,19 @@ constexpr std::array queue_table{
 };
 
 } // namespace
+
+void queue_rows(Core& core, const std::string& tenant, RowsThen then)
+{
+    const auto found = std::make_shared<QueuesRead>();
+    read_rows(
+        core, tenant, [found, tenant](Reads& reads) { read_queues(reads, tenant, {}, *found); },
+        [&core, tenant, found] {
+            streams::Rows rows;
+            for (const auto& [name, row] : rows_of(core, tenant, *found)) rows.emplace(name, queue_json(row));
+            return rows;
+        },
+        std::move(then));
+}
 
 Routes queue_routes()
 {

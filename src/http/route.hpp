@@ -43,6 +43,7 @@ Routes data_routes();     ///< data.cpp: reading
 Routes refresh_routes();  ///< refresh.cpp: refresh, purge, delete, held
 Routes version_routes();  ///< versions.cpp: versions and diffs
 Routes job_routes();      ///< jobs.cpp
+Routes batch_routes();    ///< batches.cpp
 Routes job_add_routes();  ///< jobs_add.cpp: enqueueing
 Routes job_output_routes(); ///< job_outputs.cpp: logs and results of jobs
 Routes work_routes();     ///< work.cpp: claim, beat, complete, fail, release, log, results

@@ -4,10 +4,11 @@
 // A worker is known by its calls to this process; nothing of it is on disk. One of all tenants ("*") is shown to
 // callers of all tenants only: what it does for others is nobody's business (F9). Threads: the loop's.
 #include "http/hub_host.hpp"
+#include "http/list_rows.hpp"
 #include "http/problems.hpp"
 #include "http/route.hpp"
 #include "http/status_answer.hpp"
-#include "wire/work_views.hpp"
+#include "http/streams/present.hpp"
 
 #include <algorithm>
 #include <array>
@@ -17,23 +18,6 @@
 namespace freshet::http {
 
 namespace {
-
-std::string row_json(const WorkerView& worker)
-{
-    WorkerRow row;
-    row.id = worker.id;
-    row.tenant = worker.tenant;
-    row.host = worker.host;
-    row.sdk = worker.sdk;
-    row.state = to_text(worker.state);
-    row.queues = worker.queues;
-    row.slots = worker.slots;
-    row.busy = static_cast<int>(worker.jobs.size());
-    row.beat_at = worker.beat_at;
-    row.claim_at = worker.claim_at;
-    for (const auto& held : worker.jobs) row.jobs.push_back({held.job, held.fence, held.lease_until});
-    return worker_json(row);
-}
 
 void list_workers(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
 {
@@ -71,7 +55,7 @@ void list_workers(Core& core, const ExchangePtr& exchange, std::span<const std::
                 }
                 ++shown;
                 if (shown == query.limit) next = at;
-                out.raw(row_json(*worker));
+                out.raw(streams::shown_worker_json(*worker));
             }
             out.end_list();
             out.begin("counts");
@@ -103,7 +87,7 @@ void show_worker(Core& core, const ExchangePtr& exchange, std::span<const std::s
     if (!only_parameters(exchange, {})) return;
     const auto worker = find_worker(core, exchange->caller().tenant, captures[0]);
     if (!worker) return exchange->fail(no_such_worker(captures[0]));
-    respond_status(exchange, row_json(*worker));
+    respond_status(exchange, streams::shown_worker_json(*worker));
 }
 
 void drain(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
@@ -117,7 +101,7 @@ void drain(Core& core, const ExchangePtr& exchange, std::span<const std::string>
             if (!reply) return fail_refused(core, exchange, reply.error());
             const auto worker = find_worker(core, exchange->caller().tenant, id);
             if (!worker) return exchange->fail(no_such_worker(id));
-            respond_status(exchange, row_json(*worker));
+            respond_status(exchange, streams::shown_worker_json(*worker));
         });
     if (!taken) exchange->fail(busy_problem());
 }
@@ -129,6 +113,14 @@ constexpr std::array worker_table{
 };
 
 } // namespace
+
+std::shared_ptr<const streams::Rows> worker_rows(Core& core, const std::string& tenant)
+{
+    auto rows = std::make_shared<streams::Rows>();
+    for (const auto& [name, worker] : core.work().workers())
+        if (name.first == tenant) rows->emplace(name.second, streams::shown_worker_json(*worker));
+    return rows;
+}
 
 Routes worker_routes()
 {

@@ -33,6 +33,8 @@ public:
                       std::function<void(std::shared_ptr<const KeyView>)> then) = 0;
     /// Whether the key's source is paused, as far as this loop knows.
     virtual bool paused(std::string_view tenant, std::string_view key) = 0;
+    /// Whether what the job waits in is paused: its queue, or of a refresh its source.
+    virtual bool job_paused(const Job& job) { return paused(job.tenant, job.key); }
     /// The rows of topic queues, workers or schedules as the tenant is shown them now; at once or later, when all that
     /// was read is applied here; null when the store failed.
     virtual void rows(Topic::Kind list, std::string_view tenant,

@@ -161,7 +161,7 @@ void Hub::tell_progress(const Notice& notice)
         const auto tell = [&](const StreamPtr& stream) {
             if (!frame)
                 frame = std::make_shared<const Frame>(
-                    "job", "", job_state_json(*job, host_->paused(job->tenant, job->key), host_->now()));
+                    "job", "", job_state_json(*job, host_->job_paused(*job), host_->now()));
             put_progress(*stream, topic, frame);
         };
         if (const auto readers = found->second->readers.find(topic); readers != found->second->readers.end())
@@ -346,7 +346,7 @@ void Hub::flush_items(Tenant& of)
         Seq seq = 0;
         for (const auto& [id, job] : jobs) {
             if (items.size() == event_items_max) break; // the others move on, too, and are told then
-            items.push_back(item_json(*job, host_->paused(job->tenant, job->key), host_->now()));
+            items.push_back(item_json(*job, host_->job_paused(*job), host_->now()));
             seq = std::max(seq, job->seq);
         }
         const auto frame = std::make_shared<const Frame>("batch", "", batch_event_json(topic, {}, items, seq));

@@ -125,7 +125,7 @@ void Hub::step_job(const StreamPtr& stream, const StateStep& step, const Done& d
             if (!job || job->tenant != stream->tenant) return done();
             const bool over = is_terminal(job->state);
             const std::string topic = "job/" + freshet::to_text(job->id);
-            const std::string data = job_state_json(*job, host_->paused(job->tenant, job->key), host_->now());
+            const std::string data = job_state_json(*job, host_->job_paused(*job), host_->now());
             if (step.kind == StateStep::Kind::job) {
                 send_state(*stream, "snapshot", data);
                 std::erase_if(stream->pending, [&](const Pending& p) {
@@ -158,7 +158,7 @@ void Hub::step_queue(const StreamPtr& stream, const StateStep& step, const Done&
             out.text("topic", "jobs/" + step.name);
             out.begin_list("items");
             for (const Job& job : *jobs) {
-                out.raw(shown_job_json(job, host_->paused(job.tenant, job.key), host_->now()));
+                out.raw(shown_job_json(job, host_->job_paused(job), host_->now()));
                 seq = std::max(seq, job.seq);
                 const std::string topic = "job/" + freshet::to_text(job.id);
                 std::erase_if(stream->pending, [&](const Pending& p) {
@@ -186,7 +186,7 @@ void Hub::step_batch(const StreamPtr& stream, const StateStep& step, const Done&
             const bool over = is_terminal(batch.state);
             const bool snapshot = step.kind == StateStep::Kind::batch;
             if (!snapshot && !over) return done();
-            const auto paused = [this](const Job& item) { return host_->paused(item.tenant, item.key); };
+            const auto paused = [this](const Job& item) { return host_->job_paused(item); };
             send_state(*stream, snapshot ? "snapshot" : "batch", batch_state_json(*found, paused, host_->now()));
             const std::string topic = "batch/" + freshet::to_text(batch.id);
             std::erase_if(stream->pending, [&](const Pending& p) {
