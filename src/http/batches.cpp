@@ -67,8 +67,8 @@ void answer_batch(Core& core, const ExchangePtr& exchange, const BatchChanged& c
     response.content_type = "application/json";
     response.headers.emplace_back("Cache-Control", "no-store");
     if (status == 201)
-        response.headers.emplace_back("Location",
-                                      fmt::format("{}/v1/batches/{}", exchange->base_url(), to_text(changed.batch->id)));
+        response.headers.emplace_back(
+            "Location", fmt::format("{}/v1/batches/{}", exchange->base_url(), to_text(changed.batch->id)));
     response.body = batch_json(*changed.batch, core.now());
     if (changed.replayed) response.body = with_member("replayed", true, response.body);
     exchange->respond(std::move(response));
@@ -155,8 +155,8 @@ void list_batches(Core& core, const ExchangePtr& exchange, std::span<const std::
     if (!query->after.empty()) {
         const auto after = parse_batch_id(query->after);
         if (!after)
-            return exchange->fail(bad_parameter("after takes the `next` of the list before.",
-                                                "Leave it out for the first page."));
+            return exchange->fail(
+                bad_parameter("after takes the `next` of the list before.", "Leave it out for the first page."));
         filter.before = *after;
     }
     const auto batches = std::make_shared<std::vector<Batch>>();
@@ -219,8 +219,8 @@ void list_items(Core& core, const ExchangePtr& exchange, std::span<const std::st
     if (!query->after.empty()) {
         const auto after = parse_job_id(query->after);
         if (!after)
-            return exchange->fail(bad_parameter("after takes the `next` of the list before.",
-                                                "Leave it out for the first page."));
+            return exchange->fail(
+                bad_parameter("after takes the `next` of the list before.", "Leave it out for the first page."));
         filter.after = *after;
     }
     struct Found {
@@ -307,24 +307,25 @@ void cancel_batch(Core& core, const ExchangePtr& exchange, std::span<const std::
     if (reader.good()) reader.object().end();
     if (reader.problem()) return exchange->fail(*reader.problem());
     const std::string tenant = exchange->caller().tenant;
-    const bool taken = core.post(
-        ChangeBatch{*id, tenant, exchange->caller().name, BatchVerb::cancel, {}},
-        [&core, exchange, id = *id, tenant](const Reply& reply) {
-            if (reply) {
-                const auto* changed = std::get_if<BatchChanged>(&*reply);
-                if (changed == nullptr || !changed->batch) return exchange->fail(store_problem());
-                return answer_batch(core, exchange, *changed, 200);
-            }
-            if (reply.error().refusal != Refusal::already_over) return fail_refused(core, exchange, reply.error());
-            const auto found = std::make_shared<std::optional<Batch>>();
-            read_then(
-                core, exchange, [found, id, tenant](Reads& reads) { *found = read_own(reads, id, tenant); },
-                [&core, exchange, found, id](streams::Cursor) {
-                    if (!*found) return exchange->fail(no_such_batch(to_text(id)));
-                    respond_status(exchange,
-                                   with_member("already", to_text((*found)->state), batch_json(**found, core.now())));
-                });
-        });
+    const bool taken =
+        core.post(ChangeBatch{*id, tenant, exchange->caller().name, BatchVerb::cancel, {}},
+                  [&core, exchange, id = *id, tenant](const Reply& reply) {
+                      if (reply) {
+                          const auto* changed = std::get_if<BatchChanged>(&*reply);
+                          if (changed == nullptr || !changed->batch) return exchange->fail(store_problem());
+                          return answer_batch(core, exchange, *changed, 200);
+                      }
+                      if (reply.error().refusal != Refusal::already_over)
+                          return fail_refused(core, exchange, reply.error());
+                      const auto found = std::make_shared<std::optional<Batch>>();
+                      read_then(
+                          core, exchange, [found, id, tenant](Reads& reads) { *found = read_own(reads, id, tenant); },
+                          [&core, exchange, found, id](streams::Cursor) {
+                              if (!*found) return exchange->fail(no_such_batch(to_text(id)));
+                              respond_status(exchange, with_member("already", to_text((*found)->state),
+                                                                   batch_json(**found, core.now())));
+                          });
+                  });
     if (!taken) exchange->fail(busy_problem());
 }
 

@@ -14,8 +14,8 @@ namespace freshet::http {
 /// Null when the store failed; else by name, and no loop shows less than what was read.
 using RowsThen = std::function<void(std::shared_ptr<const streams::Rows>)>;
 
-void queue_rows(Core& core, const std::string& tenant, RowsThen then);    ///< queues.cpp
-void schedule_rows(Core& core, const std::string& tenant, RowsThen then); ///< overview.cpp
+void queue_rows(Core& core, const std::string& tenant, RowsThen then);                   ///< queues.cpp
+void schedule_rows(Core& core, const std::string& tenant, RowsThen then);                ///< overview.cpp
 std::shared_ptr<const streams::Rows> worker_rows(Core& core, const std::string& tenant); ///< workers.cpp
 
 /// Reads the disk for rows and tells them when all that was on it is applied here.

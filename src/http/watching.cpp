@@ -71,8 +71,7 @@ private:
             timer_ = core_.after(wait_, [self = weak_from_this()] {
                 if (const auto held = self.lock()) held->time_is_up();
             });
-        streams::OpenStream request{
-            exchange_->caller().tenant, {}, {watch_.topic}, streams::to_text(cursor), true};
+        streams::OpenStream request{exchange_->caller().tenant, {}, {watch_.topic}, streams::to_text(cursor), true};
         number_ = hub_of(core_).open(
             std::move(request),
             [self = shared_from_this()](const streams::StreamRefusal* refusal) -> std::shared_ptr<streams::FrameSink> {

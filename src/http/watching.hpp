@@ -22,7 +22,7 @@ struct Watched {
 };
 
 struct Watch {
-    std::string topic;                                   ///< its changes are told under
+    std::string topic;                                  ///< its changes are told under
     std::function<std::optional<Watched>(Reads&)> read; ///< off the loop; nullopt: it is not there, or not the caller's
     Problem missing;
 };

@@ -73,7 +73,10 @@ protected:
         job.lease_until = world.clock.wall() + 30s;
         return job;
     }
-    static Refused refused(Refusal refusal, std::string words = {}) { return {refusal, std::move(words), {}, {}, 0, {}}; }
+    static Refused refused(Refusal refusal, std::string words = {})
+    {
+        return {refusal, std::move(words), {}, {}, 0, {}};
+    }
     /// The body is refused before the engine hears of it.
     void expect_bad(const std::string& target, const std::string& body, const std::string& words, int status = 400)
     {
@@ -260,10 +263,11 @@ TEST_F(WorkRoutes, F7ALateAnswerIsRefusedWithWhatToDo)
 TEST_F(WorkRoutes, ManyEndsAreTakenOrRefusedEachByItself)
 {
     const std::string first = to_text(JobId{5}), second = to_text(JobId{6});
-    send("POST", "/v1/work/fail",
-         fmt::format(
-             R"({{"worker":"w1","jobs":[{{"id":"{}","fence":7,"error":{{"class":"retryable","code":"c","message":"m"}},"retry_after":1.5}},{{"id":"{}","fence":8,"error":{{"class":"cancelled"}}}}]}})",
-             first, second));
+    send(
+        "POST", "/v1/work/fail",
+        fmt::format(
+            R"({{"worker":"w1","jobs":[{{"id":"{}","fence":7,"error":{{"class":"retryable","code":"c","message":"m"}},"retry_after":1.5}},{{"id":"{}","fence":8,"error":{{"class":"cancelled"}}}}]}})",
+            first, second));
     auto asked = world.engine.next();
     const auto& work = std::get<EndWork>(asked.request);
     ASSERT_EQ(work.jobs.size(), 2u);
@@ -287,8 +291,7 @@ TEST_F(WorkRoutes, TheResultOfARefreshIsMadeReadyAndToldAgain)
     job.key = "forecast/eu";
     world.tell_jobs({std::make_shared<const Job>(job)});
     const std::string id = to_text(job.id);
-    send("POST", "/v1/work/" + id + "/complete",
-         R"({"fence":7,"result":[{"a":1}],"as_of":"2026-01-31T12:00:00Z"})");
+    send("POST", "/v1/work/" + id + "/complete", R"({"fence":7,"result":[{"a":1}],"as_of":"2026-01-31T12:00:00Z"})");
     auto asked = world.engine.next();
     EndedWork unready;
     unready.jobs.emplace_back(std::unexpected(refused(Refusal::unprepared)));
@@ -379,8 +382,9 @@ TEST_F(WorkRoutes, EndsRefuseWhatTheyCanNotUse)
 
 TEST_F(WorkRoutes, AddOneJobAnswers201AndItsPlace)
 {
-    send("POST", "/v1/jobs",
-         R"({"queue":"mail","input":{"a": 1},"priority":3,"tags":["x"],"unique":{"key":"k","scope":"window","ttl_ms":1000}})");
+    send(
+        "POST", "/v1/jobs",
+        R"({"queue":"mail","input":{"a": 1},"priority":3,"tags":["x"],"unique":{"key":"k","scope":"window","ttl_ms":1000}})");
     auto asked = world.engine.next();
     const auto& add = std::get<AddJobs>(asked.request);
     ASSERT_EQ(add.jobs.size(), 1u);
@@ -445,7 +449,8 @@ TEST_F(WorkRoutes, TheLogAndTheResultOfAJobAreThere)
     job.late = LateResult{3, "w0", R"({"sent":0})", world.clock.wall()};
     auto transaction = world.store.begin();
     transaction->put_job(job, std::nullopt);
-    for (int i = 1; i <= 3; ++i) transaction->append_log({job.id, i, 7, world.clock.wall(), "info", fmt::format("line {}", i)});
+    for (int i = 1; i <= 3; ++i)
+        transaction->append_log({job.id, i, 7, world.clock.wall(), "info", fmt::format("line {}", i)});
     transaction->commit();
     const std::string path = "/v1/jobs/" + to_text(job.id);
     const Answered page = client->get(path + "/log?limit=2");
@@ -482,7 +487,8 @@ TEST_F(WorkRoutes, ARefreshsLateResultIsMadeReadyBeforeItIsAdopted)
     job.state = JobState::failed;
     job.late = LateResult{3, "w0", R"([{"a":3}])", world.clock.wall()};
     world.tell_jobs({std::make_shared<const Job>(job)});
-    client->send("POST /v1/jobs/" + to_text(job.id) + "/adopt HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+    client->send("POST /v1/jobs/" + to_text(job.id) +
+                 "/adopt HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
     auto asked = world.engine.next();
     EXPECT_FALSE(std::get<AdoptJob>(asked.request).result);
     world.reply(asked, std::unexpected(refused(Refusal::unprepared)));

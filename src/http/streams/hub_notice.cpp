@@ -160,8 +160,8 @@ void Hub::tell_progress(const Notice& notice)
         FramePtr frame;
         const auto tell = [&](const StreamPtr& stream) {
             if (!frame)
-                frame = std::make_shared<const Frame>(
-                    "job", "", job_state_json(*job, host_->job_paused(*job), host_->now()));
+                frame = std::make_shared<const Frame>("job", "",
+                                                      job_state_json(*job, host_->job_paused(*job), host_->now()));
             put_progress(*stream, topic, frame);
         };
         if (const auto readers = found->second->readers.find(topic); readers != found->second->readers.end())
@@ -186,12 +186,14 @@ void Hub::mark_lists(const Notice& notice)
             for (const auto& job : notice.jobs) forget_item(of->items, *job);
         if (const auto feed = of->feeds.find("workers"); feed != of->feeds.end()) {
             for (const auto& worker : notice.workers)
-                if (worker->tenant == name) feed->second.workers.insert_or_assign(worker->id, worker), lists_wait_ = true;
+                if (worker->tenant == name)
+                    feed->second.workers.insert_or_assign(worker->id, worker), lists_wait_ = true;
         }
         const auto feed = of->feeds.find("queues");
         if (feed == of->feeds.end()) continue;
         const auto own = [&name = name](const auto& one) { return one->tenant == name; };
-        if (notice.queues.empty() && std::ranges::none_of(notice.jobs, own) && std::ranges::none_of(notice.workers, own))
+        if (notice.queues.empty() && std::ranges::none_of(notice.jobs, own) &&
+            std::ranges::none_of(notice.workers, own))
             continue;
         feed->second.queues_changed = lists_wait_ = true;
     }
@@ -395,7 +397,8 @@ void Hub::flush_queues(Tenant& of, Feed& feed)
                         end_rows(out, false);
                         // Each holds what changed since the one before: none replaces another.
                         if (any) {
-                            const auto message = make_message("change", "queues", {options_.epoch, of.head}, out.take());
+                            const auto message =
+                                make_message("change", "queues", {options_.epoch, of.head}, out.take());
                             for (const StreamPtr& stream : now.readers) {
                                 enqueue(*stream, message, false);
                                 keep_bounds(*stream);

@@ -11,7 +11,7 @@ struct Hub::Feed {
     Topic topic;
     std::vector<StreamPtr> readers;
     std::map<std::string, MessagePtr> events; ///< of what the ledger tells: latest by topic of the job, batch ...
-    std::map<std::string, std::shared_ptr<const KeyView>, std::less<>> rows; ///< of freshness: latest by key
+    std::map<std::string, std::shared_ptr<const KeyView>, std::less<>> rows;       ///< of freshness: latest by key
     std::map<std::string, std::shared_ptr<const WorkerView>, std::less<>> workers; ///< latest by id
     bool queues_changed = false; ///< some row of the list of queues may be another now
     bool queues_read = false;    ///< is being read

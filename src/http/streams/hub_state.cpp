@@ -214,8 +214,8 @@ void Hub::step_batches(const StreamPtr& stream, const StateStep&, const Done& do
             for (const Batch& batch : *batches) {
                 out.raw(batch_json(batch, host_->now()));
                 const std::string topic = "batch/" + freshet::to_text(batch.id);
-                const bool read_itself = std::ranges::any_of(
-                    stream->topics, [&](const Topic& one) { return one.text == topic; });
+                const bool read_itself =
+                    std::ranges::any_of(stream->topics, [&](const Topic& one) { return one.text == topic; });
                 std::erase_if(stream->pending, [&](const Pending& p) {
                     return !read_itself && p.message->topic() == topic && p.message->id().seq <= batch.seq;
                 });

@@ -7,6 +7,7 @@
 #include "http/streams/hub.hpp"
 #include "http/streams/present.hpp"
 #include "store/memory.hpp"
+#include "wire/batch_views.hpp"
 #include "wire/views.hpp"
 
 #include <deque>
@@ -126,6 +127,39 @@ public:
         transaction->commit();
         notice().jobs.push_back(std::make_shared<const Job>(job));
         if (then_publish) publish_all();
+    }
+
+    /// A batch with the items that changed, as the engine leaves them in one commit: rows, then the batch's event.
+    void put_batch(Batch batch, std::vector<Job> items, WallTime at, bool then_publish = true)
+    {
+        const auto transaction = store.begin();
+        std::vector<std::string> rows;
+        for (Job& item : items) {
+            item.seq = transaction->next_seq(tenant_name);
+            transaction->put_job(item, std::nullopt);
+            append(*transaction, {EventKind::job, "job/" + freshet::to_text(item.id), job_state_json(item, false, at),
+                                  "jobs/" + item.queue, is_terminal(item.state)});
+            notice().jobs.push_back(std::make_shared<const Job>(item));
+            rows.push_back(item_json(item, false, at));
+        }
+        batch.seq = transaction->next_seq(tenant_name);
+        transaction->put_batch(batch, std::nullopt);
+        const std::string topic = "batch/" + freshet::to_text(batch.id);
+        append(*transaction, {EventKind::batch, topic, batch_event_json(topic, batch_json(batch, at), rows, batch.seq),
+                              "batches", is_terminal(batch.state)});
+        transaction->commit();
+        notice().batches.push_back(std::make_shared<const Batch>(batch));
+        if (then_publish) publish_all();
+    }
+
+    /// A schedule fires.
+    void fire(const std::string& schedule)
+    {
+        const auto transaction = store.begin();
+        append(*transaction, {EventKind::fire, "schedule/" + schedule,
+                              R"({"topic":"schedules","schedule":")" + schedule + R"("})", "schedules", false});
+        transaction->commit();
+        publish_all();
     }
 
     /// The view of a key changes without an event: a refresh of it began.

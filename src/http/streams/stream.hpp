@@ -30,27 +30,27 @@ struct Pending {
 /// One piece of present state that is still to be sent.
 struct StateStep {
     enum class Kind : std::uint8_t {
-        key,      ///< snapshot of a key
-        meta,     ///< its meta alone, as a change without id
-        source,   ///< the keys of a source, a page at a time
-        job,      ///< snapshot of a job
-        ended,    ///< the job's terminal state, if it has one
-        queue,    ///< the newest jobs of a queue
-        batch,    ///< snapshot of a batch
+        key,         ///< snapshot of a key
+        meta,        ///< its meta alone, as a change without id
+        source,      ///< the keys of a source, a page at a time
+        job,         ///< snapshot of a job
+        ended,       ///< the job's terminal state, if it has one
+        queue,       ///< the newest jobs of a queue
+        batch,       ///< snapshot of a batch
         batch_ended, ///< the batch's terminal state, if it has one
-        batches,  ///< the newest batches
-        list,     ///< rows of queues, workers or schedules
-        rows_all, ///< rows of all keys, a page at a time
-        rows,     ///< rows of some keys
+        batches,     ///< the newest batches
+        list,        ///< rows of queues, workers or schedules
+        rows_all,    ///< rows of all keys, a page at a time
+        rows,        ///< rows of some keys
     };
     Kind kind = Kind::key;
     std::string name; ///< key, source, queue, the list's topic
     JobId job;
     BatchId batch;
     Topic::Kind topic = Topic::Kind::queues; ///< of list
-    std::string after;             ///< source, rows_all: the page begins behind this key
-    std::vector<std::string> keys; ///< rows
-    bool listed = false;           ///< key: one of many, found by `source`
+    std::string after;                       ///< source, rows_all: the page begins behind this key
+    std::vector<std::string> keys;           ///< rows
+    bool listed = false;                     ///< key: one of many, found by `source`
 };
 
 struct Stream {

@@ -73,14 +73,16 @@ std::expected<Topic, StreamRefusal> parse_topic(std::string_view text, const Def
     if (text.starts_with("batch/")) {
         const auto id = parse_batch_id(text.substr(6));
         if (!id)
-            return refuse(fmt::format("\"{}\" is no batch id", text.substr(6, 200)), "a batch id is b_ and 13 characters");
+            return refuse(fmt::format("\"{}\" is no batch id", text.substr(6, 200)),
+                          "a batch id is b_ and 13 characters");
         return Topic{Topic::Kind::batch, "batch/" + freshet::to_text(*id), {}, {}, *id};
     }
     if (text.starts_with("jobs/") && text.size() > 5 && text.size() <= 5 + queue_bytes_max)
         return Topic{Topic::Kind::queue, std::string{text}, std::string{text.substr(5)}, {}, {}};
-    return refuse(fmt::format("there is no topic \"{}\"", text.substr(0, 200)),
-                  "data/{key}, data/{source}/*, job/{id}, jobs/{queue}, batch/{id}, batches, queues, workers, schedules "
-                  "or freshness");
+    return refuse(
+        fmt::format("there is no topic \"{}\"", text.substr(0, 200)),
+        "data/{key}, data/{source}/*, job/{id}, jobs/{queue}, batch/{id}, batches, queues, workers, schedules "
+        "or freshness");
 }
 
 TopicFilter::TopicFilter(std::span<const Topic> topics)
