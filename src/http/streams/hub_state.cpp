@@ -231,6 +231,13 @@ void Hub::step_list(const StreamPtr& stream, const StateStep& step, const Done& 
     host_->rows(step.topic, stream->tenant,
                 in_turn(stream, [this, stream, step, done](const std::shared_ptr<const Rows>& rows) {
                     if (!rows) return goodbye(stream, "store_failed");
+                    // What waits was read before: its rows have no seq that would tell.
+                    std::erase_if(stream->pending, [&](const Pending& p) {
+                        return p.message->topic() == "queues" && step.name == "queues";
+                    });
+                    if (step.name == "workers" && step.after.empty())
+                        std::erase_if(stream->progress,
+                                      [](const auto& waiting) { return waiting.first.starts_with("workers/"); });
                     JsonOut out;
                     begin_rows(out, step.name);
                     auto row = rows->upper_bound(step.after);
