@@ -17,6 +17,7 @@ namespace {
 
 constexpr int tenants_per_claim = 64;
 constexpr int slots_max = 1000;
+constexpr int put_aside_max = 256;
 constexpr std::size_t queues_per_claim = 200, worker_bytes_max = 200;
 /// A refresh whose source is paused leaves the queue of its workers to others for so long.
 constexpr Millis paused_looked_at = 1min;
@@ -148,8 +149,13 @@ int Group::claim_from(Offer& offer, const std::string& queue, int slots, std::in
     if (offer.work.tenant != "*") tenants.assign(1, offer.work.tenant);
     const std::int64_t half = std::max<std::int64_t>(1, (concurrency + 1) / 2);
 
-    int got = 0;
+    int got = 0, looked_at = 0;
     while (got < slots && !tenants.empty()) {
+        // What a reset ended, or must wait, is put aside row by row; the rest of it can wait for the next commit.
+        if (looked_at - got > put_aside_max) {
+            more_ = true;
+            break;
+        }
         const int share = std::max(1, (slots - got) / static_cast<int>(tenants.size()));
         std::erase_if(tenants, [&](const std::string& tenant) {
             std::int64_t take = std::min(share, slots - got);
@@ -159,6 +165,7 @@ int Group::claim_from(Offer& offer, const std::string& queue, int slots, std::in
             const std::vector<Job> jobs = tx_->claimable(queue, tenant, now_, static_cast<int>(take));
             for (const Job& job : jobs)
                 if (claim_one(job, offer.work.worker, claimed)) ++got;
+            looked_at += static_cast<int>(jobs.size());
             if (!jobs.empty()) turn = tenant;
             return static_cast<std::int64_t>(jobs.size()) < take;
         });

@@ -74,10 +74,12 @@ void Group::read_memory()
     state_.running.clear();
     for (auto& [queue, count] : tx_->running_counts()) state_.running[queue] = count;
     state_.live.clear();
+    state_.bulk_live = 0;
     for (const std::string& tenant : tx_->tenants())
         for (const JobCount& count : tx_->job_counts(tenant)) {
             if (count.state == JobState::queued) state_.live[{tenant, count.queue}].queued = count.count;
             if (count.state == JobState::running) state_.live[{tenant, count.queue}].running = count.count;
+            if (count.queue == bulk_queue && !is_terminal(count.state)) state_.bulk_live += count.count;
         }
     state_.keys.clear();
     state_.paused.clear();
