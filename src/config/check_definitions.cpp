@@ -130,7 +130,9 @@ void check_definitions(Reading& reading, const Definitions& definitions)
         cycles.visit(*source);
     }
     check_tenants(reading, definitions);
-    if (definitions.sources.empty() && reading.problems.empty())
+    check_schedules(reading, definitions);
+    const bool nothing = definitions.sources.empty() && definitions.queues.empty() && definitions.schedules.empty();
+    if (nothing && reading.problems.empty())
         reading.warning("source", "there is no source: nothing will be served",
                         "[source.NAME], or freshet init for an example");
 }

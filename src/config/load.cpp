@@ -21,7 +21,8 @@ constexpr std::uintmax_t file_bytes_max = 4 << 20;
 
 // Names of the API's own actions: as a source's name they would make a path that reads two ways.
 constexpr std::array<std::string_view, 5> action_words{"refresh", "versions", "diff", "held", "explain"};
-constexpr std::array<std::string_view, 6> top_words{"server", "defaults", "source", "queue", "tenant", "token"};
+constexpr std::array<std::string_view, 7> top_words{"server",   "defaults", "source", "queue",
+                                                    "schedule", "tenant",   "token"};
 
 bool good_name(std::string_view name)
 {
@@ -66,7 +67,8 @@ void check_top(Reading& reading, const TomlNode& root)
             continue;
         }
         std::string near = nearest_name(entry.name, {top_words.begin(), top_words.end()});
-        if (near == "source" || near == "queue" || near == "tenant" || near == "token") near += ".NAME";
+        if (near == "source" || near == "queue" || near == "schedule" || near == "tenant" || near == "token")
+            near += ".NAME";
         reading.problem(
             entry.at,
             fmt::format("there is no table \"{}\"{}", entry.name, near.empty() ? "" : ", did you mean " + near),
@@ -200,6 +202,12 @@ Definitions read_all(Reading& reading, const TomlNode& root)
         queue.name = name;
         read_settings(reading, node, queue_table(), &queue, path);
         definitions.queues.emplace(name, std::move(queue));
+    });
+    each_named(reading, root, "schedule", [&](const std::string& name, const TomlNode& node, const std::string& path) {
+        TaskSchedule schedule;
+        schedule.name = name;
+        read_settings(reading, node, task_schedule_table(), &schedule, path);
+        definitions.schedules.emplace(name, std::move(schedule));
     });
     each_named(reading, root, "tenant", [&](const std::string& name, const TomlNode& node, const std::string& path) {
         TenantDefinition tenant;

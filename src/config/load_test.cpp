@@ -280,6 +280,23 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"after itself", COMMAND "after = ['a']", 4, 1, "in a circle: a -> a", "leave one"},
         Mistake{"circle", COMMAND "after = ['b']\n[source.b]\nkind = 'command'\nrun = ['df']\nafter = ['a']", 4, 1,
                 "a -> b -> a", "leave one"},
+        Mistake{"schedule never", "[schedule.s]\nqueue = 'q'", 1, 11, "needs cron or every", "cron ="},
+        Mistake{"schedule twice", "[schedule.s]\nqueue = 'q'\ncron = '0 * * * *'\nevery = '1h'", 4, 1, "side by side",
+                "leave one out"},
+        Mistake{"schedule of a source", COMMAND "[schedule.s]\nqueue = 'a'\nevery = '1h'", 5, 1, "is a source",
+                "[source.a]"},
+        Mistake{"schedule named as a source", COMMAND "[schedule.a]\nqueue = 'q'\nevery = '1h'", 4, 11,
+                "has the name of a source", "[schedule.a-task]"},
+        Mistake{"schedule of the server's", "[schedule.s]\nqueue = 'freshet.bulk'\nevery = '1h'", 2, 1, "server's own",
+                "of your own"},
+        Mistake{"schedule for nobody", "[schedule.s]\nqueue = 'q'\nevery = '1h'\ntenants = ['x']\n[tenant.acme]", 4, 1,
+                "tenant \"x\", which does not exist", "[tenant."},
+        Mistake{"schedule's zone", "[schedule.s]\nqueue = 'q'\ncron = '0 * * * *'\ntimezone = 'Mars'", 4, 1,
+                "no time zone", "IANA"},
+        Mistake{"input with a date", "[schedule.s]\nqueue = 'q'\nevery = '1h'\ninput = { day = 2026-01-01 }", 4, 9,
+                "that JSON does not have", "in quotes"},
+        Mistake{"input is no JSON", "[schedule.s]\nqueue = 'q'\nevery = '1h'\ninput = '{'", 4, 9, "is no JSON",
+                "input ="},
         Mistake{"tenant of nothing", COMMAND "[tenant.t]\nsources = ['aa']", 5, 1,
                 "source \"aa\", which does not exist, did you mean a", "a"},
         Mistake{"token hash", COMMAND "[token.t]\ntenant = 'default'\nhash = 'md5:x'", 6, 1, "sha256: and 64",
@@ -306,6 +323,32 @@ TEST(Config, TellsAllMistakesInTheOrderOfTheFile)
     EXPECT_EQ(problems[2].line, 8);
     EXPECT_THAT(to_line(problems[0], "freshet.toml"),
                 StartsWith("freshet.toml:4:1: source.b has no setting \"zzzzzzz\".   try: "));
+}
+
+TEST(Config, TakesTheInputOfAScheduleAsATableOrAsJson)
+{
+    const auto loaded = parse_config("[schedule.a]\nqueue = 'q'\nevery = '1h'\npriority = 3\n"
+                                     "input = { z = 1, a = [1.5, true, 'x'], t = { n = 'm' } }\n"
+                                     "[schedule.b]\nqueue = 'q'\ncron = '30 2 * * *'\ntimezone = 'Europe/Berlin'\n"
+                                     "gap = 'skip'\nfold = 'both'\noverlap = 'queue_one'\nmisfire = 'all'\n"
+                                     "misfire_max = 3\nmisfire_grace = '5m'\ninput = '{\"z\": 1}'",
+                                     ".", nothing_set);
+    ASSERT_TRUE(loaded.has_value()) << to_lines(loaded.error(), "t");
+    EXPECT_THAT(loaded->warnings, IsEmpty());
+    const TaskSchedule& a = loaded->definitions->schedules.at("a");
+    EXPECT_EQ(a.input, R"({"z":1,"a":[1.5,true,"x"],"t":{"n":"m"}})");
+    EXPECT_EQ(a.when.every, 1h);
+    EXPECT_EQ(a.priority, 3);
+    const TaskSchedule& b = loaded->definitions->schedules.at("b");
+    EXPECT_EQ(b.input, R"({"z": 1})");
+    EXPECT_EQ(b.when.timezone, "Europe/Berlin");
+    EXPECT_EQ(b.when.gap, GapRule::skip);
+    EXPECT_EQ(b.when.fold, FoldRule::both);
+    EXPECT_EQ(b.when.overlap, OverlapRule::queue_one);
+    EXPECT_EQ(b.when.misfire, MisfireRule::all);
+    EXPECT_EQ(b.when.misfire_all_max, 3);
+    EXPECT_EQ(b.when.misfire_grace, 5min);
+    EXPECT_EQ(b.priority, -1);
 }
 
 TEST(Config, WarnsOfWhatIsStaleOrOverdueByDesign)

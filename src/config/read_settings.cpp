@@ -3,8 +3,11 @@
 #include "config/reading.hpp"
 
 #include "config/units.hpp"
+#include "wire/canonical.hpp"
+#include "wire/json_out.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <fmt/format.h>
 #include <optional>
 #include <regex>
@@ -37,6 +40,7 @@ TypeWords type_words(SettingType type)
     case SettingType::text_table: return {"a table of texts", "{ name = \"text\" }"};
     case SettingType::secret_table: return {"a table of texts or secrets", "{ Name = { env = \"NAME\" } }"};
     case SettingType::params: return {"a table of lists or patterns", "{ name = [\"A\", \"B\"] }"};
+    case SettingType::json: return {"a value without dates, or JSON in a text", "{ name = \"value\" }"};
     case SettingType::table: return {"a table", "{ ... }"};
     }
     return {"something else", ""};
@@ -70,6 +74,7 @@ private:
     std::optional<Secret> read_secret(const Setting& setting, const TomlNode& node);
     std::optional<SettingValue> read_params(const Setting& setting, const TomlNode& node);
     std::optional<ParamDeclaration> read_param(const Setting& setting, const TomlEntry& entry);
+    std::optional<SettingValue> read_json(const Setting& setting, const TomlNode& node);
     bool fits(const Setting& setting, std::size_t count, ConfigPlace at);
 
     Reading& reading_;
@@ -102,6 +107,7 @@ std::optional<SettingValue> TableReader::read(const Setting& setting, const Toml
     case SettingType::text_table:
     case SettingType::secret_table: return read_pairs(setting, node);
     case SettingType::params: return read_params(setting, node);
+    case SettingType::json: return read_json(setting, node);
     case SettingType::table: break;
     }
     wrong_type(setting, node);
@@ -310,6 +316,54 @@ std::optional<ParamDeclaration> TableReader::read_param(const Setting& setting, 
         param.values.push_back(value);
     }
     return param;
+}
+
+// False where the value has no form in JSON: a date, or a number that is none.
+bool write_json(JsonOut& out, const TomlNode& node)
+{
+    switch (node.kind) {
+    case Kind::text: out.text(node.text); return true;
+    case Kind::whole: out.whole(node.whole); return true;
+    case Kind::real: out.raw(fmt::format("{}", node.real)); return std::isfinite(node.real);
+    case Kind::yes_no: out.raw(node.yes ? "true" : "false"); return true;
+    case Kind::time: return false;
+    case Kind::list:
+        out.begin_list();
+        for (const TomlNode& item : node.items)
+            if (!write_json(out, item)) return false;
+        out.end_list();
+        return true;
+    case Kind::table:
+        out.begin();
+        for (const TomlEntry& entry : node.entries) {
+            out.key(entry.name);
+            if (!write_json(out, entry.node)) return false;
+        }
+        out.end();
+        return true;
+    }
+    return false;
+}
+
+std::optional<SettingValue> TableReader::read_json(const Setting& setting, const TomlNode& node)
+{
+    std::string json = node.text;
+    if (node.kind != Kind::text) {
+        JsonOut out;
+        if (!write_json(out, node)) {
+            complain(setting, node.at, "holds a date, a time or a number that JSON does not have",
+                     "a text in quotes instead");
+            return std::nullopt;
+        }
+        json = out.take();
+    }
+    if (const auto read = canonical_json(json); !read) {
+        complain(setting, node.at, fmt::format("is no JSON: {}", read.error()),
+                 fmt::format("{} = {{ name = \"value\" }}", setting.name));
+        return std::nullopt;
+    }
+    if (!fits(setting, json.size(), node.at)) return std::nullopt;
+    return json;
 }
 
 std::vector<std::string> names_of(const SettingTable& table, unsigned kinds, bool defaults)

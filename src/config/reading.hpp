@@ -43,6 +43,8 @@ void read_settings(Reading& reading, const TomlNode& node, const SettingTable& t
 
 /// What no single setting can say: names, placeholders, cycles, schedules, tenants; and what works but is odd.
 void check_definitions(Reading& reading, const Definitions& definitions);
+/// Of schedules of tasks: when, into which queue, for whom.
+void check_schedules(Reading& reading, const Definitions& definitions);
 /// The checks of one source by itself.
 void check_source(Reading& reading, const SourceDefinition& source, const std::string& path);
 

@@ -22,11 +22,13 @@ void each_section(const std::function<void(const Section&)>& each)
     ServerDefinition server;
     SourceDefinition source;
     QueueDefinition queue;
+    TaskSchedule schedule;
     TenantDefinition tenant;
     TokenDefinition token;
     each({server_table(), &server, "[server]"});
     each({source_table(), &source, "[source.NAME]"});
     each({queue_table(), &queue, "[queue.NAME]"});
+    each({task_schedule_table(), &schedule, "[schedule.NAME]"});
     each({tenant_table(), &tenant, "[tenant.NAME]"});
     each({token_table(), &token, "[token.NAME]"});
 }
@@ -47,6 +49,7 @@ std::string_view type_name(const Setting& setting)
     case SettingType::text_table: return "table of texts";
     case SettingType::secret_table: return "table of texts or secrets";
     case SettingType::params: return "table of lists or patterns";
+    case SettingType::json: return "value or JSON text";
     case SettingType::table: return "table";
     }
     return "";

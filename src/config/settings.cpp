@@ -173,6 +173,7 @@ Definitions apply_speed(const Definitions& definitions, double speed)
     }
     for (auto& [name, queue] : faster.queues) speed_up(queue_table(), &queue, speed);
     for (auto& [name, tenant] : faster.tenants) speed_up(tenant_table(), &tenant, speed);
+    for (auto& [name, schedule] : faster.schedules) speed_up(task_schedule_table(), &schedule, speed);
     return faster;
 }
 

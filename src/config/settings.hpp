@@ -35,6 +35,7 @@ enum class SettingType : std::uint8_t {
     text_table,   ///< { name = "text" }
     secret_table, ///< { name = secret }
     params,       ///< { name = ["A", "B"] } or { name = "pattern" }
+    json,         ///< a table, list, number or truth value, or a text that holds JSON; kept as JSON
     table,        ///< { ... } of the settings of `inside`
 };
 
@@ -89,6 +90,7 @@ const SettingTable& source_table();
 const SettingTable& queue_table();
 const SettingTable& tenant_table();
 const SettingTable& token_table();
+const SettingTable& task_schedule_table();
 /// Inside others.
 const SettingTable& retry_table();
 

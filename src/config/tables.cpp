@@ -656,12 +656,87 @@ constexpr std::array token_rows{
             .text = "sha256: and the 64 hex digits of the token's SHA-256."},
 };
 
+constexpr std::array task_schedule_rows{
+    Setting{.name = "queue",
+            .access = to<&TaskSchedule::queue>(),
+            .max = 100,
+            .required = true,
+            .text = "The queue that the task is put into."},
+    Setting{.name = "input",
+            .type = json,
+            .access = to<&TaskSchedule::input>(),
+            .max = 64 * kib,
+            .text = "The task's input: a TOML value, which becomes JSON, or a text that is JSON already."},
+    Setting{.name = "cron",
+            .access = to<&TaskSchedule::when, &SourceSchedule::cron>(),
+            .max = 256,
+            .text = "Five fields (minute hour day month weekday), or six with seconds first; not together with every."},
+    Setting{.name = "every",
+            .type = duration,
+            .access = to<&TaskSchedule::when, &SourceSchedule::every>(),
+            .min = second,
+            .max = 10 * year,
+            .text = "At this interval, whose beginning is spread by tenant and name; not together with cron.",
+            .default_words = "never"},
+    Setting{.name = "timezone",
+            .access = to<&TaskSchedule::when, &SourceSchedule::timezone>(),
+            .max = 64,
+            .text = "An IANA zone, such as Asia/Jerusalem, whose wall clock cron follows."},
+    Setting{.name = "overlap",
+            .type = choice,
+            .access = to<&TaskSchedule::when, &SourceSchedule::overlap>(),
+            .choices = overlap_words,
+            .text = "What a fire does while the task of the fire before it is not over: leave itself out, wait behind "
+                    "it (one at most), cancel it and follow, or run beside it."},
+    Setting{.name = "misfire",
+            .type = choice,
+            .access = to<&TaskSchedule::when, &SourceSchedule::misfire>(),
+            .choices = misfire_words,
+            .text = "What becomes of fires that were missed by more than misfire_grace."},
+    Setting{.name = "misfire_max",
+            .type = count,
+            .access = to<&TaskSchedule::when, &SourceSchedule::misfire_all_max>(),
+            .min = 1,
+            .max = 1000,
+            .text = "With misfire = \"all\": at most so many are made up for."},
+    Setting{.name = "misfire_grace",
+            .type = duration,
+            .access = to<&TaskSchedule::when, &SourceSchedule::misfire_grace>(),
+            .max = day,
+            .text = "A fire that is late by no more than this is not a misfire."},
+    Setting{.name = "gap",
+            .type = choice,
+            .access = to<&TaskSchedule::when, &SourceSchedule::gap>(),
+            .choices = gap_words,
+            .text = "A wall-clock time that a day does not have: the first instant after it, or none."},
+    Setting{.name = "fold",
+            .type = choice,
+            .access = to<&TaskSchedule::when, &SourceSchedule::fold>(),
+            .choices = fold_words,
+            .text = "A wall-clock time that a day has twice."},
+    Setting{.name = "tenants",
+            .type = text_list,
+            .access = to<&TaskSchedule::tenants>(),
+            .max = list_max,
+            .text = "The tenants that it fires for, each by itself.",
+            .default_words = "all"},
+    Setting{.name = "priority",
+            .type = count,
+            .access = to<&TaskSchedule::priority>(),
+            .max = 3,
+            .text = "Of its tasks: 3 first, 0 last.",
+            .default_words = "the queue's"},
+};
+
 constexpr SettingTable server_rows_table{"server", server_rows, "The server itself."};
 constexpr SettingTable source_rows_table{"source", source_rows,
                                          "One origin of data, as [source.NAME]. NAME is 1 to 64 of a-z, 0-9, _ and -. "
                                          "What stands in [defaults] is the default of every source."};
 constexpr SettingTable queue_rows_table{
     "queue", queue_rows, "A queue that remote workers serve, as [queue.NAME]. One that is not named has the defaults."};
+constexpr SettingTable task_schedule_rows_table{
+    "schedule", task_schedule_rows,
+    "A task that is put into a queue by the clock, as [schedule.NAME]. No source may have the same name."};
 constexpr SettingTable tenant_rows_table{
     "tenant", tenant_rows, "A tenant, as [tenant.NAME]. Without any there is one, \"default\", that has every source."};
 constexpr SettingTable token_rows_table{"token", token_rows,
@@ -688,6 +763,10 @@ const SettingTable& tenant_table()
 const SettingTable& token_table()
 {
     return token_rows_table;
+}
+const SettingTable& task_schedule_table()
+{
+    return task_schedule_rows_table;
 }
 const SettingTable& retry_table()
 {

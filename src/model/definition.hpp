@@ -102,7 +102,7 @@ enum class FoldRule : std::uint8_t { first, last, both };
 enum class MisfireRule : std::uint8_t { coalesce, skip, all };
 enum class OverlapRule : std::uint8_t { skip, queue_one, replace, allow };
 
-/// When a source refreshes by itself. Empty cron and zero every: never.
+/// When a source refreshes, or a task is enqueued, by itself. Empty cron and zero every: never.
 struct SourceSchedule {
     Millis every{0};
     std::string cron;
@@ -210,6 +210,15 @@ struct QueueDefinition {
     std::int64_t waiting_max = 1'000'000; ///< queued jobs of one tenant
 };
 
+/// A task that is enqueued by the clock, for each of its tenants. Schedules and sources share one space of names.
+struct TaskSchedule {
+    std::string name, queue;
+    std::string input; ///< JSON; empty: none
+    SourceSchedule when;
+    std::vector<std::string> tenants; ///< empty: all that are configured, or the default one
+    int priority = -1;                ///< -1: the queue's
+};
+
 enum class Role : std::uint8_t { viewer, operator_, worker, admin };
 
 /// A token that the file declares by its hash; it cannot be changed over the API.
@@ -228,6 +237,7 @@ struct Definitions {
     std::map<std::string, TenantDefinition, std::less<>> tenants; ///< without any: one, "default"
     std::map<std::string, QueueDefinition, std::less<>> queues;   ///< those that the file names
     std::map<std::string, TokenDefinition, std::less<>> tokens;
+    std::map<std::string, TaskSchedule, std::less<>> schedules;
     double speed = 1.0;
 
     const SourceDefinition* source(std::string_view name) const

@@ -77,6 +77,92 @@ TEST(Fires, ThatWereMissedAreSkippedWhereTheRuleSaysSo)
     EXPECT_EQ(due.fires[0].act, FireAct::nothing);
 }
 
+TEST(Fires, OfATaskWaitOneAtMostOrRunSideBySide)
+{
+    auto schedule = every(1min);
+    const WallTime nominal = next_fire(schedule, 0, t0)->at;
+    const auto act = [&](OverlapRule rule, bool waiting) {
+        schedule.overlap = rule;
+        const LiveFlight live{.any = true, .waiting = waiting, .side_by_side = true};
+        return decide_fires(schedule, 0, nominal, live, nominal).fires.at(0);
+    };
+    EXPECT_EQ(act(OverlapRule::queue_one, false).act, FireAct::ask_after);
+    EXPECT_EQ(act(OverlapRule::queue_one, true).act, FireAct::nothing);
+    EXPECT_EQ(act(OverlapRule::queue_one, true).reason, "one waits already");
+    EXPECT_EQ(act(OverlapRule::allow, true).act, FireAct::ask);
+}
+
+TEST(Fires, ThatAreAllMadeUpForTellOfThoseThatAreNot)
+{
+    auto schedule = every(1h);
+    schedule.misfire = MisfireRule::all;
+    schedule.misfire_all_max = 2;
+    schedule.overlap = OverlapRule::allow;
+    const WallTime nominal = next_fire(schedule, 0, t0)->at;
+    const DueFires due = decide_fires(schedule, 0, nominal, {.side_by_side = true}, nominal + 4h + 5min);
+    ASSERT_EQ(due.fires.size(), 3u);
+    EXPECT_EQ(due.fires[0].nominal, nominal + 2h);
+    EXPECT_EQ(due.fires[0].decision, "skipped");
+    EXPECT_TRUE(due.fires[0].reason.starts_with("3 missed since ")) << due.fires[0].reason;
+    EXPECT_EQ(due.fires[1].act, FireAct::ask);
+    EXPECT_EQ(due.fires[2].act, FireAct::ask);
+    EXPECT_EQ(due.fires[2].nominal, nominal + 4h);
+}
+
+TEST(Fires, ThatAreAllMadeUpForKeepToTheOverlapRule)
+{
+    auto schedule = every(1h);
+    schedule.misfire = MisfireRule::all;
+    const WallTime nominal = next_fire(schedule, 0, t0)->at;
+    const auto acts = [&](OverlapRule rule) {
+        schedule.overlap = rule;
+        std::vector<FireAct> done;
+        for (const auto& fire : decide_fires(schedule, 0, nominal, {}, nominal + 2h + 5min).fires)
+            done.push_back(fire.act);
+        return done;
+    };
+    using enum FireAct;
+    EXPECT_EQ(acts(OverlapRule::skip), (std::vector{ask, nothing, nothing}));
+    EXPECT_EQ(acts(OverlapRule::queue_one), (std::vector{ask, ask_after, nothing}));
+}
+
+TEST(Fires, ThatWereMissedWhileTheOneBeforeStillRunsAreSkipped)
+{
+    const auto schedule = every(1h);
+    const WallTime nominal = next_fire(schedule, 0, t0)->at;
+    const DueFires due = decide_fires(schedule, 0, nominal, {.any = true}, nominal + 2h + 5min);
+    ASSERT_EQ(due.fires.size(), 1u);
+    EXPECT_EQ(due.fires[0].decision, "skipped");
+    EXPECT_TRUE(due.fires[0].reason.ends_with("; the one before it is not over")) << due.fires[0].reason;
+}
+
+TEST(Fires, ThatAPauseSwallowedAreOneRow)
+{
+    const auto schedule = every(1min);
+    std::optional<WallTime> next = next_fire(schedule, 0, t0)->at;
+    const WallTime nominal = *next;
+    EXPECT_FALSE(pass_over(schedule, 0, next, "paused", nominal - 1s));
+    EXPECT_EQ(next, nominal);
+    const auto row = pass_over(schedule, 0, next, "paused", nominal + 3min);
+    ASSERT_TRUE(row);
+    EXPECT_EQ(row->nominal, nominal + 3min);
+    EXPECT_EQ(row->decision, "skipped");
+    EXPECT_EQ(row->reason, "paused: 4 missed since " + to_rfc3339(nominal));
+    EXPECT_EQ(next, nominal + 4min);
+}
+
+TEST(Schedule, ShowsTheFiresThatCome)
+{
+    auto schedule = every(0ms);
+    schedule.cron = "30 2 * * *";
+    schedule.timezone = "Europe/Berlin";
+    const auto fires = next_fires(schedule, 0, from_rfc3339("2026-03-28T12:00:00Z").value(), 2);
+    ASSERT_EQ(fires.size(), 2u);
+    EXPECT_EQ(to_rfc3339(fires[0].at), "2026-03-29T01:00:00.000Z");
+    EXPECT_TRUE(fires[0].shifted);
+    EXPECT_EQ(to_rfc3339(fires[1].at), "2026-03-30T00:30:00.000Z");
+}
+
 TEST(Fires, OfAYearOffAreNotWalkedOneByOne)
 {
     const auto schedule = every(1s);

@@ -43,7 +43,7 @@ const std::map<std::string, Folders>& floor_plan()
         floors["runners/command"] = floors["runners/http"];
         floors["http/streams"] = with(floors["engine"], {"engine"});
         floors["http"] = with(floors["http/streams"], {"http/streams", "runtime"});
-        floors["config"] = {"base", "model"};
+        floors["config"] = {"base", "model", "wire"};
         floors["cli"] = {"base", "model", "wire", "config"};
         Folders all;
         for (const auto& [folder, below] : floors) all.insert(folder);
