@@ -52,6 +52,9 @@ Reply Group::retry(const RetryJob& request)
             }
     }
     if (!after) return std::unexpected(refused(after.error()));
+    if (request.input && before->kind == JobKind::refresh)
+        return std::unexpected(refused(Refusal::bad_request, "a refresh has no input of its own"));
+    if (request.input) after->input = *request.input;
     if (auto live = refuse_item_retry(*before)) return std::unexpected(std::move(*live));
     if (before->unique) {
         const std::vector<Job> holders = this->holders(before->tenant, before->queue, before->unique->key);

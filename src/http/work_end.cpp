@@ -37,6 +37,7 @@ public:
 
     void begin()
     {
+        for (const WorkEnd& end : ends_.jobs) ids_.push_back(job_of(end));
         // A refresh's result may have to be told again: only a copy is given away.
         post(ends_.jobs, [self = shared_from_this()](std::vector<Ended> answers) { self->first(std::move(answers)); });
     }
@@ -112,24 +113,56 @@ private:
 
     void second()
     {
-        std::vector<WorkEnd> jobs;
         std::erase_if(again_, [&](std::size_t i) { return answers_[i].error().refusal != Refusal::unprepared; });
-        for (const std::size_t i : again_) jobs.push_back(std::move(ends_.jobs[i]));
-        if (jobs.empty()) return then_(std::move(answers_));
-        post(std::move(jobs), [self = shared_from_this()](std::vector<Ended> answers) {
-            for (std::size_t i = 0; i < answers.size(); ++i) {
-                const std::size_t at = self->again_[i];
-                // What was taken, and what never will be, needs its bytes no more; trouble of ours passes.
-                if (answers[i] || answers[i].error().refusal == Refusal::lease_lost)
-                    self->core_.services().large_results->forget(job_of_again(answers[i], *self, at));
-                self->answers_[at] = std::move(answers[i]);
+        std::vector<WorkEnd> jobs;
+        std::vector<std::size_t> small;
+        open_ = 1;
+        for (const std::size_t i : again_) {
+            auto& complete = std::get<CompleteJob>(ends_.jobs[i]);
+            const auto& ready = std::get<PreparedResult>(complete.result);
+            if (ready.body && ready.body->bytes.size() > ahead_chunk_bytes_max) {
+                second_large(i, std::move(complete));
+            } else {
+                small.push_back(i);
+                jobs.push_back(std::move(ends_.jobs[i]));
             }
-            self->then_(std::move(self->answers_));
+        }
+        if (jobs.empty()) return one_ended();
+        post(std::move(jobs), [self = shared_from_this(), small](std::vector<Ended> answers) {
+            for (std::size_t i = 0; i < answers.size(); ++i) self->told(small[i], std::move(answers[i]));
+            self->one_ended();
         });
     }
-    static JobId job_of_again(const Ended& answer, const Ending& self, std::size_t at)
+
+    // By itself, so that its bytes go to disk ahead of its commit. Whose job it is was judged the first time.
+    void second_large(std::size_t i, CompleteJob complete)
     {
-        return answer ? (*answer)->id : job_of(self.ends_.jobs[at]);
+        ++open_;
+        const bool taken = core_.post(std::move(complete), [self = shared_from_this(), i](Reply reply) {
+            if (!reply)
+                self->told(i, std::unexpected(std::move(reply.error())));
+            else if (auto* job = std::get_if<std::shared_ptr<const Job>>(&*reply))
+                self->told(i, std::move(*job));
+            else
+                self->told(i, std::unexpected(refused(Refusal::source_removed, "The source is gone.")));
+            self->one_ended();
+        });
+        if (taken) return;
+        --open_;
+        told(i, std::unexpected(refused(Refusal::busy, "The engine's inbox is full.")));
+    }
+
+    void told(std::size_t i, Ended answer)
+    {
+        // What was taken, and what never will be, needs its bytes no more; trouble of ours passes.
+        if (answer || answer.error().refusal == Refusal::lease_lost)
+            core_.services().large_results->forget(ids_[i]);
+        answers_[i] = std::move(answer);
+    }
+
+    void one_ended()
+    {
+        if (--open_ == 0) then_(std::move(answers_));
     }
 
     Core& core_;
@@ -138,6 +171,8 @@ private:
     std::function<void(std::vector<Ended>)> then_;
     std::vector<Ended> answers_;
     std::vector<std::size_t> again_; ///< those that had to be made ready
+    std::vector<JobId> ids_;
+    std::size_t open_ = 0; ///< requests of the second telling that have not been answered
 };
 
 } // namespace

@@ -39,6 +39,64 @@ protected:
         return answer;
     }
 
+    /// A job of a queue from its enqueue to its end, and everything around it.
+    void judge_work()
+    {
+        const Headers json{{"Content-Type", "application/json"}};
+        const auto post = [&](const std::string& path, const std::string& target, int status, std::string body) {
+            return judge("post", path, target, status, body.empty() ? Headers{} : json, std::move(body));
+        };
+        const auto id_of = [](const Answer& answer) { return answer.json("/id").value_or(""); };
+        const auto claimed = [&] {
+            return post("/v1/work/claim", "/v1/work/claim", 200, R"({"worker":"w1","queues":["mail"],"wait":5})");
+        };
+        const std::string id = id_of(
+            post("/v1/jobs", "/v1/jobs", 201, R"({"queue":"mail","input":[1],"unique":"k","tags":["t"]})"));
+        post("/v1/jobs", "/v1/jobs", 200, R"({"queue":"mail","unique":"k"})");
+        post("/v1/jobs", "/v1/jobs", 400, R"({"queue":1})");
+        std::string fence = claimed().json("/jobs/0/fence").value_or("");
+        const std::string work = "/v1/work/" + id;
+        const auto ends = [&](const std::string& more) {
+            return fmt::format(R"({{"worker":"w1","jobs":[{{"id":"{}","fence":{}{}}}]}})", id, fence, more);
+        };
+        post("/v1/work/beat", "/v1/work/beat", 200, ends(R"(,"progress":{"done":1,"total":2},"checkpoint":1)"));
+        post("/v1/work/{id}/log", work + "/log", 200,
+             fmt::format(R"({{"fence":{},"lines":[{{"level":"warn","text":"slow"}}]}})", fence));
+        judge("get", "/v1/workers", "/v1/workers", 200);
+        judge("get", "/v1/workers/{worker}", "/v1/workers/w1", 200);
+        judge("get", "/v1/queues", "/v1/queues", 200);
+        judge("get", "/v1/queues/{queue}", "/v1/queues/mail", 200);
+        judge("put", "/v1/work/{id}/result", work + "/result?fence=" + fence, 200, json, "[2]");
+        post("/v1/work/{id}/release", work + "/release", 200,
+             fmt::format(R"({{"fence":{},"checkpoint":2}})", fence));
+        post("/v1/jobs/{id}/run", "/v1/jobs/" + id + "/run", 200, "");
+        fence = claimed().json("/jobs/0/fence").value_or("");
+        post("/v1/work/{id}/fail", work + "/fail", 200,
+             fmt::format(R"({{"fence":{},"error":{{"class":"fatal","message":"no"}}}})", fence));
+        judge("get", "/v1/jobs/{id}", "/v1/jobs/" + id, 200);
+        post("/v1/jobs/{id}/adopt", "/v1/jobs/" + id + "/adopt", 409, "");
+        post("/v1/jobs/{id}/retry", "/v1/jobs/" + id + "/retry", 200, R"({"input":3})");
+        fence = claimed().json("/jobs/0/fence").value_or("");
+        post("/v1/work/release", "/v1/work/release", 200, ends(R"(,"checkpoint":3)"));
+        post("/v1/work/fail", "/v1/work/fail", 200, ends(R"(,"error":{"class":"fatal"})"));
+        post("/v1/jobs/{id}/run", "/v1/jobs/" + id + "/run", 200, "");
+        fence = claimed().json("/jobs/0/fence").value_or("");
+        post("/v1/work/{id}/complete", work + "/complete", 409, R"({"fence":1,"result":1})");
+        post("/v1/work/{id}/complete", work + "/complete", 200, fmt::format(R"({{"fence":{},"result":1}})", fence));
+        post("/v1/work/complete", "/v1/work/complete", 200, ends(R"(,"result":2)"));
+        judge("get", "/v1/jobs/{id}/log", "/v1/jobs/" + id + "/log", 200);
+        judge("get", "/v1/jobs/{id}/result", "/v1/jobs/" + id + "/result", 200);
+        judge("get", "/v1/jobs/{id}/result", "/v1/jobs/" + id + "/result?late=1", 404);
+        judge("get", "/v1/jobs", "/v1/jobs?kind=task&tag=t", 200);
+        post("/v1/queues/{queue}/pause", "/v1/queues/mail/pause", 200, "");
+        post("/v1/queues/{queue}/resume", "/v1/queues/mail/resume", 200, "");
+        post("/v1/queues/{queue}/limits", "/v1/queues/mail/limits", 200, R"({"concurrency":3,"rate":{"count":9}})");
+        post("/v1/workers/{worker}/drain", "/v1/workers/w1/drain", 200, "");
+        post("/v1/bulk", "/v1/bulk", 200, R"({"action":"retry","filter":{"queue":"mail"}})");
+        post("/v1/admin/tenants/{tenant}/reset", "/v1/admin/tenants/default/reset", 200, R"({"queues":["mail"]})");
+        judge("get", "/v1/audit", "/v1/audit", 200);
+    }
+
     Upstream upstream;
     std::optional<Server> server;
     std::optional<Client> client;
@@ -95,6 +153,8 @@ TEST_F(OpenApi, EveryAnswerIsOneThatItDescribes)
     judge("get", "/v1/poll", "/v1/poll?topic=weather", 404);
     judge("get", "/v1/stream", "/v1/stream", 400);
     judge("patch", "/v1/streams/{stream}", "/v1/streams/s_1", 404, json, R"({"add":["freshness"]})");
+
+    judge_work();
 
     judge("get", "/", "/", 200);
     judge("get", "/assets/{file}", "/assets/none.js", 404);
