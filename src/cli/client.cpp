@@ -150,9 +150,12 @@ CliResult<HttpAnswer> HttpClient::run(const HttpRequest& request, Call& call)
     if (!target_.token.empty()) add("Authorization: Bearer " + target_.token);
     if (request.method == "POST") {
         curl_easy_setopt(curl, CURLOPT_POST, 1L);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, "");
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, 0L);
-        add("Content-Type:"); // an empty body has no type
+        // libcurl reads it while the call runs; `request` outlives that.
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.body.c_str());
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
+        add(request.body.empty() ? "Content-Type:" : "Content-Type: application/json"); // an empty body has no type
+    } else if (request.method != "GET") {
+        curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());
     }
     curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");

@@ -24,6 +24,7 @@ struct HttpRequest {
     std::string path; ///< begins with /, with query
     std::vector<std::pair<std::string, std::string>> headers;
     Millis timeout = 30s;
+    std::string body{}; ///< JSON; of a POST
 };
 
 struct HttpAnswer {

@@ -121,6 +121,40 @@ void add_run(CLI::App& app, CliContext& context)
     command->callback([&context, options] { context.exit_code = run_run(context, *options); });
 }
 
+void add_token(CLI::App& app, CliContext& context)
+{
+    CLI::App* token = app.add_subcommand("token", "Who may speak to the server");
+    token->require_subcommand(1);
+    CLI::App* make = token->add_subcommand("new", "Make a token and print it, once");
+    const auto make_options = kept<TokenNewOptions>();
+    add_common(make, make_options->common);
+    make->add_option("NAME", make_options->name, "What audit and limits call its bearer: a-z, 0-9, _ and -")
+        ->required();
+    make->add_option("--tenant", make_options->tenant, "The tenant it speaks for; '*' for all. Without it, yours");
+    make->add_option("--role", make_options->role, "viewer, operator, worker or admin")
+        ->check(CLI::IsMember({"viewer", "operator", "worker", "admin"}))
+        ->capture_default_str();
+    make->add_flag("--refresh", make_options->refresh, "Lets a viewer refresh");
+    add_duration(
+        make, "--expires-in", [make_options](Millis length) { make_options->expires_in = length; },
+        "It ends by itself after this; without it, when it is revoked");
+    make->callback([&context, make_options] { context.exit_code = run_token_new(context, *make_options); });
+
+    CLI::App* list = token->add_subcommand("list", "The tokens there are, never their text");
+    const auto list_options = kept<TokenListOptions>();
+    add_common(list, list_options->common);
+    list->add_option("--tenant", list_options->tenant, "Of one tenant");
+    list->add_option("--limit", list_options->limit, "At most so many")->check(CLI::Range(1, 500));
+    list->add_option("--after", list_options->after, "Go on behind this, as the end of a list says");
+    list->callback([&context, list_options] { context.exit_code = run_token_list(context, *list_options); });
+
+    CLI::App* revoke = token->add_subcommand("revoke", "End a token and the streams that it opened");
+    const auto revoke_options = kept<TokenRevokeOptions>();
+    add_common(revoke, revoke_options->common);
+    revoke->add_option("NAME", revoke_options->name, "As token list names it")->required();
+    revoke->callback([&context, revoke_options] { context.exit_code = run_token_revoke(context, *revoke_options); });
+}
+
 void add_top(CLI::App& app, CliContext& context)
 {
     CLI::App* command = app.add_subcommand("top", "Every key with state, age and next refresh");
@@ -210,6 +244,7 @@ void add_client_commands(CLI::App& app, CliContext& context)
     add_watch(app, context);
     add_jobs(app, context);
     add_run(app, context);
+    add_token(app, context);
     add_top(app, context);
     add_doctor(app, context);
     add_completion(app, context);

@@ -66,6 +66,28 @@ struct RunOptions {
 /// A worker whose jobs are each one process, until it is told to stop.
 int run_run(CliContext& context, const RunOptions& options);
 
+struct TokenNewOptions {
+    CommonOptions common;
+    std::string name, tenant, role = "viewer";
+    bool refresh = false;
+    std::optional<Millis> expires_in;
+};
+/// The token on stdout, alone: it is shown this once.
+int run_token_new(CliContext& context, const TokenNewOptions& options);
+
+struct TokenListOptions {
+    CommonOptions common;
+    std::string tenant, after;
+    int limit = 50;
+};
+int run_token_list(CliContext& context, const TokenListOptions& options);
+
+struct TokenRevokeOptions {
+    CommonOptions common;
+    std::string name;
+};
+int run_token_revoke(CliContext& context, const TokenRevokeOptions& options);
+
 struct TopOptions {
     CommonOptions common;
     bool once = false;

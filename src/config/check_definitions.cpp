@@ -91,9 +91,6 @@ void check_tenants(Reading& reading, const Definitions& definitions)
         const std::string path = fmt::format("tenant.{}", name);
         for (const std::string& source : tenant.sources)
             check_named_source(reading, definitions, source, path + ".sources");
-        if (reading.has(path + ".limits"))
-            reading.warning(path + ".limits", fmt::format("{}.limits are read, but not kept to by this version", path),
-                            "manual_limit of the sources");
     }
     for (const auto& [name, token] : definitions.tokens) {
         const std::string path = fmt::format("token.{}", name);
@@ -103,8 +100,6 @@ void check_tenants(Reading& reading, const Definitions& definitions)
             reading.problem(path + ".tenant",
                             fmt::format("{} speaks for tenant \"{}\", which does not exist", path, token.tenant),
                             fmt::format("[tenant.{}]", token.tenant));
-        reading.warning(path, fmt::format("{} is read, but this version checks no tokens", path),
-                        "listen on loopback only");
     }
     if (definitions.tenants.empty()) return;
     for (const auto& [name, source] : definitions.sources) {

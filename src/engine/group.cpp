@@ -111,6 +111,10 @@ void Group::serve(Posted& posted)
                 return change(request);
             else if constexpr (std::is_same_v<T, ProcessNext>)
                 return process_next(request);
+            else if constexpr (std::is_same_v<T, PutToken>)
+                return put_token(request);
+            else if constexpr (std::is_same_v<T, RevokeToken>)
+                return revoke_token(request);
             else if constexpr (std::is_same_v<T, TouchKey>)
                 return touch(request), Answer{Done{}};
             else
@@ -363,7 +367,7 @@ void Group::commit()
     for (auto& [id, job] : jobs_) notice_->jobs.push_back(job);
     notice_->workers = state_.workers.changed(now_);
     if (events > 0 || !notice_->progress.empty() || notice_->definitions || !notice_->workers.empty() ||
-        !notice_->queues.empty()) {
+        !notice_->queues.empty() || notice_->tokens) {
         notice_->position = ++state_.position;
         state_.sink.publish(std::move(notice_));
     }

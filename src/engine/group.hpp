@@ -212,6 +212,18 @@ private:
     /// Ended batches and their items past their time; true: there are more.
     bool drop_old_batches();
 
+    // group_access.cpp
+    Reply put_token(const PutToken& request);
+    Reply revoke_token(const RevokeToken& request);
+    void drop_expired_tokens();
+    void tell_tokens();
+    /// The tenant keeps as much as it may: no work that would bring more is taken on.
+    std::optional<Refused> over_storage(const std::string& tenant);
+    std::optional<Refused> over_keys(const std::string& tenant);
+    std::int64_t& stored_of(const std::string& tenant);
+    /// Every change of a version's or a held result's bytes. @param bytes  negative: they go
+    void count_stored(const std::string& tenant, std::int64_t bytes);
+
     // group_keep.cpp
     Reply purge(const PurgeKey& request);
     Reply decide_held(const DecideHeld& request);

@@ -130,13 +130,19 @@ std::expected<Asked, Refused> Group::ask_for(const AskRefresh& request, bool per
         return Asked{put_job(&before, std::move(after)), true, false, terms.head};
     }
 
+    if (auto over = over_storage(request.tenant)) return std::unexpected(std::move(*over));
+    if (auto over = check_room(request.tenant, {{request.source, 1}})) return std::unexpected(std::move(*over));
+    const bool new_key = !work.record.seq && !work.told;
+    if (new_key)
+        if (auto over = over_keys(request.tenant)) return std::unexpected(std::move(*over));
     if (auto over = charge(request, *definition)) return std::unexpected(std::move(*over));
-    if (!work.record.seq && !work.told) {
+    if (new_key) {
         std::int64_t& count = keys_of(request.tenant, request.source);
         if (count >= definition->keys_max)
             return std::unexpected(refused(Refusal::keys_full, fmt::format("source {} has {} keys already",
                                                                            request.source, definition->keys_max)));
         ++count;
+        if (const auto all = state_.keys.find({request.tenant, {}}); all != state_.keys.end()) ++all->second;
     }
     if (person || request.trigger == Trigger::stale) work.record.read_at = now_;
     if (!work.record.next_at) set_next_fire(work);

@@ -135,9 +135,12 @@ void Group::publish(KeyWork& work, const Job& job, Job ended, const PreparedResu
         tx_->put_version(record.tenant, record.key,
                          {record.ver, record.gen, record.payload, record.hash, record.rows, record.bytes, record.as_of,
                           now_, work.counts.value_or(DiffCounts{})});
+        count_stored(record.tenant, record.bytes);
         if (const std::int64_t oldest_kept = record.ver - work.source->versions_max + 1; oldest_kept > 1)
-            for (const VersionRecord& old : tx_->versions(record.tenant, record.key, oldest_kept, 8))
+            for (const VersionRecord& old : tx_->versions(record.tenant, record.key, oldest_kept, 8)) {
                 tx_->drop_version(record.tenant, record.key, old.ver);
+                count_stored(record.tenant, -old.bytes);
+            }
     }
     state_.meters.published(record.tenant, record.source, *record.as_of);
     if (job.state == JobState::running) state_.took[job.queue].add(now_ - checked_at);
@@ -174,6 +177,7 @@ void Group::hold(KeyWork& work, const Job& job, Seq fence, const PreparedResult&
     } else if (result.body) {
         held.payload = tx_->put_payload(result.body->bytes);
     }
+    if (held.payload != 0) count_stored(record.tenant, held.bytes);
     record.held = held;
     record.last_outcome = work.outcome = Outcome::held;
     record.last_finished_at = now_;

@@ -39,7 +39,10 @@ void Group::audit(const std::string& tenant, const std::string& actor, std::stri
 void Group::drop_held(KeyWork& work)
 {
     if (!work.record.held) return;
-    if (work.record.held->payload != 0) tx_->drop_payload(work.record.held->payload);
+    if (work.record.held->payload != 0) {
+        tx_->drop_payload(work.record.held->payload);
+        count_stored(work.record.tenant, -work.record.held->bytes);
+    }
     work.record.held.reset();
 }
 
@@ -48,7 +51,10 @@ void Group::drop_versions(KeyWork& work)
     KeyRecord& record = work.record;
     for (auto versions = tx_->versions(record.tenant, record.key, record.ver + 1, per_commit); !versions.empty();
          versions = tx_->versions(record.tenant, record.key, record.ver + 1, per_commit))
-        for (const VersionRecord& version : versions) tx_->drop_version(record.tenant, record.key, version.ver);
+        for (const VersionRecord& version : versions) {
+            tx_->drop_version(record.tenant, record.key, version.ver);
+            count_stored(record.tenant, -version.bytes);
+        }
     drop_held(work);
     record.has_data = false;
     record.payload = 0;
@@ -126,6 +132,7 @@ Reply Group::decide_held(const DecideHeld& request)
                               held.counts});
         } else {
             tx_->drop_payload(held.payload);
+            count_stored(record.tenant, -held.bytes);
         }
         record.has_data = true;
         record.data_fence = held.data_fence;
@@ -335,6 +342,7 @@ void Group::upkeep()
     if (old.size() == static_cast<std::size_t>(per_commit))
         state_.upkeep_at = now_ + 100ms; // more than one commit takes
     if (drop_old_batches()) state_.upkeep_at = now_ + 100ms;
+    drop_expired_tokens();
     tx_->drop_idempotency(now_);
     tx_->drop_fires(now_ - fires_kept);
     tx_->drop_audit(now_ - audit_kept);

@@ -82,6 +82,7 @@ void Group::read_memory()
             if (count.queue == bulk_queue && !is_terminal(count.state)) state_.bulk_live += count.count;
         }
     state_.keys.clear();
+    state_.stored.clear();
     state_.paused.clear();
     for (auto& name : tx_->paused()) state_.paused.insert(std::move(name));
     state_.limits.clear();

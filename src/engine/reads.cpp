@@ -148,6 +148,11 @@ std::vector<FireRecord> Reads::fires(std::string_view tenant, std::string_view k
     return ask([&](StoreReads& store) { return store.fires(tenant, key, limit); });
 }
 
+std::vector<TokenRecord> Reads::tokens()
+{
+    return ask([](StoreReads& store) { return store.tokens(); });
+}
+
 std::uint64_t Reads::epoch()
 {
     return ask([](StoreReads& store) { return store.epoch(); });

@@ -45,6 +45,8 @@ public:
     std::vector<AttemptRecord> attempts(JobId id);
     std::vector<FireRecord> fires(std::string_view tenant, std::string_view key, int limit);
 
+    std::vector<TokenRecord> tokens();
+
     std::uint64_t epoch();
     LedgerHead ledger_head(std::string_view tenant);
     /// Entries after `after`, and the head and floor they were read under, in one view.

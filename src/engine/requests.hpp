@@ -220,9 +220,12 @@ struct Processed {
 
 // --- Access ---
 
+/// Nobody gives more than they have: tenant, role and refresh are bounded by the maker's.
 struct PutToken {
-    TokenRecord token;
+    TokenRecord token; ///< made_by and made_at are filled
     std::string tenant, caller;
+    Role role = Role::admin; ///< the maker's
+    bool may_refresh = true; ///< the maker
 };
 struct RevokeToken {
     std::string name, tenant, caller; ///< tenant: the caller's, "*" for one of all

@@ -127,11 +127,14 @@ struct Engine::State {
     std::map<std::string, RateWindow, std::less<>>
         charged;                                      ///< flights started by hand, by caller and key, and by tenant
     std::map<std::string, History, std::less<>> took; ///< by queue
-    /// Keys by (tenant, source), counted once and then kept: a count per new key would cost more with each of them.
+    /// Keys by (tenant, source), and by (tenant, "") over all sources, counted once and then kept: a count per new key
+    /// would cost more with each of them.
     std::map<std::pair<std::string, std::string>, std::int64_t> keys;
 
     std::deque<Fill> fills;
     std::map<std::int64_t, Reserve> reserves; ///< by batch
+    /// Bytes of versions and held results, of tenants that were asked about; counted once and then kept.
+    std::map<std::string, std::int64_t, std::less<>> stored;
 
     bool stale_memory = true;              ///< running and paused must be read from the store
     std::optional<WallTime> wake_expected; ///< when the last step wanted to be called again

@@ -205,8 +205,8 @@ bool Connection::answer_plain(const RequestHead& head)
 {
     LoopCore& core = loop_.core();
     core.catch_up();
-    if (known_version_ != core.definitions_version() || head.host != known_host_ ||
-        head.authorization != known_authorization_)
+    if (known_version_ != core.access_version() || head.host != known_host_ ||
+        head.authorization != known_authorization_ || loop_.coarse_now() >= known_until_)
         return false;
     if (!head.get && !head.head) return false;
     if (loop_.stopping()) return false;
@@ -234,6 +234,8 @@ bool Connection::answer_plain(const RequestHead& head)
     if (entry == nullptr) return false;
     const auto ready = ready_answer(core, *entry, plain);
     if (!ready) return false;
+    // Who asks too often is told so on the general path, which finds nothing left either.
+    if (known_allowance_ && known_allowance_->take(core.steady())) return false;
 
     std::array<iovec, 2> pieces;
     // iovec is not const-correct; sendmsg only reads.

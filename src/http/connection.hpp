@@ -75,6 +75,11 @@ private:
     /// The prepared answer to a plain GET; false: the general path.
     bool answer_plain(const RequestHead& head);
     void take_request(const RequestHead& head);
+    /// Who it is: by the token, or by the ticket where the route takes one.
+    std::expected<Caller, Problem> find_caller(const GateRequest& asked, const HttpRequest& request,
+                                               const Route* route) const;
+    std::shared_ptr<Allowance> allowance_of(const Caller* caller) const;
+    void remember(const RequestHead& head, const std::string& host, Caller caller);
     void run_handler();
     void refuse(Problem problem);
     void refuse_head(HeadRefusal refusal);
@@ -122,6 +127,8 @@ private:
     std::uint64_t known_version_ = 0;
     std::string known_host_, known_authorization_;
     Caller known_caller_;
+    SteadyTime known_until_ = SteadyTime::max(); ///< its token's end
+    std::shared_ptr<Allowance> known_allowance_; ///< null: it may ask as often as it likes
 };
 
 } // namespace freshet::http

@@ -19,6 +19,8 @@
 
 namespace freshet::http {
 
+class Gate;
+
 /// How a wait for a job ended.
 struct JobWait {
     std::shared_ptr<const Job> job; ///< as last known; null if it was never seen
@@ -33,6 +35,10 @@ public:
     virtual SteadyTime steady() const = 0;
     /// The definitions in force at the position this core has applied.
     virtual const std::shared_ptr<const Definitions>& definitions() const = 0;
+    /// Who may speak, by the definitions and tokens in force at that position.
+    virtual const Gate& gate() = 0;
+    /// Tokens of the store at that position. Never null.
+    virtual const std::shared_ptr<const std::vector<TokenRecord>>& tokens() const = 0;
 
     /// Applies every notice published so far.
     virtual void catch_up() = 0;

@@ -27,6 +27,15 @@ struct Caller {
     std::string tenant; ///< the one this request speaks for
     Role role = Role::viewer;
     bool may_refresh = false;
+    bool all_tenants = false;         ///< its token is of all tenants, whichever this request speaks for
+    std::vector<std::string> sources; ///< empty: all; else its token is limited to them
+    std::optional<WallTime> expires_at;
+    std::string token; ///< SHA-256 of its token, in hex: what it is known by while it lives; empty without one
+
+    std::uint64_t ticket = 0; ///< of the stream ticket it came with; 0: none
+
+    /// True unless the caller is limited to other sources.
+    bool has_source(std::string_view source) const;
 };
 
 struct HttpRequest {

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <set>
 #include <sodium.h>
 
 namespace freshet::http {
@@ -42,7 +44,32 @@ bool is_json_type(std::string_view content_type)
     return same_word(type, "application/json") || (type.size() > 5 && same_word(type.substr(type.size() - 5), "+json"));
 }
 
-std::string_view right_text(Right right)
+std::string hex(const std::array<unsigned char, 32>& hash)
+{
+    std::array<char, 65> text;
+    sodium_bin2hex(text.data(), text.size(), hash.data(), hash.size());
+    return text.data();
+}
+
+} // namespace
+
+std::string sha256_hex(std::string_view text)
+{
+    return hex(sha256(text));
+}
+
+std::string_view maker_of(std::string_view token_name)
+{
+    const auto tilde = token_name.find('~');
+    return tilde == std::string_view::npos ? std::string_view{} : token_name.substr(0, tilde);
+}
+
+bool role_refreshes(Role role, bool viewer_may)
+{
+    return role == Role::operator_ || role == Role::admin || (role == Role::viewer && viewer_may);
+}
+
+std::string_view right_word(Right right)
 {
     switch (right) {
     case Right::anyone: return "ask";
@@ -56,7 +83,7 @@ std::string_view right_text(Right right)
     return "";
 }
 
-std::string_view role_text(Role role)
+std::string_view role_word(Role role)
 {
     switch (role) {
     case Role::viewer: return "viewer";
@@ -66,8 +93,6 @@ std::string_view role_text(Role role)
     }
     return "";
 }
-
-} // namespace
 
 PublicUrl parse_public_url(std::string_view url)
 {
@@ -114,23 +139,65 @@ bool tenant_has_source(const Definitions& definitions, std::string_view tenant, 
     return sources.empty() || std::ranges::find(sources, source) != sources.end();
 }
 
-Gate::Gate(std::shared_ptr<const Definitions> definitions, std::string_view local_token)
+void Gate::add(std::string_view sha256, Caller caller)
+{
+    Token made{{}, std::move(caller)};
+    std::size_t length = 0;
+    if (sodium_hex2bin(made.hash.data(), made.hash.size(), sha256.data(), sha256.size(), nullptr, &length, nullptr) !=
+            0 ||
+        length != made.hash.size())
+        return;
+    made.caller.token = sha256;
+    made.caller.all_tenants = made.caller.tenant == "*";
+    tokens_.push_back(std::move(made));
+}
+
+Gate::Gate(std::shared_ptr<const Definitions> definitions, const Tokens& tokens, std::string_view local_token)
     : definitions_{std::move(definitions)}, public_url_{parse_public_url(definitions_->server.public_url)}
 {
+    std::set<std::string_view> names;
     for (const auto& [name, token] : definitions_->tokens) {
-        Token made;
-        std::size_t length = 0;
-        if (sodium_hex2bin(made.hash.data(), made.hash.size(), token.sha256.data(), token.sha256.size(), nullptr,
-                           &length, nullptr) != 0 ||
-            length != made.hash.size())
-            continue;
-        const bool refreshes =
-            token.role == Role::operator_ || token.role == Role::admin || (token.role == Role::viewer && token.refresh);
-        made.caller = {name, token.tenant, token.role, refreshes};
-        tokens_.push_back(std::move(made));
+        add(token.sha256, {name, token.tenant, token.role, role_refreshes(token.role, token.refresh)});
+        names.insert(name);
     }
-    open_ = definitions_->tokens.empty();
-    if (!local_token.empty()) tokens_.push_back({sha256(local_token), {"cli", "*", Role::admin, true}});
+    const std::vector<TokenRecord> none;
+    const std::vector<TokenRecord>& stored = tokens ? *tokens : none;
+    for (const TokenRecord& token : stored)
+        if (maker_of(token.name).empty()) names.insert(token.name);
+    open_ = names.empty();
+    if (open_) names.insert("local");
+    if (!local_token.empty()) {
+        const Hash hash = sha256(local_token);
+        add(hex(hash), {"cli", "*", Role::admin, true});
+        names.insert("cli");
+    }
+    for (const TokenRecord& token : stored) {
+        const std::string_view maker = maker_of(token.name);
+        if (!maker.empty() && !names.contains(maker)) continue;
+        Caller caller{token.name, token.tenant, token.role, role_refreshes(token.role, token.refresh)};
+        caller.sources = token.sources;
+        caller.expires_at = token.expires_at;
+        add(token.sha256, std::move(caller));
+    }
+    std::ranges::sort(tokens_, {}, &Token::hash);
+}
+
+const Gate::Token* Gate::find(const Hash& hash) const
+{
+    // The first bytes lead to the few tokens that share them: they are of a hash, which nobody can choose, so the time
+    // tells nothing of a token. Those few are compared whole, each in constant time.
+    constexpr std::size_t shelf = 4;
+    const auto first_bytes = [](const Hash& of) {
+        std::uint32_t number = 0;
+        for (std::size_t i = 0; i < shelf; ++i) number = number << 8 | of[i];
+        return number;
+    };
+    const auto near = std::ranges::equal_range(tokens_, first_bytes(hash), {},
+                                               [&](const Token& token) { return first_bytes(token.hash); });
+    const Token* match = nullptr;
+    for (const Token& token : near)
+        if (sodium_memcmp(token.hash.data(), hash.data(), hash.size()) == 0) match = &token;
+    return match;
 }
 
 std::optional<Problem> Gate::check_host(std::string_view host) const
@@ -178,17 +245,18 @@ std::optional<Problem> Gate::check_origin(const GateRequest& request) const
     return std::nullopt;
 }
 
-std::expected<Caller, Problem> Gate::identify(const GateRequest& request) const
+std::expected<Caller, Problem> Gate::identify(const GateRequest& request, WallTime now) const
 {
     if (request.authorization.empty()) {
         if (!open_)
             return std::unexpected(make_problem(401, "token_missing", "A token is needed",
                                                 "Tokens exist, so every request needs one.",
-                                                "Send Authorization: Bearer with a token."));
+                                                "Send Authorization: Bearer with a token; on the server's own machine "
+                                                "`freshet token new NAME` makes one."));
         if (!request.peer_is_loopback || !is_loopback_host(request.host))
             return std::unexpected(make_problem(
                 401, "token_missing", "A token is needed", "Without any token only callers on this machine are let in.",
-                "Declare a token in the config, then send it as Authorization: Bearer."));
+                "On the server's machine: freshet token new NAME; then send it as Authorization: Bearer."));
         return Caller{"local", std::string{default_tenant}, Role::admin, true};
     }
     std::string_view value = request.authorization;
@@ -197,16 +265,36 @@ std::expected<Caller, Problem> Gate::identify(const GateRequest& request) const
         return std::unexpected(make_problem(401, "token_form", "The token is not a Bearer token",
                                             "Authorization does not begin with Bearer.",
                                             "Send Authorization: Bearer with the token."));
-    const auto hash = sha256(trimmed(value.substr(space + 1)));
-    const Token* match = nullptr;
-    // Every token is looked at, so that the time taken tells nothing of which one came close.
-    for (const Token& token : tokens_)
-        if (sodium_memcmp(token.hash.data(), hash.data(), hash.size()) == 0) match = &token;
+    const Token* match = find(sha256(trimmed(value.substr(space + 1))));
     if (match == nullptr)
         return std::unexpected(make_problem(401, "token_unknown", "The token is not known",
                                             "No token has this hash; it may have been revoked.",
                                             "Ask for a new token, or leave it out where none is needed."));
+    if (match->caller.expires_at && *match->caller.expires_at <= now)
+        return std::unexpected(
+            make_problem(401, "token_expired", "The token has expired",
+                         fmt::format("{} ended at {}.", match->caller.name, to_rfc3339(*match->caller.expires_at)),
+                         "Ask for a new token."));
     return match->caller;
+}
+
+Gate::Standing Gate::standing(const Caller& caller, WallTime now) const
+{
+    if (caller.token.empty()) {
+        if (caller.name != "local") return Standing::good; // a public route's
+        return open_ ? Standing::good : Standing::revoked;
+    }
+    Hash hash{};
+    std::size_t length = 0;
+    sodium_hex2bin(hash.data(), hash.size(), caller.token.data(), caller.token.size(), nullptr, &length, nullptr);
+    const Token* match = find(hash);
+    // Who keeps a token but is given another tenant, role or sources is not the caller that was let in.
+    if (match == nullptr || match->caller.role != caller.role || match->caller.may_refresh != caller.may_refresh ||
+        match->caller.sources != caller.sources ||
+        (!match->caller.all_tenants && match->caller.tenant != caller.tenant) ||
+        (caller.all_tenants && !match->caller.all_tenants))
+        return Standing::revoked;
+    return match->caller.expires_at && *match->caller.expires_at <= now ? Standing::expired : Standing::good;
 }
 
 std::optional<Problem> Gate::settle_tenant(Caller& caller, std::string_view named) const
@@ -248,10 +336,18 @@ bool Gate::may(const Caller& caller, Right right)
     return false;
 }
 
+std::optional<Problem> Gate::check_sources(const Caller& caller, const Route& route, bool of_key)
+{
+    if (caller.sources.empty() || of_key || route.by_source || route.right == Right::anyone) return std::nullopt;
+    return make_problem(403, "limited_token", "Not with a token of some sources",
+                        fmt::format("{} is limited to: {}.", caller.name, fmt::join(caller.sources, ", ")),
+                        "Use it for keys of these sources, their streams and their jobs.");
+}
+
 Problem Gate::forbidden(const Caller& caller, Right right)
 {
     return make_problem(403, "forbidden", "Not allowed",
-                        fmt::format("{} ({}) may not {} here.", caller.name, role_text(caller.role), right_text(right)),
+                        fmt::format("{} ({}) may not {} here.", caller.name, role_word(caller.role), right_word(right)),
                         right == Right::refresh ? "Use a token with refresh = true, or an operator's."
                                                 : "Use a token whose role has this right.");
 }

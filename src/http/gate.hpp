@@ -2,13 +2,19 @@
 #pragma once
 // Who may speak to the server (spec "The wire contract" §5): Host, Origin, token, role. Pure decisions on one request.
 //
-// Life: made anew with each set of definitions. Threads: any; it never changes.
+// Life: made anew by each loop with each set of definitions or tokens. Threads: any; it never changes.
 // Always holds: tokens are compared by hash and in constant time; what a refusal says never holds a token.
+//
+// While no token exists a caller on this machine is admin of tenant "default". Short tokens (NAME~ID) do not count as
+// existing: they belong to their maker and are worth nothing once it is gone. Tokens that expired do count, so that no
+// door opens by itself while nobody looks. The command line's own token works always, so that the first token locks
+// nobody out who may read its file.
 
 #include "base/time.hpp"
 #include "http/exchange.hpp"
 #include "http/route.hpp"
 #include "model/definition.hpp"
+#include "model/records.hpp"
 
 #include <array>
 #include <expected>
@@ -37,8 +43,10 @@ struct GateRequest {
 
 class Gate {
 public:
+    using Tokens = std::shared_ptr<const std::vector<TokenRecord>>;
+    /// @param tokens       of the store; null: none.
     /// @param local_token  of the command line on this machine; empty: none. It is an admin of every tenant.
-    Gate(std::shared_ptr<const Definitions> definitions, std::string_view local_token);
+    Gate(std::shared_ptr<const Definitions> definitions, const Tokens& tokens, std::string_view local_token);
 
     const PublicUrl& public_url() const { return public_url_; }
 
@@ -51,24 +59,42 @@ public:
     bool is_listed_origin(std::string_view origin) const;
 
     /// Who it is. The tenant is the token's, or for a token of all tenants "*".
-    std::expected<Caller, Problem> identify(const GateRequest& request) const;
+    std::expected<Caller, Problem> identify(const GateRequest& request, WallTime now) const;
+    /// What has become of a caller that was let in before: of one whose stream is open, or whose ticket comes back.
+    enum class Standing : std::uint8_t { good, expired, revoked };
+    Standing standing(const Caller& caller, WallTime now) const;
     /// Settles the tenant that the request speaks for. @param named  by ?tenant= or the path; empty: not named.
     std::optional<Problem> settle_tenant(Caller& caller, std::string_view named) const;
 
     static bool may(const Caller& caller, Right right);
     /// 403 in words for a caller without the right.
     static Problem forbidden(const Caller& caller, Right right);
+    /// A caller that is limited to sources gets no further than routes that keep to them. @param of_key  a key's path
+    static std::optional<Problem> check_sources(const Caller& caller, const Route& route, bool of_key);
 
 private:
+    using Hash = std::array<unsigned char, 32>;
     struct Token {
-        std::array<unsigned char, 32> hash;
+        Hash hash;
         Caller caller;
     };
+    void add(std::string_view sha256, Caller caller);
+    const Token* find(const Hash& hash) const;
+
     std::shared_ptr<const Definitions> definitions_;
     PublicUrl public_url_;
-    std::vector<Token> tokens_;
-    bool open_ = true; ///< no token exists: loopback is admin of "default"
+    std::vector<Token> tokens_; ///< by hash
+    bool open_ = true;          ///< no token exists: loopback is admin of "default"
 };
+
+/// 64 lower-case hex digits: all that is kept of a token.
+std::string sha256_hex(std::string_view text);
+/// "NAME~ID" is a short token that NAME made.
+std::string_view maker_of(std::string_view token_name);
+/// What a role may by itself; a viewer refreshes only where its token says so.
+bool role_refreshes(Role role, bool viewer_may);
+std::string_view role_word(Role role);
+std::string_view right_word(Right right);
 
 /// True for localhost, 127.0.0.0/8 and [::1], with or without a port.
 bool is_loopback_host(std::string_view host);

@@ -10,9 +10,11 @@ namespace {
 // SHA-256 of "secret".
 constexpr const char* secret_hash = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
 
+constexpr WallTime noon = from_ms(1'800'000'000'000);
+
 Gate gate_of(const Definitions& definitions, std::string_view local = {})
 {
-    return Gate{std::make_shared<const Definitions>(definitions), local};
+    return Gate{std::make_shared<const Definitions>(definitions), nullptr, local};
 }
 
 GateRequest request_of(std::string_view authorization = {}, bool loopback = true)
@@ -81,23 +83,23 @@ TEST(Gate, LetsOnlyOwnAndListedPagesChangeThings)
 TEST(Gate, LetsLoopbackInOnlyWhileNoTokenExists)
 {
     Definitions definitions;
-    const auto local = gate_of(definitions).identify(request_of());
+    const auto local = gate_of(definitions).identify(request_of(), noon);
     ASSERT_TRUE(local.has_value());
     EXPECT_EQ(local->name, "local");
     EXPECT_EQ(local->tenant, "default");
     EXPECT_EQ(local->role, Role::admin);
-    EXPECT_EQ(gate_of(definitions).identify(request_of({}, false)).error().status, 401);
+    EXPECT_EQ(gate_of(definitions).identify(request_of({}, false), noon).error().status, 401);
     GateRequest by_public_name = request_of();
     by_public_name.host = "fresh.example.org"; // Through a proxy on this machine: not a caller on it.
-    EXPECT_EQ(gate_of(definitions).identify(by_public_name).error().status, 401);
+    EXPECT_EQ(gate_of(definitions).identify(by_public_name, noon).error().status, 401);
     definitions.tokens["t"] = {"t", "default", Role::viewer, true, secret_hash};
-    EXPECT_EQ(gate_of(definitions).identify(request_of()).error().status, 401);
-    EXPECT_EQ(gate_of(definitions).identify(request_of("Bearer secret"))->name, "t");
-    EXPECT_EQ(gate_of(definitions).identify(request_of("bearer  secret "))->name, "t");
+    EXPECT_EQ(gate_of(definitions).identify(request_of(), noon).error().status, 401);
+    EXPECT_EQ(gate_of(definitions).identify(request_of("Bearer secret"), noon)->name, "t");
+    EXPECT_EQ(gate_of(definitions).identify(request_of("bearer  secret "), noon)->name, "t");
     for (const char* wrong : {"Bearer secre", "Bearer", "Basic secret", "secret", "Bearer secret2"})
-        EXPECT_EQ(gate_of(definitions).identify(request_of(wrong)).error().status, 401) << wrong;
-    EXPECT_EQ(gate_of(definitions, "cli-token").identify(request_of("Bearer cli-token"))->tenant, "*");
-    EXPECT_FALSE(gate_of(definitions, "").identify(request_of("Bearer ")).has_value());
+        EXPECT_EQ(gate_of(definitions).identify(request_of(wrong), noon).error().status, 401) << wrong;
+    EXPECT_EQ(gate_of(definitions, "cli-token").identify(request_of("Bearer cli-token"), noon)->tenant, "*");
+    EXPECT_FALSE(gate_of(definitions, "").identify(request_of("Bearer "), noon).has_value());
 }
 
 TEST(Gate, GivesEachRoleItsRights)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/hub_host.hpp"
 
+#include "http/gate.hpp"
 #include "http/list_rows.hpp"
 #include "http/negotiate.hpp"
 
@@ -111,6 +112,35 @@ void read_rows(Core& core, const std::string& tenant, std::function<void(Reads&)
         if (const auto held = hub.lock())
             held->when_applied(tenant, *head, [rows, then] { then(std::make_shared<const streams::Rows>(rows())); });
     });
+}
+
+std::optional<streams::Grant> grant_of(Core& core, const Caller& caller)
+{
+    streams::Grant grant;
+    const auto tenant = core.definitions()->tenants.find(caller.tenant);
+    const std::int64_t most = tenant == core.definitions()->tenants.end() ? 0 : tenant->second.limits.streams;
+    grant.slot = core.services().streams->take(caller.tenant, most);
+    if (!grant.slot) return std::nullopt;
+    grant.token = caller.token;
+    grant.sources = caller.sources;
+    grant.expires_at = caller.expires_at;
+    grant.ticket = caller.ticket;
+    // Asked by the core's own hub, which ends with it. A token that expired is told of by its time.
+    grant.revoked = [&core, caller] { return core.gate().standing(caller, core.now()) == Gate::Standing::revoked; };
+    return grant;
+}
+
+void end_earlier_stream(Core& core, std::uint64_t ticket, std::uint64_t number)
+{
+    if (ticket == 0) return;
+    const std::string name = hub_of(core).name_of(number);
+    const auto& on_loop = core.services().on_loop;
+    hub_of(core).end_ticket(ticket, name);
+    for (int loop = 0; on_loop; ++loop) {
+        if (loop == core.index()) continue;
+        const bool there = on_loop(loop, [ticket, name](Core& other) { hub_of(other).end_ticket(ticket, name); });
+        if (!there) return;
+    }
 }
 
 std::string stream_prefix(const Services& services, int loop)

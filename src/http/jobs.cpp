@@ -22,6 +22,12 @@ namespace freshet::http {
 
 namespace {
 
+// A caller that is limited to sources sees their refreshes, and no other job.
+bool sees(const Caller& caller, const Job& job)
+{
+    return caller.sources.empty() || (!job.key.empty() && caller.has_source(streams::source_of(job.key)));
+}
+
 std::string shown(Core& core, const Job& job)
 {
     const bool paused = job.key.empty() ? core.work().queue_paused(job.queue) : is_paused(core, job.tenant, job.key);
@@ -56,9 +62,8 @@ void add_counts(JsonOut& out, const std::vector<JobCount>& counts, const std::st
 void list_jobs(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
 {
     const auto query = list_query(exchange, {"state", "kind", "queue", "source", "key", "tag", "since", "until"});
-    if (!query || !has_tenant(exchange)) return;
+    if (!query) return;
     JobFilter filter;
-    filter.tenant = exchange->caller().tenant;
     // A refresh's queue is its source.
     filter.queue = query->queue.empty() ? query->source : query->queue;
     filter.key = query->key;
@@ -81,7 +86,9 @@ void list_jobs(Core& core, const ExchangePtr& exchange, std::span<const std::str
     }
     if (!query->kind.empty()) {
         filter.kind = parse_job_kind(query->kind);
-        if (!filter.kind) return refuse(fmt::format("kind \"{}\" is not known.", query->kind.substr(0, 32)), "refresh, task or item.");
+        if (!filter.kind)
+            return refuse(fmt::format("kind \"{}\" is not known.", query->kind.substr(0, 32)),
+                          "refresh, task or item.");
     }
     std::optional<WallTime> since;
     for (const auto& [name, text] : {std::pair{"since", &query->since}, std::pair{"until", &query->until}}) {
@@ -99,14 +106,19 @@ void list_jobs(Core& core, const ExchangePtr& exchange, std::span<const std::str
         std::vector<std::string> paused;
     };
     const auto found = std::make_shared<Found>();
-    read_then(
-        core, exchange,
-        [found, filter](Reads& reads) {
+    const std::vector<std::string> tenants = tenants_of(core, exchange);
+    read_each_then(
+        core, exchange, tenants,
+        [found, filter, tenants](Reads& reads) {
             reads.in_one_view([&](StoreReads& store) {
-                found->jobs = store.jobs(filter);
-                found->counts = store.job_counts(filter.tenant);
+                for (JobFilter of_one = filter; const std::string& tenant : tenants) {
+                    of_one.tenant = tenant;
+                    for (Job& job : store.jobs(of_one)) found->jobs.push_back(std::move(job));
+                    for (JobCount& count : store.job_counts(tenant)) found->counts.push_back(std::move(count));
+                }
                 found->paused = store.paused();
             });
+            std::ranges::sort(found->jobs, std::greater{}, &Job::id); // newest first, whoever's
         },
         [&core, exchange, found, since, queue = filter.queue,
          limit = static_cast<std::size_t>(query->limit)](streams::Cursor cursor) {
@@ -137,9 +149,9 @@ void show_job(Core& core, const ExchangePtr& exchange, std::span<const std::stri
     if (!only_parameters(exchange, {"after_seq"}) || !has_tenant(exchange)) return;
     const auto id = job_id(exchange, captures[0]);
     if (!id) return;
-    const auto read = [&core, id = *id, tenant = exchange->caller().tenant](Reads& reads) -> std::optional<Watched> {
+    const auto read = [&core, id = *id, caller = exchange->caller()](Reads& reads) -> std::optional<Watched> {
         const auto job = reads.job(id);
-        if (!job || job->tenant != tenant) return std::nullopt;
+        if (!job || job->tenant != caller.tenant || !sees(caller, *job)) return std::nullopt;
         return Watched{job->seq, is_terminal(job->state), [&core, job = *job] { return shown(core, job); }};
     };
     answer_watched(core, exchange, {"job/" + to_text(*id), read, no_such_job(to_text(*id))});
@@ -278,7 +290,7 @@ void adopt_job(Core& core, const ExchangePtr& exchange, std::span<const std::str
 
 constexpr std::array job_table{
     Route{"GET", "/v1/jobs", Right::read, &list_jobs},
-    Route{"GET", "/v1/jobs/{id}", Right::read, &show_job},
+    Route{.method = "GET", .pattern = "/v1/jobs/{id}", .right = Right::read, .handle = &show_job, .by_source = true},
     Route{"GET", "/v1/jobs/{id}/attempts", Right::read, &list_attempts},
     Route{"POST", "/v1/jobs/{id}/cancel", Right::operate, &cancel_job},
     Route{"POST", "/v1/jobs/{id}/retry", Right::operate, &retry_job},

@@ -139,15 +139,6 @@ void Loop::tick()
     });
 }
 
-const Gate& Loop::gate()
-{
-    if (gate_version_ != core_.definitions_version()) {
-        gate_version_ = core_.definitions_version();
-        gate_.emplace(core_.definitions(), shared_.local_token);
-    }
-    return *gate_;
-}
-
 void Loop::left(const std::string& peer)
 {
     shared_.limits.leave(peer);

@@ -7,8 +7,8 @@
 // called from any.
 
 #include "http/counters.hpp"
-#include "http/gate.hpp"
 #include "http/loop_core.hpp"
+#include "http/request_limits.hpp"
 #include "http/router.hpp"
 #include "http/socket_poll.hpp"
 
@@ -38,11 +38,11 @@ private:
     std::unordered_map<std::string, int> peers_; ///< guarded by mutex_
 };
 
-/// What every loop of one server uses; immutable but for `limits`.
+/// What every loop of one server uses; immutable but for the limits.
 struct Shared {
     Router router;
     ConnectionLimits limits;
-    std::string local_token;
+    RequestLimits requests;
 };
 
 using ConnectionHook = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
@@ -67,8 +67,7 @@ public:
     Shared& shared() { return shared_; }
     LoopCounters& counters() { return *counters_; }
     std::shared_ptr<const LoopCounters> counters_shared() const { return counters_; }
-    /// The gate of the definitions in force.
-    const Gate& gate();
+    const Gate& gate() { return core_.gate(); }
     bool stopping() const { return stopping_; }
     /// Steady time as of the last sweep: good enough for deadlines of seconds.
     SteadyTime coarse_now() const { return coarse_now_; }
@@ -93,8 +92,6 @@ private:
     LoopCore core_;
     boost::asio::ip::tcp::acceptor acceptor_;
     boost::asio::steady_timer sweep_timer_;
-    std::optional<Gate> gate_;
-    std::uint64_t gate_version_ = 0;
     SteadyTime coarse_now_{};
     std::optional<SteadyTime> drop_at_;
     bool stopping_ = false;

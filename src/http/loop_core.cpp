@@ -35,7 +35,8 @@ std::pair<std::string_view, std::string_view> split(std::string_view name)
 } // namespace
 
 LoopCore::LoopCore(boost::asio::io_context& io, LoopCoreOptions options)
-    : io_{io}, options_{std::move(options)}, cache_{options_.cache_bytes}, timer_{io}
+    : io_{io}, options_{std::move(options)}, cache_{options_.cache_bytes},
+      gate_{options_.definitions, options_.tokens, options_.local_token}, timer_{io}
 {
 }
 
@@ -81,6 +82,11 @@ void LoopCore::apply(const std::shared_ptr<const Notice>& notice)
         options_.definitions = notice->definitions;
         ++definitions_version_;
         cache_.forget_prepared();
+    }
+    if (notice->tokens) options_.tokens = notice->tokens;
+    if (notice->definitions || notice->tokens) {
+        ++access_version_;
+        gate_ = Gate{options_.definitions, options_.tokens, options_.local_token};
     }
     for (const auto& tenant : notice->events)
         if (!tenant.entries.empty()) see_head(tenant.tenant, tenant.entries.back().seq);

@@ -10,6 +10,7 @@
 #include "base/clock.hpp"
 #include "http/cache.hpp"
 #include "http/core.hpp"
+#include "http/gate.hpp"
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
@@ -37,7 +38,10 @@ struct LoopCoreOptions {
     Services& services;
     ReadPool& pool;
     std::shared_ptr<const Definitions> definitions;
-    std::map<std::string, Seq, std::less<>> heads; ///< of each tenant's ledger before the first notice
+    std::string local_token; ///< of the command line on this machine; empty: none
+    std::shared_ptr<const std::vector<TokenRecord>> tokens =
+        std::make_shared<std::vector<TokenRecord>>(); ///< of the store before the first notice
+    std::map<std::string, Seq, std::less<>> heads;    ///< of each tenant's ledger before the first notice
     std::size_t cache_bytes = 64 << 20;
 };
 
@@ -49,6 +53,8 @@ public:
     WallTime now() const override { return options_.clock.wall(); }
     SteadyTime steady() const override { return options_.clock.steady(); }
     const std::shared_ptr<const Definitions>& definitions() const override { return options_.definitions; }
+    const Gate& gate() override { return gate_; }
+    const std::shared_ptr<const std::vector<TokenRecord>>& tokens() const override { return options_.tokens; }
     void catch_up() override
     {
         const std::uint64_t published = options_.tail.published();
@@ -77,6 +83,8 @@ public:
     ReadCache& cache() { return cache_; }
     /// Grows with each set of definitions: what was derived from older ones is to be derived anew.
     std::uint64_t definitions_version() const { return definitions_version_; }
+    /// Grows with each set of definitions or tokens: what the gate said before is to be asked anew.
+    std::uint64_t access_version() const { return access_version_; }
     /// What an Accept-Encoding takes. The last text is remembered: clients of one kind say the same again and again.
     const AcceptedCodings& accepted(std::string_view accept_encoding)
     {
@@ -133,7 +141,8 @@ private:
     ReadCache cache_;
     std::uint64_t applied_ = 0;
     std::deque<std::shared_ptr<const Notice>> untold_; ///< taken from the inbox, in order; empty but within drain()
-    std::uint64_t definitions_version_ = 1;
+    std::uint64_t definitions_version_ = 1, access_version_ = 1;
+    Gate gate_;
     std::string accept_text_;
     AcceptedCodings accepted_ = accepted_codings({});
     std::atomic<bool> wake_posted_{false};

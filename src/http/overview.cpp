@@ -45,6 +45,19 @@ struct Rows {
     std::int64_t total = 0, refreshing = 0;
     bool counted = true;
     std::set<std::string, std::less<>> read; ///< sources without parameters whose key is on disk
+
+    /// Behind the rows of this tenant come those of the next.
+    void append(const Rows& next, std::size_t limit)
+    {
+        const std::size_t room = limit - std::min(limit, shown.size());
+        more = more || next.more || next.shown.size() > room;
+        shown.insert(shown.end(), next.shown.begin(),
+                     next.shown.begin() + static_cast<std::ptrdiff_t>(std::min(room, next.shown.size())));
+        for (std::size_t i = 0; i < by_state.size(); ++i) by_state[i] += next.by_state[i];
+        total += next.total;
+        refreshing += next.refreshing;
+        counted = counted && next.counted;
+    }
 };
 
 struct RowsQuery {
@@ -120,7 +133,13 @@ void answer_rows(Core& core, const ExchangePtr& exchange, const Rows& rows, stre
         out.whole("refreshing", rows.refreshing);
         out.end();
     }
-    end_list(out, rows.more ? rows.shown.back()->record.key : std::string{}, cursor, core.now());
+    std::string next;
+    if (rows.more) {
+        const KeyRecord& last = rows.shown.back()->record;
+        // Over several tenants a page ends at a tenant's key.
+        next = exchange->caller().tenant == "*" ? fmt::format("{} {}", last.tenant, last.key) : last.key;
+    }
+    end_list(out, next, cursor, core.now());
     out.end();
     respond_status(exchange, out.take());
 }
@@ -128,7 +147,7 @@ void answer_rows(Core& core, const ExchangePtr& exchange, const Rows& rows, stre
 void show_freshness(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
 {
     const auto query = list_query(exchange, {"state", "source"});
-    if (!query || !has_tenant(exchange)) return;
+    if (!query) return;
     RowsQuery wanted{
         exchange->caller().tenant, query->source, query->after, {}, static_cast<std::size_t>(query->limit)};
     if (!query->state.empty()) {
@@ -140,21 +159,41 @@ void show_freshness(Core& core, const ExchangePtr& exchange, std::span<const std
                                                "fresh, stale, overdue, failing or empty."));
         wanted.state = *found;
     }
-    const auto rows = std::make_shared<Rows>();
+    std::string after_tenant;
+    const auto tenants = tenants_of(core, exchange);
+    if (wanted.tenant == "*") {
+        const auto blank = wanted.after.find(' ');
+        after_tenant = wanted.after.substr(0, blank);
+        wanted.after = blank == std::string::npos ? std::string{} : wanted.after.substr(blank + 1);
+    }
+    const auto found = std::make_shared<std::vector<std::pair<RowsQuery, Rows>>>();
+    for (const std::string& tenant : tenants) {
+        RowsQuery of_one = wanted;
+        of_one.tenant = tenant;
+        // Keys of the tenants before the one where the last page ended are counted, and not shown again.
+        if (wanted.tenant == "*" && tenant < after_tenant) of_one.limit = 0;
+        if (wanted.tenant == "*" && tenant > after_tenant) of_one.after.clear();
+        found->emplace_back(std::move(of_one), Rows{});
+    }
     const auto definitions = core.definitions();
-    read_then(
-        core, exchange,
-        [rows, wanted, definitions, now = core.now()](Reads& reads) {
-            read_rows(reads, wanted, *definitions, now, *rows);
+    read_each_then(
+        core, exchange, tenants,
+        [found, definitions, now = core.now()](Reads& reads) {
+            for (auto& [of_one, rows] : *found) read_rows(reads, of_one, *definitions, now, rows);
         },
-        [&core, exchange, rows, wanted](streams::Cursor cursor) {
-            const std::size_t known = rows->shown.size();
-            add_unread(*rows, wanted, *core.definitions());
-            const auto unread = static_cast<std::int64_t>(rows->shown.size() - known);
-            rows->total += unread;
-            rows->by_state[static_cast<std::size_t>(SnapshotState::empty)] += unread;
-            if (rows->shown.size() > wanted.limit) rows->shown.resize(wanted.limit), rows->more = true;
-            answer_rows(core, exchange, *rows, cursor);
+        [&core, exchange, found, limit = wanted.limit](streams::Cursor cursor) {
+            Rows all;
+            for (auto& [of_one, rows] : *found) {
+                const std::size_t known = rows.shown.size();
+                rows.more = rows.more && of_one.limit > 0;
+                add_unread(rows, of_one, *core.definitions());
+                const auto unread = static_cast<std::int64_t>(rows.shown.size() - known);
+                rows.total += unread;
+                rows.by_state[static_cast<std::size_t>(SnapshotState::empty)] += unread;
+                if (rows.shown.size() > of_one.limit) rows.shown.resize(of_one.limit), rows.more = of_one.limit > 0;
+                all.append(rows, limit);
+            }
+            answer_rows(core, exchange, all, cursor);
         });
 }
 
@@ -304,47 +343,11 @@ void list_schedules(Core& core, const ExchangePtr& exchange, std::span<const std
         });
 }
 
-// --- Who asks ---
-
-std::string_view role_word(Role role)
-{
-    switch (role) {
-    case Role::viewer: return "viewer";
-    case Role::operator_: return "operator";
-    case Role::worker: return "worker";
-    case Role::admin: return "admin";
-    }
-    return "viewer";
-}
-
-void show_me(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
-{
-    if (!only_parameters(exchange, {})) return;
-    const Caller& caller = exchange->caller();
-    constexpr std::array<std::pair<Right, std::string_view>, 4> rights{{{Right::read, "read"},
-                                                                        {Right::refresh, "refresh"},
-                                                                        {Right::operate, "operate"},
-                                                                        {Right::administer, "administer"}}};
-    JsonOut out;
-    out.begin();
-    out.text("name", caller.name);
-    out.text("tenant", caller.tenant);
-    out.text("role", role_word(caller.role));
-    out.begin_list("rights");
-    for (const auto& [right, word] : rights)
-        if (Gate::may(caller, right)) out.text(word);
-    out.end_list();
-    out.time("now", core.now());
-    out.end();
-    respond_status(exchange, out.take());
-}
-
 constexpr std::array overview_table{
     Route{"GET", "/v1/freshness", Right::read, &show_freshness},
     Route{"POST", "/v1/sources/{source}/pause", Right::operate, &pause},
     Route{"POST", "/v1/sources/{source}/resume", Right::operate, &resume},
     Route{"GET", "/v1/schedules", Right::read, &list_schedules},
-    Route{"GET", "/v1/me", Right::read, &show_me},
 };
 
 } // namespace

@@ -86,6 +86,14 @@ Problem refused_problem(const Refused& refused)
                     "Make the batch with driver = caller to release its items yourself.");
     case Refusal::queue_full:
         return with(429, "Too many jobs wait", "Let some end or cancel them, or raise the limit that is named.");
+    case Refusal::storage_full:
+        return with(507, "The tenant's storage is full",
+                    "Purge keys, keep fewer versions (versions_max), or raise limits.storage of the tenant.");
+    case Refusal::token_taken:
+        return with(409, "The token's name is taken", "Choose another name, or revoke that token first.");
+    case Refusal::token_in_file:
+        return with(409, "The config file has this token", "Change or remove it there; a save is enough.");
+    case Refusal::tokens_full: return with(429, "There are too many tokens", "Revoke those that nobody uses.");
     case Refusal::bad_request:
         return with(400, "The request can not be carried out", "Mend what is named and ask again.");
     case Refusal::idempotency_reused:

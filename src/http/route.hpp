@@ -35,23 +35,27 @@ struct Route {
     Right right;
     void (*handle)(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures);
     std::size_t bytes_max = body_bytes_max; ///< of the body
+    /// A token that is limited to sources may call it: the handler keeps it to them. Routes of a key are always so.
+    bool by_source = false;
+    bool by_ticket = false; ///< takes ?ticket= instead of a token
 };
 
 /// Routes of one subject, collected by the server into its table.
 using Routes = std::span<const Route>;
-Routes data_routes();     ///< data.cpp: reading
-Routes refresh_routes();  ///< refresh.cpp: refresh, purge, delete, held
-Routes version_routes();  ///< versions.cpp: versions and diffs
-Routes job_routes();      ///< jobs.cpp
-Routes batch_routes();    ///< batches.cpp
-Routes job_add_routes();  ///< jobs_add.cpp: enqueueing
+Routes data_routes();       ///< data.cpp: reading
+Routes refresh_routes();    ///< refresh.cpp: refresh, purge, delete, held
+Routes version_routes();    ///< versions.cpp: versions and diffs
+Routes job_routes();        ///< jobs.cpp
+Routes batch_routes();      ///< batches.cpp
+Routes job_add_routes();    ///< jobs_add.cpp: enqueueing
 Routes job_output_routes(); ///< job_outputs.cpp: logs and results of jobs
-Routes work_routes();     ///< work.cpp: claim, beat, complete, fail, release, log, results
-Routes worker_routes();   ///< workers.cpp
-Routes queue_routes();    ///< queues.cpp
-Routes operate_routes();  ///< operate.cpp: bulk, audit, reset
-Routes overview_routes(); ///< overview.cpp: freshness, sources, me
-Routes stream_routes();   ///< stream_routes.cpp: SSE and long poll
-Routes system_routes();   ///< system.cpp: health, metrics, openapi, problem pages, the status page
+Routes work_routes();       ///< work.cpp: claim, beat, complete, fail, release, log, results
+Routes worker_routes();     ///< workers.cpp
+Routes queue_routes();      ///< queues.cpp
+Routes operate_routes();    ///< operate.cpp: bulk, audit, reset
+Routes overview_routes();   ///< overview.cpp: freshness, sources, schedules
+Routes stream_routes();     ///< stream_routes.cpp: SSE and long poll
+Routes access_routes();     ///< access.cpp: tokens, tickets, who asks
+Routes system_routes();     ///< system.cpp: health, metrics, openapi, problem pages, the status page
 
 } // namespace freshet::http

@@ -66,7 +66,7 @@ void check_port_is_free(const tcp::endpoint& endpoint)
 } // namespace
 
 struct Server::State {
-    explicit State(ServerOptions o) : options{std::move(o)}, shared{Router{options.routes}, {}, options.local_token} {}
+    explicit State(ServerOptions o) : options{std::move(o)}, shared{Router{options.routes}, {}, {}} {}
 
     ServerOptions options;
     ReadPool pool{pool_threads};
@@ -92,10 +92,12 @@ Server::Server(ServerOptions options) : state_{std::make_unique<State>(std::move
     for (const auto& [name, tenant] : o.definitions->tenants)
         heads.emplace(name, o.services.reads.ledger_head(name).head);
     if (heads.empty()) heads.emplace("default", o.services.reads.ledger_head("default").head);
+    const auto tokens = std::make_shared<const std::vector<TokenRecord>>(o.services.reads.tokens());
     for (int i = 0; i < o.loops; ++i) {
         const auto bytes =
             static_cast<std::size_t>(std::max<std::int64_t>(o.definitions->server.cache_bytes, 0) / o.loops);
-        LoopCoreOptions core{i, o.clock, o.engine, o.tail, o.services, state.pool, o.definitions, heads, bytes};
+        LoopCoreOptions core{i,      o.clock, o.engine, o.tail, o.services, state.pool, o.definitions, o.local_token,
+                             tokens, heads,   bytes};
         Loop& loop = *state.loops.emplace_back(std::make_unique<Loop>(state.shared, std::move(core)));
         state.figures->add(loop.counters_shared());
         o.tail.on_wake(i, [&core = loop.core()] { core.wake(); });

@@ -56,6 +56,42 @@ HttpResponse preflight_response(const HttpRequest& request, bool listed)
     return response;
 }
 
+Problem ticket_problem(StreamTickets::Refusal refusal)
+{
+    constexpr std::string_view again = "Get a new one: POST /v1/stream-tickets.";
+    switch (refusal) {
+    case StreamTickets::Refusal::late:
+        return make_problem(401, "ticket_late", "The ticket is too old",
+                            fmt::format("A ticket opens a stream within {} and later only reopens it, with its cursor.",
+                                        to_text(ticket_opens_within)),
+                            std::string{again});
+    case StreamTickets::Refusal::other_topics:
+        return make_problem(401, "ticket_used", "The ticket is of another stream",
+                            "It has opened a stream of other topics; it only reopens that one.", std::string{again});
+    case StreamTickets::Refusal::unknown: break;
+    }
+    return make_problem(401, "ticket_unknown", "The ticket is not known",
+                        "Its token has ended, the server was restarted, or it was one of very many.",
+                        std::string{again});
+}
+
+HttpResponse too_often(std::string_view base_url, std::string_view path, const Allowance& allowance, Millis wait,
+                       WallTime now)
+{
+    const RateLimit& limit = allowance.limit();
+    const auto seconds = [](Millis length) { return std::chrono::ceil<std::chrono::seconds>(length).count(); };
+    Problem problem = make_problem(429, "too_many_requests", "Too many requests",
+                                   fmt::format("{} requests per {} are allowed.", limit.count, to_text(limit.per)),
+                                   "Wait until retry_at; a stream tells of changes without asking.");
+    problem.limit = fmt::format("{} per {}", limit.count, to_text(limit.per));
+    problem.retry_at = now + wait;
+    HttpResponse response = problem_response(base_url, path, std::move(problem), now);
+    response.headers.emplace_back("RateLimit-Policy",
+                                  fmt::format("\"requests\";q={};w={}", limit.count, seconds(limit.per)));
+    response.headers.emplace_back("RateLimit", fmt::format("\"requests\";r=0;t={}", seconds(wait)));
+    return response;
+}
+
 Problem no_match_problem(const NoMatch& none, std::string_view method, std::string_view path)
 {
     switch (none.why) {
@@ -132,6 +168,56 @@ std::shared_ptr<MessageWriter> ServerExchange::upgrade(std::string_view subproto
     return connection_->upgrade(number_, request_, subprotocol);
 }
 
+std::expected<Caller, Problem> Connection::find_caller(const GateRequest& asked, const HttpRequest& request,
+                                                       const Route* route) const
+{
+    LoopCore& core = loop_.core();
+    const auto ticket = route != nullptr && route->by_ticket ? request.param("ticket") : std::nullopt;
+    if (!ticket || !asked.authorization.empty()) return loop_.gate().identify(asked, core.now());
+    std::string topics;
+    bool resumes = !request.header("last-event-id").empty();
+    for (const auto& [name, value] : request.query) {
+        if (name == "topic") (topics += value) += '\n';
+        if (name == "cursor" && !value.empty()) resumes = true;
+    }
+    auto opened = core.services().tickets->open(sha256_hex(*ticket), topics, resumes, core.now());
+    if (!opened) return std::unexpected(ticket_problem(opened.error()));
+    if (const auto standing = loop_.gate().standing(opened->caller, core.now()); standing != Gate::Standing::good)
+        return std::unexpected(ticket_problem(StreamTickets::Refusal::unknown));
+    opened->caller.ticket = opened->number;
+    return std::move(opened->caller);
+}
+
+std::shared_ptr<Allowance> Connection::allowance_of(const Caller* caller) const
+{
+    const Definitions& definitions = *loop_.core().definitions();
+    RateLimit limit = definitions.server.requests;
+    // The command line of this machine is how an operator finds out who asks so often.
+    if (caller != nullptr && caller->name == "cli") return nullptr;
+    if (caller != nullptr)
+        if (const auto tenant = definitions.tenants.find(caller->tenant);
+            tenant != definitions.tenants.end() && tenant->second.limits.requests.count > 0)
+            limit = tenant->second.limits.requests;
+    if (limit.count <= 0) return nullptr;
+    const bool by_token = caller != nullptr && !caller->token.empty();
+    return loop_.shared().requests.find(by_token ? caller->token : peer_, limit, loop_.core().steady());
+}
+
+void Connection::remember(const RequestHead& head, const std::string& host, Caller caller)
+{
+    LoopCore& core = loop_.core();
+    known_version_ = 0;
+    // Each request of theirs is looked at: by its source, or by its ticket.
+    if (!caller.sources.empty() || caller.ticket != 0) return;
+    known_until_ = SteadyTime::max();
+    if (caller.expires_at) known_until_ = loop_.coarse_now() + (*caller.expires_at - core.now());
+    known_allowance_ = allowance_of(&caller);
+    known_version_ = core.access_version();
+    known_host_ = host;
+    known_authorization_ = head.authorization;
+    known_caller_ = std::move(caller);
+}
+
 void Connection::take_request(const RequestHead& head)
 {
     LoopCore& core = loop_.core();
@@ -203,7 +289,14 @@ void Connection::take_request(const RequestHead& head)
     const std::shared_ptr<const Definitions> definitions = core.definitions();
     auto match = loop_.shared().router.find(request.method, request.path, *definitions);
     const bool open = match && match->route->right == Right::anyone;
-    auto caller = gate.identify(asked);
+    auto caller = find_caller(asked, request, match ? match->route : nullptr);
+    const auto allowance = allowance_of(caller ? &*caller : nullptr);
+    if (allowance) {
+        if (const auto wait = allowance->take(core.steady())) {
+            if (parser_.wants_body()) keep_alive_ = false;
+            return exchange->respond(too_often(exchange->base_url(), request.path, *allowance, *wait, core.now()));
+        }
+    }
     if (caller)
         exchange->caller() = std::move(*caller);
     else if (!open)
@@ -230,13 +323,8 @@ void Connection::take_request(const RequestHead& head)
     }
     if (auto problem = gate.check_origin(asked)) return refuse_now(std::move(*problem));
     if (identified) {
-        Caller remembered = exchange->caller();
-        if (!gate.settle_tenant(remembered, {})) {
-            known_version_ = core.definitions_version();
-            known_host_ = host;
-            known_authorization_ = head.authorization;
-            known_caller_ = std::move(remembered);
-        }
+        if (Caller remembered = exchange->caller(); !gate.settle_tenant(remembered, {}))
+            remember(head, host, std::move(remembered));
         const auto named = request.param("tenant");
         if (named && !match->tenant.empty() && *named != match->tenant)
             return refuse_now(make_problem(400, "tenant", "Two tenants are named", "The path and ?tenant= differ.",
@@ -246,6 +334,8 @@ void Connection::take_request(const RequestHead& head)
             return refuse_now(std::move(*problem));
         if (!Gate::may(exchange->caller(), match->route->right))
             return refuse_now(Gate::forbidden(exchange->caller(), match->route->right));
+        if (auto problem = Gate::check_sources(exchange->caller(), *match->route, !match->source.empty()))
+            return refuse_now(std::move(*problem));
     }
     if (!match->source.empty()) {
         const std::string& tenant = exchange->caller().tenant;
@@ -253,7 +343,7 @@ void Connection::take_request(const RequestHead& head)
             return refuse_now(make_problem(400, "tenant_missing", "Of which tenant?",
                                            "The token is of all tenants and a key is of one.",
                                            "Name it: ?tenant=NAME, or /v1/t/NAME/data/KEY."));
-        if (!tenant_has_source(*definitions, tenant, match->source))
+        if (!tenant_has_source(*definitions, tenant, match->source) || !exchange->caller().has_source(match->source))
             return refuse_now(make_problem(404, "unknown_key", "No such key",
                                            fmt::format("There is no source \"{}\".", match->source),
                                            "Look at the sources of your tenant."));

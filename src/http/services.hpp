@@ -8,6 +8,7 @@
 #include "base/time.hpp"
 #include "engine/reads.hpp"
 #include "http/large_results.hpp"
+#include "http/tickets.hpp"
 
 #include <functional>
 #include <memory>
@@ -38,6 +39,8 @@ struct Services {
     /// Runs `work` on that loop, with its core. False: there is no such loop, or it stops. Set by the server.
     std::function<bool(int loop, std::function<void(Core&)> work)> on_loop = {};
     std::shared_ptr<LargeResults> large_results = std::make_shared<LargeResults>();
+    std::shared_ptr<StreamTickets> tickets = std::make_shared<StreamTickets>();
+    std::shared_ptr<StreamSlots> streams = std::make_shared<StreamSlots>();
 };
 
 } // namespace freshet::http

@@ -51,22 +51,48 @@ void respond_status(const ExchangePtr& exchange, std::string json, int status)
     exchange->respond(std::move(response));
 }
 
+std::vector<std::string> tenants_of(Core& core, const ExchangePtr& exchange)
+{
+    const std::string& tenant = exchange->caller().tenant;
+    if (tenant != "*") return {tenant};
+    std::vector<std::string> names;
+    for (const auto& [name, definition] : core.definitions()->tenants) names.push_back(name);
+    return names;
+}
+
 void read_then(Core& core, const ExchangePtr& exchange, std::function<void(Reads&)> work, ReadThen then)
 {
+    read_each_then(core, exchange, {exchange->caller().tenant}, std::move(work), std::move(then));
+}
+
+void read_each_then(Core& core, const ExchangePtr& exchange, std::vector<std::string> tenants,
+                    std::function<void(Reads&)> work, ReadThen then)
+{
     struct Heads {
-        Seq before = 0, after = 0;
+        std::vector<std::string> tenants;
+        std::vector<Seq> before, after;
+        std::size_t told = 0;
+        ReadThen then;
     };
     const auto heads = std::make_shared<Heads>();
-    const std::string tenant = exchange->caller().tenant;
-    const auto with_heads = [heads, tenant, work = std::move(work)](Reads& reads) {
-        heads->before = reads.ledger_head(tenant).head;
+    heads->tenants = std::move(tenants);
+    heads->then = std::move(then);
+    const auto with_heads = [heads, work = std::move(work)](Reads& reads) {
+        for (const std::string& tenant : heads->tenants) heads->before.push_back(reads.ledger_head(tenant).head);
         work(reads);
-        heads->after = reads.ledger_head(tenant).head;
+        for (const std::string& tenant : heads->tenants) heads->after.push_back(reads.ledger_head(tenant).head);
     };
-    core.off_loop(with_heads, [&core, exchange, heads, tenant, then = std::move(then)](std::exception_ptr error) {
+    core.off_loop(with_heads, [&core, exchange, heads](std::exception_ptr error) {
         if (error) return exchange->fail(store_problem());
-        hub_of(core).when_applied(tenant, heads->after,
-                                  [&core, heads, then] { then({core.services().epoch, heads->before}); });
+        const auto all_told = [&core, heads] {
+            const bool one = heads->tenants.size() == 1;
+            heads->then(one ? streams::Cursor{core.services().epoch, heads->before[0]} : streams::Cursor{});
+        };
+        if (heads->tenants.empty()) return all_told();
+        for (std::size_t i = 0; i < heads->tenants.size(); ++i)
+            hub_of(core).when_applied(heads->tenants[i], heads->after[i], [heads, all_told] {
+                if (++heads->told == heads->tenants.size()) all_told();
+            });
     });
 }
 
@@ -122,7 +148,7 @@ bool has_tenant(const ExchangePtr& exchange)
 void end_list(JsonOut& out, std::string_view next, streams::Cursor cursor, WallTime now)
 {
     out.text_if("next", next);
-    out.text("cursor", streams::to_text(cursor));
+    if (cursor.epoch != 0) out.text("cursor", streams::to_text(cursor));
     out.time("now", now);
 }
 

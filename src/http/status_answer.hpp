@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace freshet::http {
 
@@ -20,6 +21,11 @@ void respond_status(const ExchangePtr& exchange, std::string json, int status = 
 
 /// The head that a list was read behind: a stream opened with this cursor misses nothing that the list does not show.
 using ReadThen = std::function<void(streams::Cursor)>;
+/// Names of the tenants that the caller's list is of: the one it speaks for, or all.
+std::vector<std::string> tenants_of(Core& core, const ExchangePtr& exchange);
+/// As read_then(), of each of these tenants; the cursor is of the one tenant, or none (epoch 0) for several.
+void read_each_then(Core& core, const ExchangePtr& exchange, std::vector<std::string> tenants,
+                    std::function<void(Reads&)> work, ReadThen then);
 /// Runs `work` off the loop; `then` comes on the loop when all that was on disk by then is published (F4). A store that
 /// fails is answered here.
 void read_then(Core& core, const ExchangePtr& exchange, std::function<void(Reads&)> work, ReadThen then);
@@ -41,7 +47,8 @@ bool only_parameters(const ExchangePtr& exchange, std::initializer_list<std::str
 /// The tenant that the caller speaks for; false: it named none, and a problem was answered.
 bool has_tenant(const ExchangePtr& exchange);
 
-/// The tail of a list: next, cursor, now. `next` empty: there is no more.
+/// The tail of a list: next, cursor, now. `next` empty: there is no more. A list of several tenants has no cursor,
+/// since each of them has a ledger of its own.
 void end_list(JsonOut& out, std::string_view next, streams::Cursor cursor, WallTime now);
 
 /// What the engine refused, as its problem.

@@ -367,7 +367,7 @@ TEST_F(StatusRoutes, TellWhoAsks)
     Json me{get("/v1/me").body};
     EXPECT_EQ(me.text("/name"), "local");
     EXPECT_EQ(me.text("/role"), "admin");
-    EXPECT_EQ(me.count("/rights"), 4u);
+    EXPECT_EQ(me.count("/rights"), 6u);
 }
 
 // --- Streams ---

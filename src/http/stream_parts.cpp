@@ -16,6 +16,18 @@ Problem problem_of(const streams::StreamRefusal& refusal)
     return make_problem(refusal.status, refusal.code, title, refusal.detail, refusal.try_);
 }
 
+Problem no_stream_left(Core& core, const ExchangePtr& exchange)
+{
+    const auto tenant = core.definitions()->tenants.find(exchange->caller().tenant);
+    const std::int64_t most = tenant == core.definitions()->tenants.end() ? 0 : tenant->second.limits.streams;
+    Problem problem = make_problem(429, "streams_full", "The tenant has as many streams as it may have",
+                                   fmt::format("limits.streams allows {} at once.", most),
+                                   "Close one, share one between pages, or raise the limit.");
+    problem.limit = fmt::format("{} at once", most);
+    problem.retry_at = core.now() + 5s;
+    return problem;
+}
+
 streams::OpenStream open_request(const ExchangePtr& exchange)
 {
     const HttpRequest& request = exchange->request();

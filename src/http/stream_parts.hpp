@@ -14,6 +14,9 @@ namespace freshet::http {
 
 Problem problem_of(const streams::StreamRefusal& refusal);
 
+/// 429: limits.streams are all in use.
+Problem no_stream_left(Core& core, const ExchangePtr& exchange);
+
 /// Topics and cursor of the query; Last-Event-ID goes before ?cursor=.
 streams::OpenStream open_request(const ExchangePtr& exchange);
 

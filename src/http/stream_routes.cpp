@@ -61,8 +61,15 @@ void answer_trouble(const ExchangePtr& exchange, std::string_view reason)
 
 void open_stream(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
 {
-    if (!only_parameters(exchange, {"topic", "cursor"}) || !has_tenant(exchange)) return;
+    if (!only_parameters(exchange, {"topic", "cursor", "ticket"}) || !has_tenant(exchange)) return;
     if (wants_web_socket(exchange->request())) return open_socket(core, exchange);
+    streams::OpenStream request = open_request(exchange);
+    auto grant = grant_of(core, exchange->caller());
+    // EventSource says that it is one; any other program reads a 429 better.
+    if (!grant && exchange->request().header("accept").find("text/event-stream") != std::string_view::npos)
+        return answer_trouble(exchange, "streams_full");
+    if (!grant) return exchange->fail(no_stream_left(core, exchange));
+    request.grant = std::move(*grant);
     const auto hub = weak_hub_of(core);
     const auto ticket = std::make_shared<Ticket>();
     exchange->on_closed([hub, ticket] {
@@ -71,7 +78,7 @@ void open_stream(Core& core, const ExchangePtr& exchange, std::span<const std::s
     });
     // The exchange ends with its connection; the hub's call must not keep it beyond the answer.
     ticket->number = hub_of(core).open(
-        open_request(exchange),
+        std::move(request),
         [exchange, hub, ticket](const streams::StreamRefusal* refusal) -> std::shared_ptr<streams::FrameSink> {
             if (ticket->gone) return nullptr;
             if (refusal != nullptr) {
@@ -87,6 +94,7 @@ void open_stream(Core& core, const ExchangePtr& exchange, std::span<const std::s
             });
             return std::make_shared<SseSink>(std::move(writer));
         });
+    end_earlier_stream(core, exchange->caller().ticket, ticket->number);
 }
 
 // --- Long poll ---
@@ -102,6 +110,12 @@ public:
     {
         streams::OpenStream request = open_request(exchange_);
         request.poll = true;
+        auto grant = grant_of(core_, exchange_->caller());
+        if (!grant) {
+            over_ = true;
+            return exchange_->fail(no_stream_left(core_, exchange_));
+        }
+        request.grant = std::move(*grant);
         own_cursor_ = request.cursor.value_or("");
         exchange_->on_closed([self = weak_from_this()] {
             if (const auto held = self.lock()) held->end();
@@ -249,6 +263,8 @@ void change_stream(Core& core, const ExchangePtr& exchange, std::span<const std:
         return exchange->fail(make_problem(400, "bad_body", "The body can not be used", change.error() + ".",
                                            R"(Send {"add": ["data/prices/eu"], "drop": []}.)"));
     const std::string name = captures[0];
+    // Who is limited to sources changes its own streams only.
+    const std::string own = exchange->caller().sources.empty() ? std::string{} : exchange->caller().token;
     const Services& services = core.services();
     const auto loop = loop_of_stream(services, name);
     const auto gone = [&] {
@@ -257,27 +273,40 @@ void change_stream(Core& core, const ExchangePtr& exchange, std::span<const std:
     };
     if (!loop) return gone();
     if (*loop == core.index())
-        return hub_of(core).change(name, exchange->caller().tenant, change->add, change->drop,
-                                   [exchange, name](const Changed& topics) { answer_change(exchange, name, topics); });
+        return hub_of(core).change(
+            name, exchange->caller().tenant, change->add, change->drop,
+            [exchange, name](const Changed& topics) { answer_change(exchange, name, topics); }, own);
 
     // The stream lives on another loop: it is changed there, and the answer is given here, where the exchange lives.
     const auto back = [on_loop = services.on_loop, here = core.index()](std::function<void(Core&)> work) {
         on_loop(here, std::move(work));
     };
     const bool sent =
-        services.on_loop && services.on_loop(*loop, [exchange, name, back, tenant = exchange->caller().tenant,
+        services.on_loop && services.on_loop(*loop, [exchange, name, back, own, tenant = exchange->caller().tenant,
                                                      change = *change](Core& there) {
-            hub_of(there).change(name, tenant, change.add, change.drop, [exchange, name, back](const Changed& topics) {
-                back([exchange, name, topics](Core&) { answer_change(exchange, name, topics); });
-            });
+            hub_of(there).change(
+                name, tenant, change.add, change.drop,
+                [exchange, name, back](const Changed& topics) {
+                    back([exchange, name, topics](Core&) { answer_change(exchange, name, topics); });
+                },
+                own);
         });
     if (!sent) gone();
 }
 
 constexpr std::array stream_table{
-    Route{"GET", "/v1/stream", Right::read, &open_stream},
-    Route{"GET", "/v1/poll", Right::read, &open_poll},
-    Route{"PATCH", "/v1/streams/{stream}", Right::read, &change_stream},
+    Route{.method = "GET",
+          .pattern = "/v1/stream",
+          .right = Right::read,
+          .handle = &open_stream,
+          .by_source = true,
+          .by_ticket = true},
+    Route{.method = "GET", .pattern = "/v1/poll", .right = Right::read, .handle = &open_poll, .by_source = true},
+    Route{.method = "PATCH",
+          .pattern = "/v1/streams/{stream}",
+          .right = Right::read,
+          .handle = &change_stream,
+          .by_source = true},
 };
 
 } // namespace

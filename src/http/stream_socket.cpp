@@ -146,6 +146,10 @@ bool wants_web_socket(const HttpRequest& request)
 void open_socket(Core& core, const ExchangePtr& exchange)
 {
     if (!check_handshake(core, exchange)) return;
+    streams::OpenStream request = open_request(exchange);
+    auto grant = grant_of(core, exchange->caller());
+    if (!grant) return exchange->fail(no_stream_left(core, exchange));
+    request.grant = std::move(*grant);
     const auto hub = weak_hub_of(core);
     const auto ticket = std::make_shared<Ticket>();
     exchange->on_closed([hub, ticket] {
@@ -153,7 +157,7 @@ void open_socket(Core& core, const ExchangePtr& exchange)
         if (const auto held = hub.lock()) held->leave(ticket->number);
     });
     ticket->number = hub_of(core).open(
-        open_request(exchange),
+        std::move(request),
         [&core, exchange, hub, ticket](const streams::StreamRefusal* refusal) -> std::shared_ptr<streams::FrameSink> {
             if (ticket->gone) return nullptr;
             if (refusal != nullptr) {
@@ -173,6 +177,7 @@ void open_socket(Core& core, const ExchangePtr& exchange)
             });
             return std::make_shared<SocketSink>(std::move(writer));
         });
+    end_earlier_stream(core, exchange->caller().ticket, ticket->number);
 }
 
 } // namespace freshet::http

@@ -173,6 +173,7 @@ struct ServerDefinition {
     std::int64_t cache_bytes = 256LL << 20; ///< read cache over all cores
     int connections_max = 20'000;
     int connections_per_peer = 2'000;
+    RateLimit requests; ///< of each token, or of each peer without one; a tenant may have its own
     Millis ledger_keep = 24h;
     std::int64_t ledger_bytes_max = 256LL << 20;
     std::string log = "info";
@@ -182,6 +183,9 @@ struct TenantLimits {
     RateLimit refreshes;            ///< started by hand, over all keys
     std::int64_t waiting_jobs = 0;  ///< 0: no limit of its own
     std::int64_t storage_bytes = 0; ///< 0: no limit of its own
+    std::int64_t keys = 0;          ///< over all sources; 0: no limit of its own
+    std::int64_t streams = 0;       ///< open at once, with long polls; 0: no limit of its own
+    RateLimit requests;             ///< of each of its tokens; without: the server's
 };
 
 struct TenantDefinition {

@@ -33,6 +33,10 @@ std::string_view to_text(Refusal refusal)
     case Refusal::item_taken: return "item_taken";
     case Refusal::not_caller_driven: return "not_caller_driven";
     case Refusal::queue_full: return "queue_full";
+    case Refusal::storage_full: return "storage_full";
+    case Refusal::token_taken: return "token_taken";
+    case Refusal::token_in_file: return "token_in_file";
+    case Refusal::tokens_full: return "tokens_full";
     case Refusal::bad_request: return "bad_request";
     case Refusal::idempotency_reused: return "idempotency_reused";
     case Refusal::store_failed: return "store_failed";

@@ -44,6 +44,10 @@ enum class Refusal : std::uint8_t {
     item_taken,
     not_caller_driven,
     queue_full,         ///< a limit on waiting jobs
+    storage_full,       ///< the tenant keeps as many bytes as it may
+    token_taken,        ///< a token of that name exists
+    token_in_file,      ///< the config file declares it: it can not be changed here
+    tokens_full,        ///< there are as many tokens as there may be
     bad_request,        ///< the request contradicts itself or the configuration; the message says how
     idempotency_reused, ///< the same Idempotency-Key came with another request
     store_failed,

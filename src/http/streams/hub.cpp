@@ -18,6 +18,25 @@ StreamRefusal busy()
     return {503, "busy", "the server has no room for this stream now", "try again in a few seconds"};
 }
 
+// What a reader that is limited to sources may ask for. Whose job a job is shows when it is looked up.
+bool within(const Topic& topic, const Grant& grant)
+{
+    if (grant.sources.empty()) return true;
+    if (topic.kind == Topic::Kind::key) return grant.has_source(source_of(topic.name));
+    if (topic.kind == Topic::Kind::source) return grant.has_source(topic.name);
+    return topic.kind == Topic::Kind::job;
+}
+
+// In the words that a source gets which does not exist.
+StreamRefusal no_source(const Topic& topic)
+{
+    if (topic.kind == Topic::Kind::key || topic.kind == Topic::Kind::source)
+        return {404, "unknown_topic", fmt::format("there is no source \"{}\"", source_of(topic.name)),
+                "GET /v1/freshness lists what there is"};
+    return {403, "limited_token", fmt::format("{} is not for a token of some sources", topic.text),
+            "name data/{key}, data/{source}/* and job/{id} of these sources"};
+}
+
 } // namespace
 
 Hub::Hub(std::shared_ptr<HubHost> host, HubOptions options)
@@ -65,6 +84,7 @@ std::uint64_t Hub::open(OpenStream request, Ready ready)
     for (const std::string& text : request.topics) {
         auto topic = parse_topic(text, *host_->definitions(), request.tenant);
         if (!topic) return refuse(topic.error());
+        if (!within(*topic, request.grant)) return refuse(no_source(*topic));
         if (std::ranges::find(found->topics, *topic) == found->topics.end()) found->topics.push_back(std::move(*topic));
     }
     found->cursor_text = std::move(request.cursor);
@@ -76,11 +96,13 @@ std::uint64_t Hub::open(OpenStream request, Ready ready)
     stream->tenant = std::move(request.tenant);
     stream->base_url = std::move(request.base_url);
     stream->poll = request.poll;
+    stream->grant = std::move(request.grant);
     stream->topics = found->topics;
     stream->filter = TopicFilter{stream->topics};
     // Registered before anything is read: what happens from here on collects in `pending`.
     streams_.emplace(stream->number, stream);
     for (const Topic& topic : stream->topics) subscribe(stream, topic);
+    if (stream->grant.expires_at) ends_.emplace(*stream->grant.expires_at - auth_told_before, stream->number);
     beat_later();
     look_up(stream, found,
             if_alive([this, stream, found, ready = std::move(ready)](std::optional<StreamRefusal> refusal) {
@@ -102,14 +124,15 @@ std::uint64_t Hub::open(OpenStream request, Ready ready)
 void Hub::look_up(const StreamPtr& stream, const std::shared_ptr<Opened>& found,
                   std::function<void(std::optional<StreamRefusal>)> then)
 {
-    const auto work = [found, name = stream->tenant, filter = stream->filter, epoch = options_.epoch](Reads& reads) {
+    const auto work = [found, grant = stream->grant, name = stream->tenant, filter = stream->filter,
+                       epoch = options_.epoch](Reads& reads) {
         for (const Topic& topic : found->topics) {
             if (topic.kind == Topic::Kind::job) {
                 const auto job = reads.job(topic.job);
-                if (!job || job->tenant != name) found->missing = topic;
+                if (!job || job->tenant != name || !grant.has_source(source_of(job->key))) found->missing = topic;
             } else if (topic.kind == Topic::Kind::batch) {
                 const auto batch = read_batch(reads, topic.batch);
-                if (!batch || batch->tenant != name) found->missing = topic;
+                if (!batch || batch->tenant != name || !grant.sources.empty()) found->missing = topic;
             }
         }
         if (found->missing) return;
@@ -257,6 +280,7 @@ void Hub::drop(const StreamPtr& stream)
     if (streams_.erase(stream->number) == 0) return;
     for (const Topic& topic : stream->topics) unsubscribe(*stream, topic);
     stream->sink.reset();
+    stream->grant.slot.reset();
 }
 
 void Hub::drained(std::uint64_t number)
@@ -269,11 +293,13 @@ void Hub::drained(std::uint64_t number)
 
 void Hub::change(std::string_view name, std::string_view tenant_name, const std::vector<std::string>& add,
                  const std::vector<std::string>& drop_topics,
-                 std::function<void(std::expected<std::vector<std::string>, StreamRefusal>)> then)
+                 std::function<void(std::expected<std::vector<std::string>, StreamRefusal>)> then,
+                 std::string_view only_of_token)
 {
     const auto refuse = [&](StreamRefusal refusal) { then(std::unexpected(std::move(refusal))); };
     const auto found = std::ranges::find_if(streams_, [&](const auto& entry) { return entry.second->name == name; });
-    if (found == streams_.end() || found->second->tenant != tenant_name)
+    if (found == streams_.end() || found->second->tenant != tenant_name ||
+        (!only_of_token.empty() && found->second->grant.token != only_of_token))
         return refuse(
             {404, "not_found", fmt::format("there is no open stream {}", name), "open a new one with GET /v1/stream"});
     const StreamPtr stream = found->second;
@@ -281,6 +307,7 @@ void Hub::change(std::string_view name, std::string_view tenant_name, const std:
     for (const std::string& text : add) {
         auto topic = parse_topic(text, *host_->definitions(), tenant_name);
         if (!topic) return refuse(topic.error());
+        if (!within(*topic, stream->grant)) return refuse(no_source(*topic));
         if (std::ranges::find(stream->topics, *topic) == stream->topics.end())
             opened->topics.push_back(std::move(*topic));
     }
@@ -327,6 +354,54 @@ void Hub::goodbye(const StreamPtr& stream, std::string_view reason)
     drop(stream);
 }
 
+// --- The right to go on ---
+
+void Hub::end_revoked()
+{
+    std::vector<StreamPtr> ended;
+    for (const auto& [number, stream] : streams_)
+        if (stream->grant.revoked && stream->grant.revoked()) ended.push_back(stream);
+    for (const StreamPtr& stream : ended) goodbye(stream, "token_revoked");
+}
+
+void Hub::tell_ends()
+{
+    const WallTime now = host_->now();
+    while (!ends_.empty() && ends_.begin()->first <= now) {
+        const auto [at, number] = *ends_.begin();
+        ends_.erase(ends_.begin());
+        const auto found = streams_.find(number);
+        if (found == streams_.end()) continue;
+        const StreamPtr stream = found->second;
+        const WallTime end = *stream->grant.expires_at;
+        if (at >= end) {
+            goodbye(stream, "token_expired");
+            continue;
+        }
+        ends_.emplace(end, number);
+        if (!stream->sink || stream->poll) continue;
+        JsonOut out;
+        out.begin();
+        out.time("expires_at", end);
+        out.end();
+        stream->sink->send(std::make_shared<const Frame>("auth", "", out.take()));
+    }
+}
+
+void Hub::end_ticket(std::uint64_t ticket, std::string_view but_name)
+{
+    std::vector<StreamPtr> ended;
+    for (const auto& [number, stream] : streams_)
+        if (stream->grant.ticket == ticket && stream->name != but_name) ended.push_back(stream);
+    for (const StreamPtr& stream : ended) goodbye(stream, "reopened");
+}
+
+std::string Hub::name_of(std::uint64_t number) const
+{
+    const auto found = streams_.find(number);
+    return found == streams_.end() ? std::string{} : found->second->name;
+}
+
 void Hub::stop(std::string_view reason)
 {
     stopped_ = true;
@@ -349,6 +424,7 @@ void Hub::beat_later()
 void Hub::beat()
 {
     host_->catch_up();
+    tell_ends();
     const std::uint64_t slot = ++beat_tick_ % beat_slots;
     JsonOut out;
     out.begin();

@@ -31,6 +31,7 @@ inline constexpr Millis list_every = 250ms; ///< list topics: at most 4 a second
 inline constexpr std::size_t stream_backlog_max = 256 << 10;
 inline constexpr std::size_t pending_max = 256;
 inline constexpr std::size_t pending_bytes_max = 512 << 10;
+inline constexpr Millis auth_told_before = 60s; ///< the end of a token
 inline constexpr int resets_max = 3;        ///< in a row; then the reader is sent away
 inline constexpr int beats_skipped_max = 8; ///< two minutes without taking anything
 
@@ -47,6 +48,7 @@ struct OpenStream {
     std::vector<std::string> topics;
     std::optional<std::string> cursor; ///< as the reader sent it
     bool poll = false;
+    Grant grant{};
 };
 
 class Hub {
@@ -67,7 +69,11 @@ public:
     /// Adds and drops topics of an open stream; added ones begin with their state.
     void change(std::string_view name, std::string_view tenant, const std::vector<std::string>& add,
                 const std::vector<std::string>& drop,
-                std::function<void(std::expected<std::vector<std::string>, StreamRefusal>)> then);
+                std::function<void(std::expected<std::vector<std::string>, StreamRefusal>)> then,
+                std::string_view only_of_token = {});
+    /// A ticket opened another stream: those that it opened before end, but for `number`.
+    void end_ticket(std::uint64_t ticket, std::string_view but_name);
+    std::string name_of(std::uint64_t number) const;
 
     /// Every notice of this loop, in order, after the loop's cache has it.
     void on_notice(const std::shared_ptr<const Notice>& notice);
@@ -102,6 +108,8 @@ private:
     void unsubscribe(const Stream& stream, const Topic& topic);
     void drop(const StreamPtr& stream);
     void goodbye(const StreamPtr& stream, std::string_view reason);
+    void end_revoked();
+    void tell_ends();
     void beat_later();
     void beat();
     bool is_here(const Stream& stream) const { return streams_.contains(stream.number); }
@@ -168,6 +176,7 @@ private:
     bool flush_set_ = false;
     int volatile_topics_ = 0, batch_topics_ = 0; ///< subscriptions: without any, nothing of them is looked at
     SteadyTime flushed_at_;
+    std::multimap<WallTime, std::uint64_t> ends_; ///< when to tell a stream of its token's end; may name gone ones
     bool beat_set_ = false;
     std::uint64_t beat_tick_ = 0;
 };

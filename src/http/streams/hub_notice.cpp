@@ -37,12 +37,15 @@ void Hub::on_notice(const std::shared_ptr<const Notice>& notice)
     notices_.push_back(notice);
     if (applying_) return;
     applying_ = true;
+    bool access_changed = false;
     while (!notices_.empty()) {
         const auto next = std::move(notices_.front());
         notices_.pop_front();
+        access_changed = access_changed || next->tokens || next->definitions;
         apply(next);
     }
     applying_ = false;
+    if (access_changed) end_revoked();
     pump_touched();
 }
 

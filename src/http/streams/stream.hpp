@@ -59,6 +59,7 @@ struct Stream {
     std::uint64_t number = 0;
     std::string name; ///< as the reader knows it
     std::string tenant, base_url;
+    Grant grant;
     std::vector<Topic> topics;
     TopicFilter filter;
     bool poll = false; ///< one answer: no beats, no data of many keys
