@@ -3,6 +3,7 @@
 
 #include "cli/json.hpp"
 #include "cli/words.hpp"
+#include "cli/work.hpp"
 #include "config/reference.hpp"
 
 #include <fmt/format.h>
@@ -98,6 +99,7 @@ void add_jobs(CLI::App& app, CliContext& context)
     add_common(show, show_options->common);
     show->add_option("JOB", show_options->id, "j_...")->required();
     show->callback([&context, show_options] { context.exit_code = run_jobs_show(context, *show_options); });
+    add_work_commands(app, *jobs, context);
 }
 
 void add_run(CLI::App& app, CliContext& context)

@@ -35,6 +35,12 @@ int check_components(Findings& findings, const Json& ready);
 /// The rows of /v1/freshness.
 void check_sources(Findings& findings, const Json& freshness);
 
+/// What /v1/queues, /v1/workers and the running jobs of /v1/jobs tell: work that nobody does, workers that take none,
+/// jobs that do not get on.
+void check_queues(Findings& findings, const Json& queues, WallTime now);
+void check_workers(Findings& findings, const Json& workers, WallTime now);
+void check_jobs(Findings& findings, const Json& jobs, WallTime now);
+
 /// FAIL first, then WARN, then one line of all that is well.
 std::string findings_words(const Findings& findings, bool color);
 std::string findings_json(const Findings& findings);

@@ -22,7 +22,7 @@
 namespace freshet::cli {
 
 struct FakeRequest {
-    std::string method, path, head;
+    std::string method, path, head, body;
     /// Empty if absent. @param name  in lower case.
     std::string header(const std::string& name) const
     {
@@ -101,6 +101,9 @@ private:
         request.method = request.head.substr(0, first);
         request.path = request.head.substr(first + 1, second - first - 1);
         // Names of headers in lower case; values as they came.
+        const auto end = request.head.find("\r\n\r\n") + 4;
+        request.body = request.head.substr(end);
+        request.head.resize(end);
         bool name = false;
         for (std::size_t i = request.head.find("\r\n"); i < request.head.size(); ++i) {
             if (request.head[i] == '\n')
@@ -109,6 +112,13 @@ private:
                 name = false;
             else if (name && request.head[i] >= 'A' && request.head[i] <= 'Z')
                 request.head[i] = static_cast<char>(request.head[i] + 32);
+        }
+        const std::string length = request.header("content-length");
+        const std::size_t size = length.empty() ? 0 : std::stoul(length);
+        while (request.body.size() < size) {
+            const ssize_t count = recv(peer, bytes, sizeof bytes, 0);
+            if (count <= 0) break;
+            request.body.append(bytes, static_cast<std::size_t>(count));
         }
         return request;
     }

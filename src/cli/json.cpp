@@ -67,6 +67,16 @@ std::optional<std::string> json_member(std::string_view object, std::string_view
     return simdjson::minify(member);
 }
 
+std::optional<std::vector<std::string>> json_items(std::string_view list)
+{
+    dom::parser parser;
+    dom::array items;
+    if (parser.parse(list.data(), list.size()).get(items) != simdjson::SUCCESS) return std::nullopt;
+    std::vector<std::string> texts;
+    for (const dom::element item : items) texts.push_back(simdjson::minify(item));
+    return texts;
+}
+
 std::optional<std::string> json_one_line(std::string_view text)
 {
     dom::parser parser;

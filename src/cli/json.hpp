@@ -48,6 +48,8 @@ private:
 
 /// A member of a JSON object as JSON text on one line; nullopt if there is none.
 std::optional<std::string> json_member(std::string_view object, std::string_view name);
+/// The items of a JSON list, each as JSON text on one line; nullopt for what is no list.
+std::optional<std::vector<std::string>> json_items(std::string_view list);
 /// The same JSON on one line; nullopt for what is none.
 std::optional<std::string> json_one_line(std::string_view text);
 

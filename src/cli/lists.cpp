@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // jobs list, jobs show and top: lists that the server keeps, as tables.
-#include "cli/client.hpp"
+#include "cli/ask.hpp"
 #include "cli/commands.hpp"
 #include "cli/job_words.hpp"
 #include "model/key.hpp"
@@ -16,52 +16,21 @@ namespace {
 constexpr int top_rows_max = 200;
 constexpr Millis top_every = 2s;
 
-WallTime server_now(const CliContext& context, const Json& answer, const HttpAnswer& http)
-{
-    if (const auto now = from_rfc3339(answer["now"].text())) return *now;
-    if (const auto date = from_http_date(http.header("date"))) return *date;
-    return context.clock.wall();
-}
-
-// Asks for a JSON object; a 2xx with anything else in it comes from something that is not freshet.
-struct Answered {
-    HttpAnswer http;
-    Json json;
-};
-CliResult<Answered> ask_json(HttpClient& client, const std::string& path, const std::string& what)
-{
-    auto answer = client.ask({.path = path});
-    if (!answer) return std::unexpected(answer.error());
-    if (!answer->ok()) return std::unexpected(error_of(*answer, what));
-    auto json = Json::parse(answer->body);
-    if (!json || json->kind() != Json::Kind::object)
-        return std::unexpected(CliError{
-            exit_unreachable, fmt::format("{}: this is no answer of a freshet server", what), "freshet doctor"});
-    return Answered{std::move(*answer), std::move(*json)};
-}
-
-std::string ago(const Json& at, WallTime now)
-{
-    const auto instant = from_rfc3339(at.text());
-    return instant ? length_words(now - *instant) + " ago" : std::string{};
-}
-
 CliResult<void> jobs_list(CliContext& context, const JobsListOptions& options)
 {
     const auto target = find_target(context, options.common.config);
     if (!target) return std::unexpected(target.error());
     HttpClient client{context, *target};
     std::string path = fmt::format("/v1/jobs?limit={}", options.limit);
-    for (const auto& [name, value] :
-         {std::pair{"state", &options.state}, std::pair{"queue", &options.queue}, std::pair{"after", &options.after}})
-        if (!value->empty()) path += fmt::format("&{}={}", name, percent_encode(*value));
+    path +=
+        query_part("state", options.state) + query_part("queue", options.queue) + query_part("after", options.after);
     const auto answer = ask_json(client, path, "jobs");
     if (!answer) return std::unexpected(answer.error());
     if (options.common.json) {
-        context.out << json_one_line(answer->http.body).value_or("null") << std::endl;
+        print_json(context, *answer);
         return {};
     }
-    const WallTime now = server_now(context, answer->json, answer->http);
+    const WallTime now = server_now(context, *answer);
     std::vector<std::vector<std::string>> rows{{"JOB", "OF", "STATE", "ATTEMPT", "REQUESTED", "PROGRESS"}};
     for (const Json& job : answer->json["items"].items()) {
         const std::string& of = job["key"].text().empty() ? job["queue"].text() : job["key"].text();
@@ -70,14 +39,13 @@ CliResult<void> jobs_list(CliContext& context, const JobsListOptions& options)
         if (const std::string& error = job["error"]["message"].text(); !error.empty())
             last += (last.empty() ? "" : ": ") + safe(error);
         rows.push_back({safe(job["id"].text()), safe(of), state_words(job["state"].text(), context.color),
-                        std::to_string(job["attempt"].whole()), ago(job["requested_at"], now), last});
+                        std::to_string(job["attempt"].whole()), ago_words(job["requested_at"], now), last});
     }
     if (rows.size() == 1)
         context.err << "no jobs" << std::endl;
     else
         context.out << table_words(rows) << std::flush;
-    if (const std::string& next = answer->json["next"].text(); !next.empty())
-        context.err << fmt::format("more: --after {}", safe(next)) << std::endl;
+    tell_more(context, answer->json);
     return {};
 }
 
@@ -89,10 +57,9 @@ CliResult<void> jobs_show(CliContext& context, const JobsShowOptions& options)
     const auto answer = ask_json(client, "/v1/jobs/" + percent_encode(options.id), options.id);
     if (!answer) return std::unexpected(answer.error());
     if (options.common.json)
-        context.out << json_one_line(answer->http.body).value_or("null") << std::endl;
+        print_json(context, *answer);
     else
-        context.out << job_line(answer->json, server_now(context, answer->json, answer->http), context.color)
-                    << std::endl;
+        context.out << job_line(answer->json, server_now(context, *answer), context.color) << std::endl;
     return {};
 }
 
@@ -106,7 +73,7 @@ std::string summary_words(const Json& counts)
 
 std::string top_words(const CliContext& context, const Answered& answer)
 {
-    const WallTime now = server_now(context, answer.json, answer.http);
+    const WallTime now = server_now(context, answer);
     std::vector<std::vector<std::string>> rows{{"KEY", "STATE", "AGE", "VER", "ROWS", "LAST", "NEXT", "WHY"}};
     for (const Json& row : answer.json["items"].items()) {
         const auto next = from_rfc3339(row["next_at"].text());
@@ -136,7 +103,7 @@ CliResult<void> top(CliContext& context, const TopOptions& options)
         const auto answer = ask_json(client, fmt::format("/v1/freshness?limit={}", top_rows_max), "freshness");
         if (!answer && (once || answer.error().exit_code == exit_not_allowed)) return std::unexpected(answer.error());
         if (options.common.json) {
-            context.out << json_one_line(answer->http.body).value_or("null") << std::endl;
+            print_json(context, *answer);
             return {};
         }
         if (!once)
@@ -161,27 +128,19 @@ CliResult<void> top(CliContext& context, const TopOptions& options)
     }
 }
 
-template <class Options>
-int run(CliContext& context, const Options& options, CliResult<void> (*command)(CliContext&, const Options&))
-{
-    const InterruptGuard guard{context};
-    const auto done = command(context, options);
-    return done ? exit_done : tell(context, done.error());
-}
-
 } // namespace
 
 int run_jobs_list(CliContext& context, const JobsListOptions& options)
 {
-    return run(context, options, jobs_list);
+    return run_guarded(context, options, jobs_list);
 }
 int run_jobs_show(CliContext& context, const JobsShowOptions& options)
 {
-    return run(context, options, jobs_show);
+    return run_guarded(context, options, jobs_show);
 }
 int run_top(CliContext& context, const TopOptions& options)
 {
-    return run(context, options, top);
+    return run_guarded(context, options, top);
 }
 
 } // namespace freshet::cli
