@@ -18,6 +18,8 @@ using std::chrono::milliseconds;
 
 namespace {
 
+constexpr milliseconds last_claim{
+    250}; ///< for an answer that is on its way: its jobs go back instead of being lost with it
 constexpr milliseconds last_calls{5'000}; ///< for what is said when handlers are over or given up
 
 std::string environment(const char* name, std::string otherwise = {})
@@ -183,6 +185,10 @@ void Worker::Core::wait_for_end()
         phase_ = Phase::draining;
     }
     claimer_cv_.notify_all();
+    {
+        std::unique_lock lock{mutex_};
+        ends_cv_.wait_for(lock, last_claim, [this] { return !claim_open_; });
+    }
     claim_connection_->abort();
     claimer_.join();
     give_back_waiting();

@@ -94,7 +94,7 @@ private:
     std::vector<AttemptPtr> logs_; ///< have lines to send
     int working_ = 0;              ///< handlers that run
     int slots_idle_ = 0;
-    bool sending_ = false, to_tell_ = false;
+    bool sending_ = false, to_tell_ = false, claim_open_ = false;
     std::atomic<bool> beat_refused_{false}; ///< said once
     std::vector<std::thread> slot_threads_;
     std::thread claimer_, beater_, sender_;

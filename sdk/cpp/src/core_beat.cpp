@@ -101,6 +101,13 @@ bool Worker::Core::beat(detail::Connection& connection, std::vector<detail::Beat
     if (!words) {
         if (answer.status != 0 && !answer.worth_repeating() && !beat_refused_.exchange(true))
             say("a beat was refused: " + answer.words());
+        // A lease is worth more than a progress: the next beat comes without what may have been refused.
+        if (answer.status != 0 && !answer.worth_repeating() && !answer.not_let_in())
+            for (const detail::BeatOf& job : jobs) {
+                const std::lock_guard said_lock{job.attempt->mutex};
+                if (job.progress) job.attempt->said.progress_told = job.progress_said;
+                if (!job.checkpoint.empty()) job.attempt->said.checkpoint_told = job.checkpoint_said;
+            }
         // Nothing is lost: what was to be told stays to be told, and the server's own timer judges the lease.
         wait = std::min(backoff.next(answer), shortest / 6);
         return false;

@@ -17,6 +17,7 @@ constexpr milliseconds call_time{30'000};
 constexpr std::size_t inline_bytes_max = 256 << 10; ///< larger results go by PUT, each on its own connection
 constexpr std::size_t result_bytes_max = 64 << 20;
 constexpr int exit_not_let_in = 4;
+constexpr std::size_t ends_waiting_max = 2'000;
 
 } // namespace
 
@@ -24,6 +25,8 @@ constexpr int exit_not_let_in = 4;
 int Worker::Core::free_slots() const
 {
     const int most = options_.slots + options_.ahead;
+    // While the server takes no ends, what waits for it stays bounded.
+    if (held_.size() >= static_cast<std::size_t>(most) + ends_waiting_max) return 0;
     const int free = std::min(most - working_ - static_cast<int>(waiting_.size()), 1'000);
     return free > options_.ahead / 2 ? free : 0;
 }
@@ -41,6 +44,7 @@ void Worker::Core::claim_loop()
             claimer_cv_.wait(lock, [this] { return phase_ != Phase::running || free_slots() > 0; });
             if (phase_ != Phase::running) return;
             call.slots = free_slots();
+            claim_open_ = true;
             if (name_holds) {
                 call.holds.emplace();
                 for (const auto& [key, attempt] : held_) call.holds->push_back(key);
@@ -50,6 +54,8 @@ void Worker::Core::claim_loop()
             claim_connection_->ask("POST", "/v1/work/claim", claim_body(call), claim_wait + claim_spare, true);
         {
             const std::lock_guard lock{mutex_};
+            claim_open_ = false;
+            ends_cv_.notify_all();
             if (phase_ != Phase::running && !answer.ok()) return;
         }
         if (answer.aborted) { // told to reconnect

@@ -29,6 +29,12 @@ const char* path_of(Ended::How how)
     return "/v1/work/release";
 }
 
+/// A result that the server cannot take will not be better at another try.
+void refuse_result(Ended& end, const std::string& words)
+{
+    end = {.how = Ended::How::failed, .error_class = "fatal", .code = "result_refused", .message = words};
+}
+
 } // namespace
 
 void Worker::Core::push_end(detail::EndOf end)
@@ -41,6 +47,7 @@ void Worker::Core::push_end(detail::EndOf end)
 void Worker::Core::forget(const detail::Attempt& attempt)
 {
     held_.erase({attempt.claimed.id, attempt.claimed.fence});
+    claimer_cv_.notify_one();
 }
 
 void Worker::Core::send_loop()
@@ -168,13 +175,14 @@ bool Worker::Core::tell_log(detail::Connection& connection, const AttemptPtr& at
 bool Worker::Core::tell_ends(detail::Connection& connection, std::deque<detail::EndOf>& ends, Ended::How how,
                              detail::Answer& failure)
 {
+    bool alone = false; // the call was refused as a whole: one by one it is seen which end is to blame
     for (;;) {
         std::vector<detail::EndOf*> call;
         std::size_t bytes = 0;
         for (detail::EndOf& end : ends) {
             if (end.end.how != how) continue;
             bytes += 200 + end.end.message.size() + end.checkpoint.size() + (end.stored ? 0 : end.end.result.size());
-            if (call.size() >= ends_per_call_max || (!call.empty() && bytes > call_bytes_max)) break;
+            if (call.size() >= (alone ? 1 : ends_per_call_max) || (!call.empty() && bytes > call_bytes_max)) break;
             call.push_back(&end);
         }
         if (call.empty()) return true;
@@ -187,7 +195,17 @@ bool Worker::Core::tell_ends(detail::Connection& connection, std::deque<detail::
             failure.error = "this is no answer of a freshet server";
             return false;
         }
-        if (!answers) say("the ends of " + std::to_string(call.size()) + " jobs were refused: " + failure.words());
+        if (!answers) {
+            if (call.size() > 1 && !failure.not_let_in()) {
+                alone = true;
+                continue;
+            }
+            say("the end of " + call[0]->attempt->claimed.id + " was refused: " + failure.words());
+            if (how == Ended::How::completed && !failure.not_let_in()) {
+                refuse_result(call[0]->end, failure.words());
+                continue;
+            }
+        }
         // Answers come in the order of the call.
         bool again = false;
         for (std::size_t i = 0; answers && i < answers->size() && i < call.size(); ++i) {
@@ -201,13 +219,17 @@ bool Worker::Core::tell_ends(detail::Connection& connection, std::deque<detail::
                 continue;
             }
             say("the end of " + answer.id + " was refused: " + (answer.words.empty() ? answer.code : answer.words));
+            if (how == Ended::How::completed && answer.code == "bad_request") {
+                refuse_result(call[i]->end, answer.words);
+                call[i] = nullptr;
+            }
         }
         const std::lock_guard lock{mutex_};
         for (const detail::EndOf* const end : call)
             if (end != nullptr) forget(*end->attempt);
         std::erase_if(ends, [this](const detail::EndOf& end) {
             return !held_.contains({end.attempt->claimed.id, end.attempt->claimed.fence});
-            });
+        });
         if (again) return false;
     }
 }

@@ -221,6 +221,29 @@ TEST(WorkerSdk, EndsWithFourWhereItIsNotLetIn)
     EXPECT_THAT(said, HasSubstr("This token was revoked."));
 }
 
+TEST(WorkerSdk, F10FindsTheOneResultThatIsRefusedAndFailsThatAlone)
+{
+    ScriptedServer server{with_jobs(3, [](const Asked& asked) -> std::optional<Scripted> {
+        if (asked.path != "/v1/work/complete" || asked.body.find("bad") == std::string::npos) return {};
+        return Scripted{.status = 400, .body = R"({"code":"bad_body","detail":"No."})"};
+    })};
+    Worker worker{options_for(server)};
+    std::latch together{3};
+    worker.task("work", [&](Job& job) {
+        together.arrive_and_wait();
+        worker.stop();
+        return Json{{"is", job.id() == "j_2" ? "bad" : "good"}};
+    });
+    EXPECT_EQ(worker.run(), 0);
+    std::size_t good = 0;
+    for (const Asked& call : server.requests("/v1/work/complete"))
+        if (call.body.find("bad") == std::string::npos) good += Json::parse(call.body)["jobs"].size();
+    EXPECT_EQ(good, 2U);
+    const auto failed = server.requests("/v1/work/fail");
+    ASSERT_EQ(failed.size(), 1U);
+    EXPECT_THAT(failed[0].body, HasSubstr(R"("code":"result_refused","message":"No.")"));
+}
+
 TEST(WorkerSdk, PutsLargeResultsAndNamesThem)
 {
     ScriptedServer server{with_jobs(1, [](const Asked& asked) -> std::optional<Scripted> {
