@@ -13,6 +13,7 @@
 #include "engine/tail.hpp"
 #include "store/store.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,6 +36,8 @@ inline constexpr std::size_t group_bytes_max = 4 << 20;
 struct EngineOptions {
     std::shared_ptr<const Definitions> definitions;
     std::string boot; ///< names this process in the worker ids of its built-in runners: "builtin-{boot}"
+    /// By how much the wall clock is ahead of the `now` of the steps: schedules follow it. Empty: never.
+    std::function<Millis()> wall_ahead{};
 };
 
 class Engine {

@@ -28,8 +28,15 @@ std::string words_of(Refusal refusal)
 
 } // namespace
 
+Millis wall_ahead(const Engine::State& state)
+{
+    const Millis ahead = state.wall_ahead ? state.wall_ahead() : Millis{0};
+    return std::chrono::abs(ahead) < wall_step_noticed ? Millis{0} : ahead;
+}
+
 Group::Group(Engine::State& state, WallTime now)
-    : state_{state}, now_{now}, definitions_{state.definitions}, tx_{state.store.begin()}
+    : state_{state}, now_{now}, wall_{now + wall_ahead(state)}, definitions_{state.definitions},
+      tx_{state.store.begin()}
 {
     if (state_.stale_memory) read_memory();
 }
@@ -115,6 +122,10 @@ void Group::serve(Posted& posted)
                 return put_token(request);
             else if constexpr (std::is_same_v<T, RevokeToken>)
                 return revoke_token(request);
+            else if constexpr (std::is_same_v<T, PauseSchedule>)
+                return pause_schedule(request);
+            else if constexpr (std::is_same_v<T, RunSchedule>)
+                return run_schedule(request);
             else if constexpr (std::is_same_v<T, TouchKey>)
                 return touch(request), Answer{Done{}};
             else
@@ -384,6 +395,8 @@ std::optional<WallTime> Group::next_wake()
     if (more_) return now_;
     std::optional<WallTime> wake = tx_->next_wake(now_);
     if (const auto workers = state_.workers.next_wake()) wake = std::min(wake.value_or(*workers), *workers);
+    // Schedules are due by a clock that this one only follows slowly: they are looked for now and then.
+    if (wall_ != now_) wake = std::min(wake.value_or(now_ + wall_step_noticed), now_ + wall_step_noticed);
     return wake;
 }
 

@@ -11,6 +11,7 @@
 #include "model/ask.hpp"
 #include "model/key.hpp"
 #include "model/publish.hpp"
+#include "model/schedule.hpp"
 #include "model/unique.hpp"
 #include "wire/views.hpp"
 
@@ -231,11 +232,35 @@ private:
     Reply reconfigure(const Reconfigure& request);
     void drop_held(KeyWork& work);
     void drop_versions(KeyWork& work);
-    void set_schedules();
-    void set_next_fire(KeyWork& work);
     void end_removed_sources();
     void audit(const std::string& tenant, const std::string& actor, std::string_view action, const std::string& object,
                std::string_view detail);
+
+    // group_schedule.cpp
+    void set_schedules();
+    void set_next_fire(KeyWork& work);
+    void set_task_schedules(const std::string& tenant);
+    /// The schedule of that name if it fires for the tenant.
+    const TaskSchedule* task_schedule(std::string_view tenant, std::string_view name) const;
+    /// A row for a next fire that comes sooner than was known, since the wall clock went back.
+    void note_clock(const std::string& tenant, const std::string& name, std::optional<WallTime> before,
+                    std::optional<WallTime> next);
+    bool fired_before(const FireRecord& fire);
+    /// False, and nothing is written, where that nominal instant has a row already.
+    bool write_fire(const FireRecord& fire, std::optional<WallTime> next_at);
+    void fire_keys();
+    void fire_key(KeyWork& work, const FireDecision& fire, const std::vector<Job>& live);
+    void fire_tasks();
+    void fire_task(const ScheduleRecord& record, const TaskSchedule& schedule, const FireDecision& fire);
+    std::vector<Job> live_tasks(const std::string& tenant, const TaskSchedule& schedule);
+    /// One of the two: a task's schedule, or the source whose key has one.
+    struct ScheduleNamed {
+        const TaskSchedule* task = nullptr;
+        const SourceDefinition* source = nullptr;
+    };
+    std::expected<ScheduleNamed, Refused> schedule_named(const std::string& tenant, const std::string& name);
+    Reply pause_schedule(const PauseSchedule& request);
+    Reply run_schedule(const RunSchedule& request);
 
     // group.cpp
     KeyWork& key(std::string_view tenant, std::string_view key, std::string_view source);
@@ -267,6 +292,7 @@ private:
 
     Engine::State& state_;
     const WallTime now_;
+    const WallTime wall_; ///< what the wall clock shows, for schedules: now_ unless it was set
     std::shared_ptr<const Definitions> definitions_; ///< those in force, also within the group that changes them
     std::unique_ptr<Transaction> tx_;
     std::map<std::pair<std::string, std::string>, KeyWork> keys_;

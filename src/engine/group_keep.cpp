@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Purge, held results, pauses, reload, schedules, and what a process does at its start and now and then.
+// Purge, held results, pauses, reload, and what a process does at its start and now and then.
 #include "engine/group.hpp"
 
 #include "base/log.hpp"
-#include "model/schedule.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -15,17 +14,11 @@ namespace {
 constexpr Millis upkeep_every = 60s;
 constexpr Millis ended_jobs_kept = 48h;
 constexpr Millis fires_kept = 168h;
-constexpr Millis removed_source_kept = 168h;
 constexpr Millis audit_kept = 24h * 90;
 /// A result that was put and that no completion named.
 constexpr Millis put_results_kept = 1h;
 constexpr int per_commit = 256;
 constexpr int keys_told_max = 1000;
-
-std::uint64_t hash_of(const KeyRecord& record)
-{
-    return hash64(record.key, hash64(record.tenant));
-}
 
 } // namespace
 
@@ -218,117 +211,6 @@ void Group::end_removed_sources()
                 }
                 if (jobs.size() < static_cast<std::size_t>(per_commit)) break;
             }
-}
-
-void Group::set_next_fire(KeyWork& work)
-{
-    if (work.source == nullptr) {
-        // Kept for a while in case the source comes back.
-        if (!work.record.next_at) work.record.next_at = now_ + removed_source_kept;
-        return;
-    }
-    const auto fire = next_fire(work.source->schedule, hash_of(work.record), now_);
-    work.record.next_at = fire ? std::optional{fire->at} : std::nullopt;
-}
-
-void Group::set_schedules()
-{
-    std::vector<std::string> tenants = tx_->tenants();
-    if (definitions_->tenants.empty() && std::ranges::find(tenants, "default") == tenants.end())
-        tenants.push_back("default");
-    for (const auto& [name, tenant] : definitions_->tenants)
-        if (std::ranges::find(tenants, name) == tenants.end()) tenants.push_back(name);
-    const auto lists = [&](const std::string& tenant, const std::string& name) {
-        const auto found = definitions_->tenants.find(tenant);
-        if (found == definitions_->tenants.end()) return definitions_->tenants.empty() && tenant == "default";
-        return found->second.sources.empty() ||
-               std::ranges::find(found->second.sources, name) != found->second.sources.end();
-    };
-    for (const std::string& tenant : tenants) {
-        for (std::string after;;) {
-            const auto records = tx_->keys(tenant, {}, after, per_commit);
-            for (const KeyRecord& record : records) {
-                after = record.key;
-                const SourceDefinition* definition = source(record.source);
-                const bool scheduled = definition != nullptr && definition->schedule.any();
-                if (!scheduled && definition != nullptr && !record.next_at) continue;
-                if (record.next_at && *record.next_at <= now_ && scheduled)
-                    continue; // a missed fire is decided, not forgotten
-                KeyWork& work = key(tenant, record.key, record.source);
-                const auto before = work.record.next_at;
-                if (definition != nullptr || !before) set_next_fire(work);
-                if (work.record.next_at != before) work.dirty = true;
-            }
-            if (records.size() < static_cast<std::size_t>(per_commit)) break;
-        }
-        // A source without parameters has one key, which needs no reader to be on its schedule.
-        for (const auto& [name, definition] : definitions_->sources) {
-            if (!definition->schedule.any() || !definition->params.empty() || !lists(tenant, name)) continue;
-            KeyWork& work = key(tenant, name, name);
-            if (work.record.seq || work.told) continue;
-            set_next_fire(work);
-            // The first data need not wait for the first fire.
-            AskRefresh first{.tenant = tenant,
-                             .key = name,
-                             .source = name,
-                             .trigger = Trigger::schedule,
-                             .caller = "schedule",
-                             .read_after_now = false};
-            (void)ask_for(first, false);
-        }
-    }
-}
-
-void Group::fire_schedules()
-{
-    for (const KeyRecord& due : tx_->keys_due(now_, per_commit)) {
-        KeyWork& work = key(due.tenant, due.key, due.source);
-        KeyRecord& record = work.record;
-        if (!record.next_at || *record.next_at > now_) continue;
-        work.dirty = true;
-        if (work.source == nullptr) {
-            record.next_at.reset();
-            work.told = true;
-            drop_versions(work);
-            continue;
-        }
-        const bool unread =
-            !work.source->params.empty() && record.read_at && now_ - *record.read_at > work.source->keep_warm;
-        if (!work.source->schedule.any() || unread) {
-            record.next_at.reset();
-            continue;
-        }
-        const std::vector<Job> live = tx_->live_jobs(record.tenant, record.key);
-        DueFires fires = decide_fires(work.source->schedule, hash_of(record), *record.next_at, {!live.empty()}, now_);
-        record.next_at = fires.next_at;
-        for (FireDecision& fire : fires.fires) {
-            FireRecord row{record.tenant, record.key, fire.nominal, now_, std::string{fire.decision}, fire.reason, {}};
-            if (state_.paused.contains(record.source)) {
-                row.decision = "skipped";
-                row.reason = "the source is paused";
-            } else if (fire.act != FireAct::nothing) {
-                if (fire.act == FireAct::replace)
-                    for (const Job& job : live)
-                        if (auto after = freshet::cancel(job, now_))
-                            put_job(&job, std::move(*after), AttemptEnd::cancelled);
-                AskRefresh ask{.tenant = record.tenant,
-                               .key = record.key,
-                               .source = record.source,
-                               .trigger = Trigger::schedule,
-                               .caller = "schedule",
-                               .read_after_now = fire.act != FireAct::ask};
-                auto asked = ask_for(ask, false);
-                if (asked) {
-                    row.job = asked->job->id;
-                } else {
-                    row.decision = "skipped";
-                    row.reason = asked.error().message;
-                }
-            }
-            tx_->put_fire(row);
-            wrote_ = true;
-        }
-    }
 }
 
 void Group::upkeep()

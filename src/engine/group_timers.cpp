@@ -85,6 +85,10 @@ void Group::read_memory()
     state_.stored.clear();
     state_.paused.clear();
     for (auto& name : tx_->paused()) state_.paused.insert(std::move(name));
+    state_.paused_schedules.clear();
+    for (const std::string& tenant : tx_->tenants())
+        for (const ScheduleRecord& schedule : tx_->schedules(tenant))
+            if (schedule.paused) state_.paused_schedules.insert({tenant, schedule.name});
     state_.limits.clear();
     for (QueueLimits& limits : tx_->queue_limits()) {
         std::string queue = limits.queue;

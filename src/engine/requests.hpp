@@ -171,6 +171,19 @@ struct Counted {
     std::shared_ptr<const Job> job; ///< of a bulk that runs
 };
 
+// --- Schedules ---
+
+/// `name`: of a [schedule.NAME], or the key whose source has a schedule. Fires that a pause swallows are one row.
+struct PauseSchedule {
+    std::string name;
+    bool paused = true;
+    std::string tenant, caller;
+};
+/// Fires now, beside the nominal instants; shares what is under way. Answered with Added, of one job.
+struct RunSchedule {
+    std::string name, tenant, caller;
+};
+
 // --- Batches ---
 
 struct NewItem {
@@ -344,7 +357,7 @@ using Request =
     std::variant<AskRefresh, CancelJob, RetryJob, PurgeKey, DecideHeld, PauseSource, TouchKey, ClaimWork, BeatWork,
                  CompleteJob, FailJob, ReleaseJob, Reconfigure, AddJobs, RunJob, AdoptJob, PauseQueue, LimitQueue,
                  ResetTenant, BulkJobs, AddBatch, AddItems, ChangeBatch, ProcessNext, PutToken, RevokeToken,
-                 WithdrawClaim, DrainWorker, EndWork, PutResult, AddLog>;
+                 WithdrawClaim, DrainWorker, EndWork, PutResult, AddLog, PauseSchedule, RunSchedule>;
 
 using Answer = std::variant<Asked, std::shared_ptr<const Job>, Purged, HeldDecided, Claimed, Beaten, Done, Added,
                             Counted, BatchChanged, Processed, EndedWork, ResultPut>;

@@ -93,7 +93,7 @@ inline constexpr std::size_t batch_bytes_per_commit = 2 << 20;
 struct Engine::State {
     State(Store& store_, CommitSink& sink_, Metrics& metrics, EngineOptions options)
         : store{store_}, sink{sink_}, meters{metrics}, definitions{std::move(options.definitions)},
-          builtin_worker{"builtin-" + options.boot}
+          wall_ahead{std::move(options.wall_ahead)}, builtin_worker{"builtin-" + options.boot}
     {
     }
 
@@ -101,6 +101,7 @@ struct Engine::State {
     CommitSink& sink;
     Meters meters;
     std::shared_ptr<const Definitions> definitions;
+    std::function<Millis()> wall_ahead;
     std::string builtin_worker;
 
     std::uint64_t position = 0; ///< notices published
@@ -136,9 +137,17 @@ struct Engine::State {
     /// Bytes of versions and held results, of tenants that were asked about; counted once and then kept.
     std::map<std::string, std::int64_t, std::less<>> stored;
 
+    std::set<std::pair<std::string, std::string>> paused_schedules; ///< (tenant, name)
+    std::optional<WallTime> wall_seen;                              ///< by the last step
+
     bool stale_memory = true;              ///< running and paused must be read from the store
     std::optional<WallTime> wake_expected; ///< when the last step wanted to be called again
     WallTime upkeep_at;                    ///< the next housekeeping
 };
+
+/// By how much the wall clock is ahead of engine time; 0 below wall_step_noticed.
+Millis wall_ahead(const Engine::State& state);
+/// A wall clock that is off by less was not set, it drifts.
+inline constexpr Millis wall_step_noticed = 1s;
 
 } // namespace freshet

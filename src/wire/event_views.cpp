@@ -34,6 +34,22 @@ std::string job_event_json(std::string_view topic, std::string_view job, Seq seq
     return out.take();
 }
 
+std::string fire_event_json(std::string_view topic, const FireRecord& fire, std::optional<WallTime> next_at, Seq seq)
+{
+    JsonOut out;
+    out.begin();
+    out.text("topic", topic);
+    out.begin("schedule");
+    out.text("id", fire.key);
+    out.time_if("next_at", next_at);
+    out.end();
+    out.key("fire");
+    out.raw(fire_json(fire));
+    out.unsigned_whole("seq", seq);
+    out.end();
+    return out.take();
+}
+
 std::string problem_json(const Problem& problem)
 {
     JsonOut out;

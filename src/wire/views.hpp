@@ -86,6 +86,8 @@ std::string receipt_json(const Job& job, const JobTerms& terms, WallTime now);
 std::string change_event_json(std::string_view topic, std::string_view meta, std::optional<Outcome> outcome,
                               std::int64_t base_ver, const std::optional<DiffCounts>& counts, std::string_view diff,
                               std::string_view href, Seq seq);
+/// data of a `fire` event: topic, schedule (its id and next fire), fire.
+std::string fire_event_json(std::string_view topic, const FireRecord& fire, std::optional<WallTime> next_at, Seq seq);
 /// data of a `job` event: topic, job.
 std::string job_event_json(std::string_view topic, std::string_view job, Seq seq);
 
