@@ -119,10 +119,10 @@ TEST_F(HubWork, TellsTheProgressOfABatchsItemsConflatedAndNeverAfterTheirEnd)
     end_items(1, {an_item(2, JobState::running)});
     const auto reader = settled({batch_topic});
     Job item = an_item(2, JobState::running);
-    item.progress = Progress{};
-    item.progress->total = 10;
+    item.progress.attempt = 1;
+    item.progress.total = 10;
     for (int done = 1; done <= 5; ++done) {
-        item.progress->done = done;
+        item.progress.done = done;
         world.notice().progress.push_back(std::make_shared<const Job>(item));
         world.publish_all();
     }
@@ -132,10 +132,10 @@ TEST_F(HubWork, TellsTheProgressOfABatchsItemsConflatedAndNeverAfterTheirEnd)
     EXPECT_EQ(reader->got.back().number("/items/0/progress/done"), 5);
     EXPECT_EQ(reader->got.back().id, "");
 
-    item.progress->done = 6;
+    item.progress.done = 6;
     world.notice().progress.push_back(std::make_shared<const Job>(item));
     world.publish_all();
-    item.progress->done = 7;
+    item.progress.done = 7;
     world.notice().progress.push_back(std::make_shared<const Job>(item));
     world.publish_all();
     end_items(2, {an_item(2, JobState::succeeded)});
