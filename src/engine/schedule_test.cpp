@@ -83,7 +83,6 @@ TEST_F(Schedules, EnqueueTheirTaskInTheCommitOfTheFiresRow)
     EXPECT_EQ(rows()[0].job, job.id);
     EXPECT_EQ(record().next_at, nominal + 1min) << "from the nominal fire, not from now";
     EXPECT_EQ(fire_events(), 1);
-    EXPECT_EQ(engine->step({}, now), nominal + 1min);
 }
 
 TEST_F(Schedules, LeaveAFireOutWhileTheTaskBeforeIsNotOver)
@@ -99,7 +98,9 @@ TEST_F(Schedules, LeaveAFireOutWhileTheTaskBeforeIsNotOver)
 
 TEST_F(Schedules, LetOneWaitBehindTheOneThatRuns)
 {
-    task().when.overlap = OverlapRule::queue_one;
+    TaskSchedule& schedule = task();
+    schedule.when.overlap = OverlapRule::queue_one;
+    schedule.when.every = 10s; // the lease of what runs is longer
     begin();
     go_to_fire();
     const auto first = claim_tasks();
@@ -114,7 +115,9 @@ TEST_F(Schedules, LetOneWaitBehindTheOneThatRuns)
 
 TEST_F(Schedules, ReplaceWhatIsLive)
 {
-    task().when.overlap = OverlapRule::replace;
+    TaskSchedule& schedule = task();
+    schedule.when.overlap = OverlapRule::replace;
+    schedule.when.every = 10s; // the lease of what runs is longer
     begin();
     go_to_fire();
     const JobId waiting = tasks()[0].id;
@@ -249,7 +252,7 @@ TEST_F(Schedules, FollowAWallClockThatWasSetAndFireNoInstantTwice)
     step();
     EXPECT_EQ(rows()[1].decision, "coalesced");
     const std::size_t before = tasks().size();
-    wall_ahead = -90s; // back: anchored anew, with a row that says so
+    wall_ahead = -30s; // back: anchored anew, with a row that says so
     now += 1s;
     step();
     EXPECT_EQ(record().next_at, fired) << "nominal instants of the time that came again";
@@ -257,7 +260,7 @@ TEST_F(Schedules, FollowAWallClockThatWasSetAndFireNoInstantTwice)
     bool told = false;
     for (const FireRecord& row : rows()) told = told || row.reason.starts_with("the wall clock went back");
     EXPECT_TRUE(told);
-    now += 90s; // the instant that fired already comes again
+    now += 28s; // the instant that fired already comes again
     step();
     EXPECT_EQ(tasks().size(), before);
     EXPECT_EQ(record().next_at, fired + 1min);
