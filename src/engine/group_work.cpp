@@ -148,11 +148,17 @@ void Group::keep_late_result(const CompleteJob& request, const std::string& work
     if (late.result.empty()) return;
     const auto job = job_of(request.job, "*");
     if (!job) return;
-    // Only a hand-out that there was, to this worker, can have a result.
-    bool given = job->fence == request.fence && job->worker == worker;
+    // Only a hand-out that there was can have a result; who gives a name must be the one that it was given to.
+    const auto given_to = [&](Seq fence, const std::string& name) {
+        if (fence != request.fence || (!worker.empty() && worker != name)) return false;
+        late.worker = name;
+        return true;
+    };
+    bool given = given_to(job->fence, job->worker);
     if (!given)
-        for (const AttemptRecord& attempt : tx_->attempts(job->id))
-            given = given || (attempt.fence == request.fence && attempt.worker == worker);
+        given = std::ranges::any_of(tx_->attempts(job->id), [&](const AttemptRecord& attempt) {
+            return given_to(attempt.fence, attempt.worker);
+        });
     if (!given) return;
     if (auto after = keep_late(*job, std::move(late))) put_job(&*job, std::move(*after));
 }

@@ -124,10 +124,10 @@ void BodyReader::refuse(std::string_view pointer, std::string_view given, std::s
 void BodyReader::refuse_size(std::string_view pointer, std::size_t bytes, std::size_t bytes_max)
 {
     if (problem_) return;
-    problem_ = make_problem(413, "body_too_large", "The body is too large",
-                            fmt::format("{} has {} bytes; it may have {}.", pointer.empty() ? "the body" : pointer,
-                                        bytes, bytes_max),
-                            "Send less, or a reference to where it lies.");
+    problem_ = make_problem(
+        413, "body_too_large", "The body is too large",
+        fmt::format("{} has {} bytes; it may have {}.", pointer.empty() ? "the body" : pointer, bytes, bytes_max),
+        "Send less, or a reference to where it lies.");
     problem_->limit = fmt::format("{} bytes", bytes_max);
 }
 

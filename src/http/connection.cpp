@@ -284,7 +284,8 @@ void Connection::refuse_head(HeadRefusal refusal)
                                    fmt::format("It may have {} bytes.", target_bytes_max),
                                    "Shorten the path or the query."));
     case HeadRefusal::body_too_large:
-        return refuse(body_too_large(route_ != nullptr && phase_ == Phase::body ? route_->bytes_max : any_body_bytes_max));
+        return refuse(
+            body_too_large(route_ != nullptr && phase_ == Phase::body ? route_->bytes_max : any_body_bytes_max));
     case HeadRefusal::version:
         return refuse(make_problem(505, "version", "Not HTTP/1.1", "Only HTTP/1.0 and HTTP/1.1 are spoken here.",
                                    "Let a proxy speak other versions."));

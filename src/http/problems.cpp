@@ -49,7 +49,8 @@ Problem refused_problem(const Refused& refused)
     switch (refused.refusal) {
     case Refusal::not_found: return with(404, "Not found", "Look at the id, and at the tenant it belongs to.");
     case Refusal::not_running: return with(409, "The job does not run", "Look at its state first.");
-    case Refusal::lease_lost: return with(409, "The lease is not yours any more",
+    case Refusal::lease_lost:
+        return with(409, "The lease is not yours any more",
                     "Stop this work and claim again; a result that came late is kept for a person to adopt.");
     case Refusal::already_over: return with(409, "It is over already", "Retry it to have it run again.");
     case Refusal::not_terminal: return with(409, "It has not ended yet", "Cancel it first, or wait for its end.");

@@ -15,7 +15,7 @@ namespace freshet::http {
 
 namespace {
 
-std::string ListQuery::*filter_of(std::string_view name)
+std::string ListQuery::* filter_of(std::string_view name)
 {
     constexpr std::array<std::pair<std::string_view, std::string ListQuery::*>, 9> filters{
         {{"state", &ListQuery::state},

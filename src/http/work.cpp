@@ -94,8 +94,8 @@ public:
         offer_ = core_.work().next_offer(core_.index());
         claim_.offer = offer_;
         claim_.tenant = tenant_;
-        const bool taken = core_.post(
-            std::move(claim_), [self = shared_from_this()](Reply reply) { self->answered(std::move(reply)); });
+        const bool taken = core_.post(std::move(claim_),
+                                      [self = shared_from_this()](Reply reply) { self->answered(std::move(reply)); });
         if (!taken) return exchange_->fail(busy_problem());
         core_.work().open_claim(offer_, [weak = weak_from_this()] {
             if (const auto self = weak.lock()) self->give_up();
@@ -112,17 +112,19 @@ public:
         }
         // Without a wait it is taken back as soon as the engine has looked at it: behind the answer to a question that
         // changes nothing.
-        const bool asked =
-            core_.post(CancelJob{JobId{}, tenant_, worker_}, [self = shared_from_this()](const Reply&) {
-                if (!self->over_) self->withdraw();
-            });
+        const bool asked = core_.post(CancelJob{JobId{}, tenant_, worker_}, [self = shared_from_this()](const Reply&) {
+            if (!self->over_) self->withdraw();
+        });
         if (!asked) withdraw();
     }
 
 private:
     static constexpr Millis wait_shortest = 50ms;
 
-    void withdraw() { core_.post(WithdrawClaim{worker_, offer_}, [](const Reply&) {}); }
+    void withdraw()
+    {
+        core_.post(WithdrawClaim{worker_, offer_}, [](const Reply&) {});
+    }
 
     // Nobody waits for the answer any more, or nobody should.
     void give_up()
@@ -252,8 +254,7 @@ void beat(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
         if (beaten == nullptr) return exchange->fail(store_problem());
         std::vector<BeatWordView> words;
         words.reserve(beaten->answers.size());
-        for (const BeatAnswer& one : beaten->answers)
-            words.push_back({one.job, beat_word(one.word), one.lease_until});
+        for (const BeatAnswer& one : beaten->answers) words.push_back({one.job, beat_word(one.word), one.lease_until});
         respond_status(exchange, beat_json(words, beaten->drain, beaten->reconnect, core.now()));
     });
     if (!taken) exchange->fail(busy_problem());
@@ -464,12 +465,13 @@ void put_result(Core& core, const ExchangePtr& exchange, std::span<const std::st
                 core.services().large_results->put(id, fence, seen->bytes);
                 return answer_put(core, exchange, static_cast<std::int64_t>(fence), size);
             }
-            const bool taken = core.post(PutResult{id, fence, tenant, seen->bytes}, [&core, exchange](const Reply& reply) {
-                if (!reply) return fail_refused(core, exchange, reply.error());
-                const auto* put = std::get_if<ResultPut>(&*reply);
-                if (put == nullptr) return exchange->fail(store_problem());
-                answer_put(core, exchange, put->payload, put->bytes);
-            });
+            const bool taken =
+                core.post(PutResult{id, fence, tenant, seen->bytes}, [&core, exchange](const Reply& reply) {
+                    if (!reply) return fail_refused(core, exchange, reply.error());
+                    const auto* put = std::get_if<ResultPut>(&*reply);
+                    if (put == nullptr) return exchange->fail(store_problem());
+                    answer_put(core, exchange, put->payload, put->bytes);
+                });
             if (!taken) exchange->fail(busy_problem());
         });
 }

@@ -155,8 +155,7 @@ private:
     void told(std::size_t i, Ended answer)
     {
         // What was taken, and what never will be, needs its bytes no more; trouble of ours passes.
-        if (answer || answer.error().refusal == Refusal::lease_lost)
-            core_.services().large_results->forget(ids_[i]);
+        if (answer || answer.error().refusal == Refusal::lease_lost) core_.services().large_results->forget(ids_[i]);
         answers_[i] = std::move(answer);
     }
 

@@ -95,14 +95,13 @@ void drain(Core& core, const ExchangePtr& exchange, std::span<const std::string>
     if (!only_parameters(exchange, {})) return;
     const Caller& caller = exchange->caller();
     if (!find_worker(core, caller.tenant, captures[0])) return exchange->fail(no_such_worker(captures[0]));
-    const bool taken =
-        core.post(DrainWorker{captures[0], caller.tenant, caller.name}, [&core, exchange, id = captures[0]](
-                                                                            const Reply& reply) {
-            if (!reply) return fail_refused(core, exchange, reply.error());
-            const auto worker = find_worker(core, exchange->caller().tenant, id);
-            if (!worker) return exchange->fail(no_such_worker(id));
-            respond_status(exchange, streams::shown_worker_json(*worker));
-        });
+    const bool taken = core.post(DrainWorker{captures[0], caller.tenant, caller.name},
+                                 [&core, exchange, id = captures[0]](const Reply& reply) {
+                                     if (!reply) return fail_refused(core, exchange, reply.error());
+                                     const auto worker = find_worker(core, exchange->caller().tenant, id);
+                                     if (!worker) return exchange->fail(no_such_worker(id));
+                                     respond_status(exchange, streams::shown_worker_json(*worker));
+                                 });
     if (!taken) exchange->fail(busy_problem());
 }
 

@@ -50,8 +50,8 @@ protected:
         const auto claimed = [&] {
             return post("/v1/work/claim", "/v1/work/claim", 200, R"({"worker":"w1","queues":["mail"],"wait":5})");
         };
-        const std::string id = id_of(
-            post("/v1/jobs", "/v1/jobs", 201, R"({"queue":"mail","input":[1],"unique":"k","tags":["t"]})"));
+        const std::string id =
+            id_of(post("/v1/jobs", "/v1/jobs", 201, R"({"queue":"mail","input":[1],"unique":"k","tags":["t"]})"));
         post("/v1/jobs", "/v1/jobs", 200, R"({"queue":"mail","unique":"k"})");
         post("/v1/jobs", "/v1/jobs", 400, R"({"queue":1})");
         std::string fence = claimed().json("/jobs/0/fence").value_or("");
@@ -67,8 +67,7 @@ protected:
         judge("get", "/v1/queues", "/v1/queues", 200);
         judge("get", "/v1/queues/{queue}", "/v1/queues/mail", 200);
         judge("put", "/v1/work/{id}/result", work + "/result?fence=" + fence, 200, json, "[2]");
-        post("/v1/work/{id}/release", work + "/release", 200,
-             fmt::format(R"({{"fence":{},"checkpoint":2}})", fence));
+        post("/v1/work/{id}/release", work + "/release", 200, fmt::format(R"({{"fence":{},"checkpoint":2}})", fence));
         post("/v1/jobs/{id}/run", "/v1/jobs/" + id + "/run", 200, "");
         fence = claimed().json("/jobs/0/fence").value_or("");
         post("/v1/work/{id}/fail", work + "/fail", 200,

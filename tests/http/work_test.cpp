@@ -63,8 +63,9 @@ TEST_F(Work, ATaskGoesFromItsEnqueueToItsResult)
                                                 R"({{"phase":"send","done":1,"total":4}}}}]}})",
                                                 id, fence));
     EXPECT_EQ(beat.json("/jobs/0/answer"), "ok") << beat.body;
-    EXPECT_EQ(client.post("/v1/work/" + id + "/log", json,
-                          fmt::format(R"({{"fence":{},"lines":[{{"text":"sent one"}}]}})", fence))
+    EXPECT_EQ(client
+                  .post("/v1/work/" + id + "/log", json,
+                        fmt::format(R"({{"fence":{},"lines":[{{"text":"sent one"}}]}})", fence))
                   .status,
               200);
     const Answer done = end("complete", id, fence, R"("result":{"sent": 4})");
