@@ -300,11 +300,6 @@ void SourceCheck::warn()
         reading_.warning(at("edge"),
                          fmt::format("source {}: edge is for public sources; it does nothing here", source_.name),
                          "public = true");
-    if (source_.kind == SourceKind::worker)
-        reading_.warning(
-            at("kind"),
-            fmt::format("source {}: remote workers are not served by this version; its keys stay empty", source_.name),
-            "kind = \"command\"");
 }
 
 } // namespace

@@ -94,22 +94,24 @@ public:
         offer_ = core_.work().next_offer(core_.index());
         claim_.offer = offer_;
         claim_.tenant = tenant_;
+        if (wait >= wait_shortest)
+            timer_ = core_.after(wait, [self = shared_from_this()] {
+                self->timer_ = 0;
+                self->withdraw();
+            });
         const bool taken = core_.post(std::move(claim_),
                                       [self = shared_from_this()](Reply reply) { self->answered(std::move(reply)); });
-        if (!taken) return exchange_->fail(busy_problem());
+        if (!taken) {
+            end();
+            return exchange_->fail(busy_problem());
+        }
         core_.work().open_claim(offer_, [weak = weak_from_this()] {
             if (const auto self = weak.lock()) self->give_up();
         });
         exchange_->on_closed([weak = weak_from_this()] {
             if (const auto self = weak.lock()) self->give_up();
         });
-        if (wait >= wait_shortest) {
-            timer_ = core_.after(wait, [self = shared_from_this()] {
-                self->timer_ = 0;
-                self->withdraw();
-            });
-            return;
-        }
+        if (wait >= wait_shortest) return;
         // Without a wait it is taken back as soon as the engine has looked at it: behind the answer to a question that
         // changes nothing.
         const bool asked = core_.post(CancelJob{JobId{}, tenant_, worker_}, [self = shared_from_this()](const Reply&) {
@@ -123,7 +125,13 @@ private:
 
     void withdraw()
     {
-        core_.post(WithdrawClaim{worker_, offer_}, [](const Reply&) {});
+        if (core_.post(WithdrawClaim{worker_, offer_}, [](const Reply&) {})) return;
+        // The engine's inbox is full: a claim that waits is answered late rather than never.
+        if (!over_)
+            timer_ = core_.after(wait_shortest, [self = shared_from_this()] {
+                self->timer_ = 0;
+                self->withdraw();
+            });
     }
 
     // Nobody waits for the answer any more, or nobody should.
