@@ -153,6 +153,11 @@ std::vector<TokenRecord> Reads::tokens()
     return ask([](StoreReads& store) { return store.tokens(); });
 }
 
+std::vector<ScheduleRecord> Reads::schedules(std::string_view tenant)
+{
+    return ask([&](StoreReads& store) { return store.schedules(tenant); });
+}
+
 std::uint64_t Reads::epoch()
 {
     return ask([](StoreReads& store) { return store.epoch(); });

@@ -43,6 +43,7 @@ public:
     std::optional<Job> job(JobId id);
     std::vector<Job> jobs(const JobFilter& filter);
     std::vector<AttemptRecord> attempts(JobId id);
+    std::vector<ScheduleRecord> schedules(std::string_view tenant);
     std::vector<FireRecord> fires(std::string_view tenant, std::string_view key, int limit);
 
     std::vector<TokenRecord> tokens();

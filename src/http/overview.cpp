@@ -5,9 +5,9 @@
 #include "http/list_rows.hpp"
 #include "http/problems.hpp"
 #include "http/route.hpp"
+#include "http/schedules.hpp"
 #include "http/status_answer.hpp"
 #include "http/streams/present.hpp"
-#include "model/schedule.hpp"
 
 #include <algorithm>
 #include <array>
@@ -21,7 +21,6 @@ namespace {
 constexpr int scan_page = 500;
 /// Beyond this many keys the counts are left out: they would cost a scan.
 constexpr std::size_t counted_max = 5000;
-constexpr int fires_shown = 5;
 constexpr int schedules_max = 500;
 
 constexpr std::array state_words{SnapshotState::fresh, SnapshotState::stale, SnapshotState::overdue,
@@ -234,62 +233,21 @@ void resume(Core& core, const ExchangePtr& exchange, std::span<const std::string
 
 // --- Schedules ---
 
-std::string_view overlap_word(OverlapRule rule)
-{
-    switch (rule) {
-    case OverlapRule::skip: return "skip";
-    case OverlapRule::queue_one: return "queue_one";
-    case OverlapRule::replace: return "replace";
-    case OverlapRule::allow: return "allow";
-    }
-    return "skip";
-}
-
-std::string_view misfire_word(MisfireRule rule)
-{
-    switch (rule) {
-    case MisfireRule::coalesce: return "coalesce";
-    case MisfireRule::skip: return "skip";
-    case MisfireRule::all: return "all";
-    }
-    return "coalesce";
-}
-
 struct Scheduled {
     std::shared_ptr<const KeyView> view;
     std::vector<FireRecord> fires;
 };
 
-// The stored next fire, then what follows from it: `every` is a grid, so the key's own phase is in the stored one.
-void next_fires(JsonOut& out, const SourceSchedule& schedule, std::optional<WallTime> next)
-{
-    out.begin_list("next");
-    for (int i = 0; i < fires_shown && next; ++i) {
-        out.text(to_rfc3339(*next));
-        if (schedule.every.count() > 0) {
-            next = *next + schedule.every;
-        } else {
-            const auto fire = next_fire(schedule, 0, *next);
-            next = fire ? std::optional{fire->at} : std::nullopt;
-        }
-    }
-    out.end_list();
-}
-
-void schedule_row(JsonOut& out, Core& core, const Scheduled& one, const SourceDefinition& source)
+void schedule_row(JsonOut& out, Core& core, const Scheduled& one, const SourceDefinition& source, bool paused)
 {
     const SourceSchedule& schedule = source.schedule;
     out.begin();
     out.text("id", one.view->record.key);
     out.text("source", source.name);
     out.text("queue", source.queue);
-    out.text_if("cron", schedule.cron);
-    if (schedule.every.count() > 0) out.whole("every_ms", schedule.every.count());
-    out.text("timezone", schedule.timezone);
-    out.text("overlap", overlap_word(schedule.overlap));
-    out.text("misfire", misfire_word(schedule.misfire));
-    out.yes("paused", is_paused(core, one.view->record.tenant, one.view->record.key));
-    next_fires(out, schedule, one.view->record.next_at);
+    schedule_terms(out, schedule);
+    out.yes("paused", paused || is_paused(core, one.view->record.tenant, one.view->record.key));
+    schedule_next(out, schedule, one.view->record.next_at);
     out.begin_list("last");
     for (const FireRecord& fire : one.fires) out.raw(fire_json(fire));
     out.end_list();
@@ -321,21 +279,29 @@ void list_schedules(Core& core, const ExchangePtr& exchange, std::span<const std
     const auto query = list_query(exchange, {"source"});
     if (!query || !has_tenant(exchange)) return;
     const auto found = std::make_shared<std::vector<Scheduled>>();
+    const auto stands = std::make_shared<ScheduleStands>();
     const auto definitions = core.definitions();
     const std::size_t limit = static_cast<std::size_t>(query->limit);
     read_then(
         core, exchange,
-        [found, definitions, limit, query = *query, tenant = exchange->caller().tenant](Reads& reads) {
+        [found, stands, definitions, limit, query = *query, tenant = exchange->caller().tenant](Reads& reads) {
+            *stands = read_stands(reads, *definitions, tenant);
+            if (!query.source.empty()) stands->tasks.clear();
             read_schedules(reads, *definitions, tenant, query, limit, *found);
         },
-        [&core, exchange, found, definitions, limit](streams::Cursor cursor) {
+        [&core, exchange, found, stands, definitions, limit](streams::Cursor cursor) {
             const bool more = found->size() > limit;
             if (more) found->resize(limit);
             JsonOut out;
             out.begin();
             out.begin_list("items");
             for (const Scheduled& one : *found)
-                schedule_row(out, core, one, *definitions->source(one.view->record.source));
+                schedule_row(out, core, one, *definitions->source(one.view->record.source),
+                             stands->paused(one.view->record.key));
+            // Schedules of tasks are few, as the config holds them: they end the last page.
+            if (!more)
+                for (const auto& [record, fires] : stands->tasks)
+                    task_schedule_row(out, *definitions, record, fires, stands->head);
             out.end_list();
             end_list(out, more ? found->back().view->record.key : std::string{}, cursor, core.now());
             out.end();
@@ -355,18 +321,26 @@ constexpr std::array overview_table{
 void schedule_rows(Core& core, const std::string& tenant, RowsThen then)
 {
     const auto found = std::make_shared<std::vector<Scheduled>>();
+    const auto stands = std::make_shared<ScheduleStands>();
     const auto definitions = core.definitions();
     read_rows(
         core, tenant,
-        [found, definitions, tenant](Reads& reads) {
+        [found, stands, definitions, tenant](Reads& reads) {
+            *stands = read_stands(reads, *definitions, tenant);
             read_schedules(reads, *definitions, tenant, {}, static_cast<std::size_t>(schedules_max), *found);
         },
-        [&core, found, definitions] {
+        [&core, found, stands, definitions] {
             streams::Rows rows;
             for (const Scheduled& one : *found) {
                 JsonOut out;
-                schedule_row(out, core, one, *definitions->source(one.view->record.source));
+                schedule_row(out, core, one, *definitions->source(one.view->record.source),
+                             stands->paused(one.view->record.key));
                 rows.emplace(one.view->record.key, out.take());
+            }
+            for (const auto& [record, fires] : stands->tasks) {
+                JsonOut out;
+                task_schedule_row(out, *definitions, record, fires, stands->head);
+                rows.emplace(record.name, out.take());
             }
             return rows;
         },
