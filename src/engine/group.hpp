@@ -97,6 +97,7 @@ private:
     std::optional<Refused> meet_worker(const ClaimWork& request);
     void give_back(const ClaimWork& request);
     void withdraw(const WithdrawClaim& request);
+    void close_claim_of(const std::string& worker);
     int claim_from(Offer& offer, const std::string& queue, int slots, std::int64_t concurrency, Claimed& claimed);
     bool claim_one(const Job& job, const std::string& worker, Claimed& claimed);
     bool may_claim_refresh(const Job& job, const KeyWork& work);

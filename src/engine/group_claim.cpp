@@ -84,6 +84,18 @@ void Group::withdraw(const WithdrawClaim& request)
     });
 }
 
+// A worker that fell silent is not given more: the claim that a stopped process left open would feed it for ever.
+void Group::close_claim_of(const std::string& worker)
+{
+    if (worker == state_.builtin_worker) return;
+    std::erase_if(state_.offers, [&](Offer& open) {
+        if (open.work.worker != worker) return false;
+        state_.workers.set_open(open.work.worker, open.work.tenant, false, now_);
+        replies_.emplace_back(std::pair{open.core, std::move(open.reply)}, Answer{Claimed{}});
+        return true;
+    });
+}
+
 QueueLimits Group::limits_of(const std::string& queue) const
 {
     QueueLimits limits;
