@@ -163,6 +163,11 @@ std::unique_ptr<Transaction> MemoryStore::begin()
     return std::make_unique<MemoryTransaction>(*tables_);
 }
 
+void MemoryStore::refuse_commits(std::function<bool()> refuses)
+{
+    tables_->refuses_commit = std::move(refuses);
+}
+
 std::int64_t MemoryStore::begin_ahead()
 {
     FRESHET_ASSERT(!tables_->transaction_open);

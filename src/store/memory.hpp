@@ -22,6 +22,9 @@ public:
     /// The reader must not outlive the store.
     std::unique_ptr<Reader> reader() override;
     std::int64_t bytes_stored() override { return 0; }
+    /// For simulations of a disk that is full or fails: asked at each commit; true makes it a StoreFailure that changed
+    /// nothing.
+    void refuse_commits(std::function<bool()> refuses);
     /// What a new process would do on opening: sweeps what was written ahead and never kept.
     void reopen();
 

@@ -78,6 +78,7 @@ struct MemoryStore::Tables {
     std::uint64_t epoch = 1;
     std::mutex mutex; ///< guards the committed side
     bool transaction_open = false;
+    std::function<bool()> refuses_commit; ///< may be empty
 
     KeptTwice<std::string, LedgerHead> heads;
     KeptTwice<std::pair<std::string, Seq>, LedgerRow> ledger; ///< by tenant and last seq

@@ -21,6 +21,7 @@ MemoryTransaction::~MemoryTransaction()
 void MemoryTransaction::commit()
 {
     if (over_) throw StoreFailure{"the transaction is over: an earlier failure ended it"};
+    if (tables_.refuses_commit && tables_.refuses_commit()) refuse("no room on the disk");
     drop_unnamed_payloads();
     for (auto& [tenant, row] : told_) {
         const Seq last = row.entries.back().seq;

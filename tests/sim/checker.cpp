@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// Jobs: fences, leases, edges, completions, and that what is acknowledged is there.
+#include "sim/checker.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace freshet::sim {
+
+namespace {
+
+constexpr Millis noticed_within = 1s; ///< of a lease's end
+
+} // namespace
+
+Checker::Checker(Store& store) : store_{store} {}
+
+void Checker::broken(std::string rule, const std::string& words) const
+{
+    throw Broken{rule + ": " + words};
+}
+
+const Job* Checker::job(JobId id) const
+{
+    const auto found = jobs_.find(id.value);
+    return found == jobs_.end() ? nullptr : &found->second.job;
+}
+
+void Checker::process_began(WallTime now)
+{
+    began_at_ = now;
+    whole(now);
+}
+
+void Checker::noticed(const Notice& notice, WallTime now)
+{
+    for (const auto& told : notice.events)
+        for (const LedgerEntry& entry : told.entries) {
+            Seq& head = heads_[told.tenant];
+            if (entry.seq != head + 1) broken("the ledger has no holes", fmt::format("{} after {}", entry.seq, head));
+            head = entry.seq;
+        }
+    std::set<std::int64_t> batches;
+    std::map<std::string, Seq> fences = fences_; // those of one commit come in no order
+    for (const auto& job : notice.jobs) {
+        fences[job->tenant] = std::max(fences[job->tenant], job->fence);
+        if (job->batch) batches.insert(job->batch.value);
+        job_moved(*job, now);
+    }
+    fences_ = std::move(fences);
+    for (const auto& view : notice.keys) key_moved(*view);
+    for (const auto& batch : notice.batches) {
+        batches.insert(batch->id.value);
+        batch_moved(*batch);
+    }
+    batches_add_up(batches);
+}
+
+void Checker::job_moved(const Job& after, WallTime now)
+{
+    const auto [at, fresh] = jobs_.try_emplace(after.id.value);
+    Known& known = at->second;
+    const Job before = known.job;
+    const std::string name = to_text(after.id);
+    const Seq highest = fences_[after.tenant];
+    if (after.fence != before.fence && after.fence <= highest)
+        broken("each fence is above all ever issued", fmt::format("{}: {} after {}", name, after.fence, highest));
+    if (after.state == JobState::running && !after.lease_until) broken("F7: running means a lease", name);
+    if (!fresh) {
+        const bool same = after.generation == before.generation;
+        if (after.seq < before.seq) broken("seq of an object grows", name);
+        if (after.generation < before.generation) broken("a generation never falls", name);
+        if (same && is_terminal(before.state) && after.state != before.state) {
+            const bool adopted = before.state == JobState::failed && after.state == JobState::succeeded &&
+                                 (adoptable_.contains(after.id.value) || before.outcome == Outcome::held);
+            if (!adopted)
+                broken("an ended job changes only by retry and adopt",
+                       fmt::format("{}: {} to {}", name, to_text(before.state), to_text(after.state)));
+        }
+        if (same && before.cancel_requested_at && before.state == JobState::running && !is_terminal(after.state) &&
+            after.state != JobState::running)
+            broken("no way from cancel requested back to the queue", name);
+        if (same && before.state == JobState::cancelled && !is_terminal(after.state))
+            broken("a cancelled job stays ended", name);
+        if (before.state == JobState::running && after.state == JobState::running && before.fence != after.fence &&
+            before.lease_until > now && !doubtful_leases_.contains(after.id.value))
+            broken("at most one live lease per job", fmt::format("{} was handed out again", name));
+        if (!same && !is_terminal(before.state)) broken("only what has ended is retried", name);
+    }
+    if (after.state == JobState::succeeded && (fresh || before.state != JobState::succeeded)) {
+        if (known.generation_of_success == after.generation)
+            broken("at most one accepted completion per generation", name);
+        known.generation_of_success = after.generation;
+        known.fence_of_success = after.fence;
+    }
+    if (after.failed > known.failures[after.generation] && after.kind != JobKind::refresh)
+        broken("only failures spend the retry budget",
+               fmt::format("{}: {} spent, {} failed", name, after.failed, known.failures[after.generation]));
+    if (after.kind == JobKind::refresh) refresh_counts(before, after);
+    if (after.batch) item_moved(fresh ? nullptr : &before, after);
+    known.job = after;
+    if (is_terminal(after.state)) {
+        live_.erase(after.id.value);
+        if (after.kind == JobKind::refresh) refresh_ended(after);
+    } else {
+        live_.insert(after.id.value);
+    }
+}
+
+void Checker::refresh_counts(const Job& before, const Job& after)
+{
+    auto& [running, queued] = flights_[{after.tenant, after.key}];
+    const bool known = static_cast<bool>(before.id);
+    if (known && before.state == JobState::running) --running;
+    if (known && before.state == JobState::queued) --queued;
+    if (after.state == JobState::running) ++running;
+    if (after.state == JobState::queued) ++queued;
+}
+
+void Checker::added(const Added& added)
+{
+    const auto reader = store_.reader();
+    for (const AddedJob& one : added.jobs)
+        if (!reader->job(one.job->id)) broken("F10: acknowledged is durable", to_text(one.job->id));
+}
+
+void Checker::handed_out(const std::string& worker, const ClaimedJob& claimed, std::int64_t source_version, WallTime)
+{
+    const Job& job = *claimed.job;
+    const auto stored = store_.reader()->job(job.id);
+    if (!stored || stored->fence < job.fence)
+        broken("F10: a claim that was answered is durable", fmt::format("{} of {}", to_text(job.id), worker));
+    if (job.state != JobState::running || job.worker != worker)
+        broken("a claim gives what is the worker's", to_text(job.id));
+    read_.emplace(std::pair{job.tenant, job.fence}, source_version);
+}
+
+void Checker::completion_taken(JobId id, Seq fence)
+{
+    const auto found = jobs_.find(id.value);
+    if (found == jobs_.end()) broken("F10: an end is told before it is acknowledged", to_text(id));
+    const Known& known = found->second;
+    const auto stored = store_.reader()->job(id);
+    if (!stored || (!is_terminal(stored->state) && stored->generation == known.job.generation))
+        broken("F10: an end that was acknowledged is durable", to_text(id));
+    if (known.job.state == JobState::succeeded && known.fence_of_success != fence &&
+        known.generation_of_success == known.job.generation)
+        broken("F7: a completion counts under the last fence only",
+               fmt::format("{}: {} taken, {} was the last", to_text(id), fence, known.fence_of_success));
+    if (known.job.fence > fence && known.job.generation == known.generation_of_success)
+        broken("F7: no late completion after a new claim", to_text(id));
+}
+
+void Checker::failure_sent(JobId id)
+{
+    const auto found = jobs_.find(id.value);
+    if (found != jobs_.end()) ++found->second.failures[found->second.job.generation];
+}
+
+void Checker::after_step(WallTime now, bool judged)
+{
+    if (!judged) return;
+    for (const std::int64_t id : live_) {
+        const Job& job = jobs_.at(id).job;
+        if (job.state != JobState::running) continue;
+        const auto stored = store_.reader()->job(job.id); // beats move the row without an event
+        if (stored && stored->state == JobState::running && *stored->lease_until + noticed_within < now)
+            broken("F7: the end of a lease is found though nobody looks",
+                   fmt::format("{} is {} ms over", to_text(job.id), (now - *stored->lease_until).count()));
+    }
+}
+
+void Checker::whole(WallTime now)
+{
+    const auto reader = store_.reader();
+    for (const auto& [id, known] : jobs_) {
+        const auto stored = reader->job(JobId{id});
+        if (!stored) {
+            if (!is_terminal(known.job.state)) broken("F10: a live job is there after a restart", to_text(JobId{id}));
+            continue;
+        }
+        if (stored->state != known.job.state || stored->seq != known.job.seq || stored->fence != known.job.fence)
+            broken("what was told is what is stored",
+                   fmt::format("{}: told {} at {}, stored {} at {}", to_text(JobId{id}), to_text(known.job.state),
+                               known.job.seq, to_text(stored->state), stored->seq));
+        if (is_terminal(stored->state)) continue;
+        if (stored->behind) {
+            const auto first = reader->job(stored->behind);
+            if (!first || is_terminal(first->state))
+                broken("every live job has a next action",
+                       fmt::format("{} is behind an ended one", to_text(JobId{id})));
+        }
+        if (stored->gated) {
+            const auto batch = reader->batch(stored->batch);
+            if (!batch || is_terminal(batch->state))
+                broken("every live job has a next action", fmt::format("{} is gated for ever", to_text(JobId{id})));
+        }
+        if (stored->state == JobState::queued && stored->due_at > now + 24h * 30)
+            broken("every live job has a next action", fmt::format("{} is due too far off", to_text(JobId{id})));
+    }
+    for (const auto& [tenant, head] : heads_)
+        if (reader->ledger_head(tenant).head != head) broken("F10: every event was told", tenant);
+}
+
+void Checker::settled(WallTime now)
+{
+    whole(now);
+    for (const std::int64_t id : live_) {
+        const Job& job = jobs_.at(id).job;
+        broken("F7: nothing runs or waits for ever",
+               fmt::format("{} {} of {} due in {} ms behind {}{}", to_text(job.kind), to_text(job.id), job.queue,
+                           (job.due_at - now).count(), to_text(job.behind), job.gated ? ", gated" : ""));
+    }
+    for (const auto& [id, batch] : batches_)
+        if (!is_terminal(batch.state))
+            broken("F6: every batch ends", fmt::format("{} is {}", to_text(batch.id), to_text(batch.state)));
+    for (const auto& [id, promises] : promises_)
+        if (!promises.empty()) broken("every acknowledged click has an answer", to_text(JobId{id}));
+}
+
+} // namespace freshet::sim

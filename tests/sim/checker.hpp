@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The independent model of the simulation: what the outside was told, held against the promises.
+//
+// It is fed every notice in order, every reply at the instant of its delivery, and what workers and sources know; it
+// shares no decision with the engine and judges by the rules of the specification alone (jobs.md "Invariants", F1 to
+// F10). A broken rule throws Broken, which names the rule. Threads: one.
+
+#include "engine/requests.hpp"
+
+#include <map>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace freshet::sim {
+
+/// A promise was broken; what() says which and how.
+class Broken : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+/// What a caller of a refresh was told, to be kept when its job ends.
+struct RefreshPromise {
+    JobId job;
+    Seq asked = 0;
+    std::int64_t source_version = 0; ///< what the source held when the ask was acknowledged
+};
+
+class Checker {
+public:
+    explicit Checker(Store& store);
+
+    // --- What is fed ---
+    void noticed(const Notice& notice, WallTime now);
+    void asked(const Asked& asked, bool read_after_now, std::int64_t source_version);
+    void added(const Added& added);
+    void handed_out(const std::string& worker, const ClaimedJob& claimed, std::int64_t source_version, WallTime now);
+    /// A worker's word on a job was taken by the server as good.
+    void completion_taken(JobId job, Seq fence);
+    /// A worker says that its attempt failed; whether that is taken is the server's affair.
+    void failure_sent(JobId job);
+    void batch_told(const Batch& batch);
+    void person_adopts(JobId job) { adoptable_.insert(job.value); }
+    /// A process began: what readers knew lives on, the position of notices starts anew.
+    void process_began(WallTime now);
+
+    // --- What is asked ---
+    /// After each step. @param judged  the engine has had its say at `now` and its store took it.
+    void after_step(WallTime now, bool judged);
+    /// The store as it is against everything that was told: at any cut, snapshot + events = store.
+    void whole(WallTime now);
+    /// When faults stopped and time went by: nothing is left undone.
+    void settled(WallTime now);
+
+    std::size_t live_jobs() const { return live_.size(); }
+    const std::set<std::int64_t>& live() const { return live_; }
+    const Job* job(JobId id) const;
+    const std::map<std::int64_t, Batch>& batches() const { return batches_; }
+
+private:
+    struct Known {
+        Job job;
+        int generation_of_success = 0;
+        Seq fence_of_success = 0;
+        std::map<int, int> failures; ///< by generation: what workers said failed
+    };
+    struct Content {
+        std::string hash;
+        std::int64_t ver = 0;
+    };
+    struct KnownKey {
+        std::int64_t gen = 0, ver = 0;
+        Seq data_fence = 0;
+        bool has_data = false;
+        std::map<std::int64_t, Content> by_gen;
+    };
+
+    [[noreturn]] void broken(std::string rule, const std::string& words) const;
+    void job_moved(const Job& after, WallTime now);
+    void refresh_counts(const Job& before, const Job& after);
+    // check_keys.cpp
+    void key_moved(const KeyView& view);
+    void refresh_ended(const Job& job);
+    // check_batches.cpp
+    void batch_moved(const Batch& batch);
+    void batches_add_up(const std::set<std::int64_t>& touched);
+    void item_moved(const Job* before, const Job& after);
+
+    Store& store_;
+    std::unordered_map<std::int64_t, Known> jobs_;
+    std::set<std::int64_t> live_;
+    std::map<std::string, Seq> heads_, fences_;                                  ///< by tenant
+    std::map<std::pair<std::string, std::string>, std::pair<int, int>> flights_; ///< by key: running, queued
+    std::map<std::pair<std::string, std::string>, KnownKey> keys_;
+    std::map<std::pair<std::string, Seq>, std::int64_t>
+        read_; ///< by tenant and fence: the source's version when the worker was given the job
+    std::unordered_map<std::int64_t, std::vector<RefreshPromise>> promises_;
+    std::map<std::int64_t, Batch> batches_;
+    std::map<std::int64_t, BatchCounts> counted_; ///< by batch: its items as they were told
+    std::set<std::int64_t> adoptable_, doubtful_leases_;
+    WallTime began_at_;
+};
+
+} // namespace freshet::sim
