@@ -23,7 +23,6 @@ spdlog::level::level_enum spd(Level level)
     case Level::info: return spdlog::level::info;
     case Level::warn: return spdlog::level::warn;
     case Level::error: return spdlog::level::err;
-    case Level::off: return spdlog::level::off;
     }
     return spdlog::level::info;
 }
@@ -35,7 +34,6 @@ std::string_view name(Level level)
     case Level::info: return "info";
     case Level::warn: return "warn";
     case Level::error: return "error";
-    case Level::off: return "off";
     }
     return "info";
 }

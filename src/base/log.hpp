@@ -14,7 +14,7 @@
 
 namespace freshet::log {
 
-enum class Level : std::uint8_t { debug, info, warn, error, off };
+enum class Level : std::uint8_t { debug, info, warn, error };
 
 struct Field {
     std::string_view name;
