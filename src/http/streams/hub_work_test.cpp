@@ -129,8 +129,8 @@ TEST_F(HubWork, TellsTheProgressOfABatchsItemsConflatedAndNeverAfterTheirEnd)
     world.pass(1s);
     // The first at once, then the latest.
     EXPECT_EQ(std::ranges::count(reader->events(), "batch"), 2);
-    EXPECT_EQ(reader->got.back().number("/items/0/progress/done"), 5);
-    EXPECT_EQ(reader->got.back().id, "");
+    EXPECT_EQ(reader->last("batch")->number("/items/0/progress/done"), 5);
+    EXPECT_EQ(reader->last("batch")->id, "");
 
     item.progress.done = 6;
     world.notice().progress.push_back(std::make_shared<const Job>(item));
@@ -140,7 +140,7 @@ TEST_F(HubWork, TellsTheProgressOfABatchsItemsConflatedAndNeverAfterTheirEnd)
     world.publish_all();
     end_items(2, {an_item(2, JobState::succeeded)});
     world.pass(1s);
-    EXPECT_EQ(reader->got.back().text("/batch/state"), "sealed") << "progress came behind the end";
+    EXPECT_EQ(reader->last("batch")->text("/batch/state"), "sealed") << "progress came behind the end";
 }
 
 TEST_F(HubWork, TellsTheListOfBatchesByRowsWithoutItems)
@@ -150,9 +150,9 @@ TEST_F(HubWork, TellsTheListOfBatchesByRowsWithoutItems)
     EXPECT_EQ(reader->got[1].text("/items/0/id"), freshet::to_text(BatchId{70}));
     end_items(2, {an_item(3, JobState::succeeded)});
     world.pass(1s);
-    ASSERT_EQ(reader->got.back().event, "batch");
-    EXPECT_EQ(reader->got.back().number("/batch/counts/done"), 2);
-    EXPECT_THAT(reader->got.back().data, Not(HasSubstr("\"items\"")));
+    ASSERT_NE(reader->last("batch"), nullptr);
+    EXPECT_EQ(reader->last("batch")->number("/batch/counts/done"), 2);
+    EXPECT_THAT(reader->last("batch")->data, Not(HasSubstr("\"items\"")));
 }
 
 TEST_F(HubWork, TellsChangedRowsOfQueuesAtMostFourTimesASecond)
@@ -220,8 +220,8 @@ TEST_F(HubWork, TellsFiresToReadersOfSchedules)
     const auto reader = settled({"schedules"});
     world.fire("rates");
     world.pass(1s);
-    EXPECT_EQ(reader->got.back().event, "fire");
-    EXPECT_EQ(reader->got.back().text("/schedule"), "rates");
+    ASSERT_NE(reader->last("fire"), nullptr);
+    EXPECT_EQ(reader->last("fire")->text("/schedule"), "rates");
 }
 
 } // namespace
