@@ -78,8 +78,7 @@ std::optional<Refused> Group::check_room(const std::string& tenant,
     for (const auto& [queue, count] : more) {
         all += count;
         const auto live = state_.live.find({tenant, queue});
-        const std::int64_t waiting =
-            (live == state_.live.end() ? 0 : live->second.queued) + reserved_of(tenant, queue);
+        const std::int64_t waiting = (live == state_.live.end() ? 0 : live->second.queued) + reserved_of(tenant, queue);
         const std::int64_t most = queue_of(*definitions_, queue).waiting_max;
         if (waiting + count <= most) continue;
         Refused words = refused(Refusal::queue_full, fmt::format("queue {} holds at most {} waiting jobs of a tenant "

@@ -86,7 +86,10 @@ TEST_F(Working, NamesTheQuotaThatIsFull)
 {
     queue("mails").waiting_max = 2;
     auto changed = std::make_shared<Definitions>(*definitions);
-    changed->tenants["default"] = {"default", {}, {.refreshes = {}, .waiting_jobs = 3, .storage_bytes = 0, .keys = 0, .streams = 0, .requests = {}}};
+    changed->tenants["default"] = {
+        "default",
+        {},
+        {.refreshes = {}, .waiting_jobs = 3, .storage_bytes = 0, .keys = 0, .streams = 0, .requests = {}}};
     definitions = changed;
     start();
     EXPECT_TRUE(add({task("mails"), task("mails")}));

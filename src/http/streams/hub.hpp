@@ -32,8 +32,8 @@ inline constexpr std::size_t stream_backlog_max = 256 << 10;
 inline constexpr std::size_t pending_max = 256;
 inline constexpr std::size_t pending_bytes_max = 512 << 10;
 inline constexpr Millis auth_told_before = 60s; ///< the end of a token
-inline constexpr int resets_max = 3;        ///< in a row; then the reader is sent away
-inline constexpr int beats_skipped_max = 8; ///< two minutes without taking anything
+inline constexpr int resets_max = 3;            ///< in a row; then the reader is sent away
+inline constexpr int beats_skipped_max = 8;     ///< two minutes without taking anything
 
 struct HubOptions {
     std::uint64_t epoch = 1;

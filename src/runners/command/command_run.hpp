@@ -7,8 +7,8 @@
 // CommandRunner's. Threads: the runner's. Always holds: output_ is at most the source's bytes_max.
 
 #include "runners/command/command_line.hpp"
-#include "wire/progress_lines.hpp"
 #include "runners/command/spawner.hpp"
+#include "wire/progress_lines.hpp"
 
 #include <optional>
 #include <string>
