@@ -67,6 +67,7 @@ TEST(RequestHead, ReadsChunkedBodiesAndBoundsThem)
     EXPECT_EQ(parser.take_body(), "abcde");
 
     ASSERT_EQ(parser.begin(head), head.size());
+    EXPECT_TRUE(parser.limit_body(1 << 20));
     std::string flood = "100001\r\n" + std::string(0x100001, 'x');
     parser.feed(flood);
     EXPECT_EQ(parser.refusal(), HeadRefusal::body_too_large);

@@ -61,7 +61,7 @@ const std::map<std::string, char>& expected()
         {"GET /v1/batches/{id}", 'r'},
         {"GET /v1/batches/{id}/items", 'r'},
         {"POST /v1/batches/{id}/items", 'e'},
-        {"POST /v1/batches/{id}/seal", 'o'},
+        {"POST /v1/batches/{id}/seal", 'e'},
         {"POST /v1/batches/{id}/cancel", 'o'},
         {"POST /v1/batches/{id}/retry-failed", 'o'},
         {"POST /v1/batches/{id}/process-next", 'o'},

@@ -311,7 +311,7 @@ TEST_F(StatusRoutes, CancelAndSayWhenItWasOverAlready)
     EXPECT_EQ(std::get<RetryJob>(retried.request).generation, 1);
     world.reply(retried, std::unexpected(Refused{Refusal::generation_changed, "", {}, {}, 0, {}}));
     EXPECT_EQ(asking.read().status, 409);
-    EXPECT_EQ(ask("POST", "/v1/jobs/" + to_text(job.id) + "/retry", R"({"input":1})").status, 400);
+    EXPECT_EQ(ask("POST", "/v1/jobs/" + to_text(job.id) + "/retry", R"({"inptu":1})").status, 400);
 }
 
 // --- Overview ---

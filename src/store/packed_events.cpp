@@ -68,7 +68,7 @@ std::vector<LedgerEntry> unpack_events(std::string_view row, Seq first)
     for (; !cursor.left.empty(); ++cursor.seq) {
         LedgerEntry entry{cursor.seq, {}};
         const std::size_t kind = cursor.take_byte();
-        if (kind > static_cast<std::size_t>(EventKind::fire)) broken(cursor.seq);
+        if (kind > static_cast<std::size_t>(EventKind::batch)) broken(cursor.seq);
         entry.event.kind = static_cast<EventKind>(kind);
         entry.event.terminal = cursor.take_byte() == 1;
         const std::array lengths{cursor.take_length(), cursor.take_length(), cursor.take_length()};

@@ -40,6 +40,31 @@ protected:
     }
 
     /// A job of a queue from its enqueue to its end, and everything around it.
+    void judge_batches()
+    {
+        const Headers json{{"Content-Type", "application/json"}};
+        const auto made = judge("post", "/v1/batches", "/v1/batches", 201, json,
+                                R"({"queue":"mail","sealed":false,"items":[{"key":"a","input":1}]})");
+        const std::string batch = "/v1/batches/" + made.json("/id").value_or("");
+        judge("get", "/v1/batches", "/v1/batches", 200);
+        judge("get", "/v1/batches/{id}", batch, 200);
+        judge("get", "/v1/batches/{id}/items", batch + "/items", 200);
+        judge("post", "/v1/batches/{id}/items", batch + "/items", 200, json, R"({"items":[{"key":"b","input":2}]})");
+        judge("post", "/v1/batches/{id}/seal", batch + "/seal", 200);
+        judge("post", "/v1/batches/{id}/process-next", batch + "/process-next", 409);
+        judge("post", "/v1/batches/{id}/then", batch + "/then", 400);
+        judge("post", "/v1/batches/{id}/cancel", batch + "/cancel", 200);
+        judge("post", "/v1/batches/{id}/retry-failed", batch + "/retry-failed", 200);
+        for (const std::string verb : {"pause", "resume", "run"})
+            judge("post", "/v1/schedules/{id}/" + verb, "/v1/schedules/none/" + verb, 404);
+        judge("post", "/v1/stream-tickets", "/v1/stream-tickets", 201);
+        judge("post", "/v1/tokens", "/v1/tokens", 400, json, R"({"name":1})");
+        judge("post", "/v1/tokens/short", "/v1/tokens/short", 400, json, R"({"ttl":1})");
+        judge("get", "/v1/tokens", "/v1/tokens", 200);
+        judge("get", "/v1/tokens/{name}", "/v1/tokens/none", 404);
+        judge("delete", "/v1/tokens/{name}", "/v1/tokens/none", 404);
+    }
+
     void judge_work()
     {
         const Headers json{{"Content-Type", "application/json"}};
@@ -154,6 +179,7 @@ TEST_F(OpenApi, EveryAnswerIsOneThatItDescribes)
     judge("patch", "/v1/streams/{stream}", "/v1/streams/s_1", 404, json, R"({"add":["freshness"]})");
 
     judge_work();
+    judge_batches();
 
     judge("get", "/", "/", 200);
     judge("get", "/assets/{file}", "/assets/none.js", 404);

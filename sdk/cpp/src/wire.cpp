@@ -265,7 +265,7 @@ std::string ends_body(std::string_view worker, Ended::How how, const std::vector
         switch (how) {
         case Ended::How::completed:
             if (of->stored)
-                out.whole("payload", *of->stored), out.whole("bytes", static_cast<std::int64_t>(end.result.size()));
+                out.whole("payload", *of->stored);
             else
                 out.raw("result", end.result);
             break;

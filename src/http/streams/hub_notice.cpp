@@ -156,6 +156,13 @@ void Hub::tell_metas(const Notice& notice)
 
 void Hub::tell_progress(const Notice& notice)
 {
+    // What an item's own change tells is newer than the progress of it that waits.
+    for (const auto& job : notice.jobs) {
+        const auto found = tenants_.find(job->tenant);
+        if (!job->batch || found == tenants_.end()) continue;
+        const auto waiting = found->second->items.find("batch/" + freshet::to_text(job->batch));
+        if (waiting != found->second->items.end()) waiting->second.erase(job->id.value);
+    }
     for (const auto& job : notice.progress) {
         const auto found = tenants_.find(job->tenant);
         if (found == tenants_.end()) continue;
@@ -354,6 +361,7 @@ void Hub::flush_items(Tenant& of)
             items.push_back(item_json(*job, host_->job_paused(*job), host_->now()));
             seq = std::max(seq, job->seq);
         }
+        if (items.empty()) continue;
         const auto frame = std::make_shared<const Frame>("batch", "", batch_event_json(topic, {}, items, seq));
         for (const StreamPtr& stream : readers->second) put_progress(*stream, items_of(topic), frame);
     }
