@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <latch>
+#include <mutex>
 
 namespace freshet::outside {
 
@@ -229,9 +230,10 @@ TEST(WorkerSdk, F10FindsTheOneResultThatIsRefusedAndFailsThatAlone)
     })};
     Worker worker{options_for(server)};
     std::latch together{3};
+    std::once_flag stopped; // a second stop() is in a hurry
     worker.task("work", [&](Job& job) {
         together.arrive_and_wait();
-        worker.stop();
+        std::call_once(stopped, [&] { worker.stop(); });
         return Json{{"is", job.id() == "j_2" ? "bad" : "good"}};
     });
     EXPECT_EQ(worker.run(), 0);
