@@ -151,6 +151,15 @@ void Checker::completion_taken(JobId id, Seq fence)
         broken("F7: no late completion after a new claim", to_text(id));
 }
 
+void Checker::holds_named(const std::string& worker, const std::vector<std::pair<JobId, Seq>>& holds)
+{
+    for (const std::int64_t id : live_) {
+        const Job& job = jobs_.at(id).job;
+        if (job.worker == worker && std::ranges::find(holds, std::pair{job.id, job.fence}) == holds.end())
+            doubtful_leases_.insert(id);
+    }
+}
+
 void Checker::failure_sent(JobId id)
 {
     const auto found = jobs_.find(id.value);

@@ -44,6 +44,8 @@ public:
     /// A worker says that its attempt failed; whether that is taken is the server's affair.
     void failure_sent(JobId job);
     void batch_told(const Batch& batch);
+    /// A claim of the worker names what it holds: the server may take back, at once, what it does not name.
+    void holds_named(const std::string& worker, const std::vector<std::pair<JobId, Seq>>& holds);
     void person_adopts(JobId job) { adoptable_.insert(job.value); }
     /// A process began: what readers knew lives on, the position of notices starts anew.
     void process_began(WallTime now);

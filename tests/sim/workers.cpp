@@ -100,6 +100,7 @@ void Workers::claim(Worker& worker)
     if (worker.names_holds) {
         work.holds.emplace();
         for (const auto& [job, held] : worker.held) work.holds->emplace_back(job, held.fence);
+        world_.checker().holds_named(worker.id, *work.holds);
     }
     const auto again = [this, &worker, life = worker.life, offer = worker.offer](const Reply* reply) {
         if (life != worker.life || offer != worker.offer) return;
