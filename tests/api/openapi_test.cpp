@@ -23,7 +23,8 @@ protected:
                                name, upstream.url(), name == "few" ? "1/min" : "1000/min", more);
         };
         server.emplace(source("rows", "public = true\nevery = \"30m\"") +
-                       source("guarded", "guard = { min_rows = 1 }") + source("broken", "") + source("few", ""));
+                       source("guarded", "guard = { min_rows = 1 }") + source("broken", "") + source("few", "") +
+                       "[schedule.nightly]\nqueue = \"mail2\"\ncron = \"30 2 * * *\"\n");
         client.emplace(server->client());
         contract.emplace(client->get("/openapi.json").body);
     }
@@ -169,6 +170,10 @@ TEST_F(OpenApi, EveryAnswerIsOneThatItDescribes)
     judge("post", "/v1/data/{key}/held/accept", "/v1/data/guarded/held/accept", 409);
     judge("post", "/v1/sources/{source}/pause", "/v1/sources/rows/pause", 200);
     judge("post", "/v1/sources/{source}/resume", "/v1/sources/rows/resume", 200);
+    judge("post", "/v1/schedules/{id}/run", "/v1/schedules/nightly/run", 200);
+    judge("post", "/v1/schedules/{id}/pause", "/v1/schedules/nightly/pause", 200);
+    judge("post", "/v1/schedules/{id}/resume", "/v1/schedules/nightly/resume", 200);
+    judge("post", "/v1/schedules/{id}/run", "/v1/schedules/none/run", 404);
     judge("get", "/v1/schedules", "/v1/schedules", 200);
     judge("get", "/v1/me", "/v1/me", 200);
     judge("post", "/v1/purge", "/v1/purge", 200, json, R"({"keys":["rows","broken"],"mode":"soft"})");
