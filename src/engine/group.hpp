@@ -15,6 +15,7 @@
 #include "model/unique.hpp"
 #include "wire/views.hpp"
 
+#include <functional>
 #include <map>
 #include <utility>
 
@@ -97,7 +98,8 @@ private:
     std::optional<Refused> meet_worker(const ClaimWork& request);
     void give_back(const ClaimWork& request);
     void withdraw(const WithdrawClaim& request);
-    void close_claim_of(const std::string& worker);
+    void close_claims(const std::function<bool(const ClaimWork&)>& which);
+    void close_claim_of_lost(const Job& job);
     int claim_from(Offer& offer, const std::string& queue, int slots, std::int64_t concurrency, Claimed& claimed);
     bool claim_one(const Job& job, const std::string& worker, Claimed& claimed);
     bool may_claim_refresh(const Job& job, const KeyWork& work);

@@ -74,25 +74,28 @@ void Group::offer(ClaimWork& request, int core, ReplyTo reply)
     state_.offers.push_back({std::move(request), core, std::move(reply)});
 }
 
-void Group::withdraw(const WithdrawClaim& request)
+// Answers open claims with nothing.
+void Group::close_claims(const std::function<bool(const ClaimWork&)>& which)
 {
     std::erase_if(state_.offers, [&](Offer& open) {
-        if (open.work.worker != request.worker || open.work.offer != request.offer) return false;
+        if (!which(open.work)) return false;
         state_.workers.set_open(open.work.worker, open.work.tenant, false, now_);
         replies_.emplace_back(std::pair{open.core, std::move(open.reply)}, Answer{Claimed{}});
         return true;
     });
 }
 
-// A worker that fell silent is not given more: the claim that a stopped process left open would feed it for ever.
-void Group::close_claim_of(const std::string& worker)
+void Group::withdraw(const WithdrawClaim& request)
 {
-    if (worker == state_.builtin_worker) return;
-    std::erase_if(state_.offers, [&](Offer& open) {
-        if (open.work.worker != worker) return false;
-        state_.workers.set_open(open.work.worker, open.work.tenant, false, now_);
-        replies_.emplace_back(std::pair{open.core, std::move(open.reply)}, Answer{Claimed{}});
-        return true;
+    close_claims([&](const ClaimWork& open) { return open.worker == request.worker && open.offer == request.offer; });
+}
+
+// A worker that fell silent is not given more: the claim that a stopped process left open would feed it for ever.
+void Group::close_claim_of_lost(const Job& job)
+{
+    if (is_builtin(job.worker)) return;
+    close_claims([&](const ClaimWork& open) {
+        return open.worker == job.worker && (open.tenant == "*" || open.tenant == job.tenant);
     });
 }
 

@@ -57,7 +57,7 @@ void Group::end_timer(const Job& before, bool paused)
             after->receipt = receipt(key_of(before), {}, std::nullopt, 0, false);
         }
         put_job(&before, std::move(*after), before.cancel_requested_at ? AttemptEnd::cancelled : AttemptEnd::lost);
-        close_claim_of(before.worker);
+        close_claim_of_lost(before);
     } else if (policy.run_limit.count() > 0 && *before.began_at + policy.run_limit <= now_) {
         fail_attempt(before,
                      {{ErrorClass::retryable, "run_limit",

@@ -215,6 +215,26 @@ TEST_F(Working, F7ALostWorkersJobIsGivenToAnotherAtTheEndOfItsLeaseWithNobodyLoo
     EXPECT_EQ(attempts[0].worker, "w1");
 }
 
+TEST_F(Working, F7F9TheClaimThatALostWorkerLeftOpenIsAnsweredWithNothingAndNoOtherTenants)
+{
+    const JobId id = add_one("mails");
+    ASSERT_EQ(claim_from("mails").size(), 1u);
+    std::optional<Reply> stopped, namesake;
+    ClaimWork of_namesake = claiming("w1", {"mails"});
+    of_namesake.tenant = "b";
+    std::vector<Posted> group;
+    group.push_back({claiming("w1", {"mails"}), -1, [&](Reply reply) { stopped = std::move(reply); }});
+    group.push_back({of_namesake, -1, [&](Reply reply) { namesake = std::move(reply); }});
+    step(std::move(group));
+    EXPECT_FALSE(stopped);
+    now += 31s;
+    step();
+    ASSERT_TRUE(stopped);
+    EXPECT_TRUE(std::get<Claimed>(stopped->value()).jobs.empty()) << "a stopped process would lose it again";
+    EXPECT_FALSE(namesake) << "who has the same name in another tenant is another worker";
+    EXPECT_EQ(claim_from("mails", "w2").at(0).job->id, id);
+}
+
 TEST_F(Working, ALateAnswerCountsUntilSomebodyElseIsGivenTheJobAndIsKeptAfterwards)
 {
     const JobId id = add_one("mails");
