@@ -1,21 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tables themselves: one row per setting, nothing else knows a setting's name. Rows stand in the order in which
-// the reference shows them; `choices` in the order of their enumeration.
-#include "config/settings.hpp"
-
-#include <array>
+// the reference shows them; `choices` in the order of their enumeration. Here: the server and its sources.
+#include "config/setting_rows.hpp"
 
 namespace freshet {
 
 namespace {
 
-using enum SettingType;
-using Words = std::string_view;
-using Source = SourceDefinition;
-
-constexpr std::int64_t second = 1000, minute = 60 * second, hour = 60 * minute, day = 24 * hour, year = 365 * day;
-constexpr std::int64_t kib = 1LL << 10, mib = 1LL << 20, tib = 1LL << 40;
-constexpr std::int64_t text_max = 64 * kib, name_max = 64, list_max = 1000;
+using namespace rows;
 
 constexpr std::array<Words, 4> log_words{"debug", "info", "warn", "error"};
 constexpr std::array<Words, 4> kind_words{"http", "command", "sql", "worker"};
@@ -23,34 +15,6 @@ constexpr std::array<Words, 2> method_words{"GET", "POST"};
 constexpr std::array<Words, 8> format_words{"auto", "json", "ndjson", "csv", "table", "text", "html", "xml"};
 constexpr std::array<Words, 5> paging_words{"none", "link", "next", "page", "cursor"};
 constexpr std::array<Words, 2> overdue_words{"serve", "wait"};
-constexpr std::array<Words, 2> gap_words{"shift", "skip"};
-constexpr std::array<Words, 3> fold_words{"first", "last", "both"};
-constexpr std::array<Words, 3> misfire_words{"coalesce", "skip", "all"};
-constexpr std::array<Words, 4> overlap_words{"skip", "queue_one", "replace", "allow"};
-constexpr std::array<Words, 2> lost_words{"retry", "fail"};
-constexpr std::array<Words, 4> role_words{"viewer", "operator", "worker", "admin"};
-
-constexpr std::array retry_rows{
-    Setting{.name = "attempts",
-            .type = count,
-            .access = to<&RetryPolicy::attempts>(),
-            .min = 1,
-            .max = 100,
-            .text = "How many times a job is tried before it failed for good."},
-    Setting{.name = "wait",
-            .type = duration,
-            .access = to<&RetryPolicy::wait>(),
-            .min = 1,
-            .max = day,
-            .text = "The wait before the second attempt; it doubles from one attempt to the next."},
-    Setting{.name = "max_wait",
-            .type = duration,
-            .access = to<&RetryPolicy::max_wait>(),
-            .min = 1,
-            .max = 7 * day,
-            .text = "The longest wait between two attempts; also how long a breaker stays open."},
-};
-constexpr SettingTable retry_rows_table{"retry", retry_rows, "How a failed attempt is tried again."};
 
 constexpr std::array guard_rows{
     Setting{.name = "min_rows",
@@ -552,216 +516,10 @@ constexpr std::array source_rows{
             .text = "Versions that are kept of each key, for diffs."},
 };
 
-constexpr std::array queue_rows{
-    Setting{.name = "lease",
-            .type = duration,
-            .access = to<&QueueDefinition::lease>(),
-            .min = second,
-            .max = 10 * minute,
-            .text = "How long a job counts as running without a beat of its worker."},
-    Setting{.name = "on_lost",
-            .type = choice,
-            .access = to<&QueueDefinition::on_lost>(),
-            .choices = lost_words,
-            .text = "What becomes of a job whose worker was lost."},
-    Setting{.name = "cancel_grace",
-            .type = duration,
-            .access = to<&QueueDefinition::cancel_grace>(),
-            .max = day,
-            .text = "Time a worker has to confirm a cancel."},
-    Setting{.name = "progress_deadline",
-            .type = duration,
-            .access = to<&QueueDefinition::progress_deadline>(),
-            .max = 7 * day,
-            .text = "Without progress for so long a job is shown as stalled.",
-            .default_words = "never"},
-    Setting{.name = "run_limit",
-            .type = duration,
-            .access = to<&QueueDefinition::run_limit>(),
-            .max = 30 * day,
-            .real_time = true,
-            .text = "Time of one attempt.",
-            .default_words = "none"},
-    Setting{.name = "start_deadline",
-            .type = duration,
-            .access = to<&QueueDefinition::start_deadline>(),
-            .max = 30 * day,
-            .text = "A job that did not begin by then ends as expired.",
-            .default_words = "none"},
-    Setting{.name = "retry",
-            .type = table,
-            .access = inside<&QueueDefinition::retry>(),
-            .inside = &retry_rows_table,
-            .text = "How a failed attempt is tried again."},
-    Setting{.name = "concurrency",
-            .type = count,
-            .access = to<&QueueDefinition::concurrency>(),
-            .max = 100'000,
-            .text = "Jobs that run at once.",
-            .default_words = "no limit"},
-    Setting{.name = "rate", .type = rate, .access = to<&QueueDefinition::rate>(), .text = "Jobs that begin."},
-    Setting{.name = "priority",
-            .type = count,
-            .access = to<&QueueDefinition::priority>(),
-            .max = 3,
-            .text = "Of its jobs, if they name none: 3 first, 0 last."},
-};
-
-constexpr std::array limits_rows{
-    Setting{.name = "refreshes",
-            .type = rate,
-            .access = to<&TenantLimits::refreshes>(),
-            .text = "Refreshes started by hand."},
-    Setting{.name = "waiting_jobs",
-            .type = count,
-            .access = to<&TenantLimits::waiting_jobs>(),
-            .max = 100'000'000,
-            .text = "Jobs that wait.",
-            .default_words = "no limit of its own"},
-    Setting{.name = "storage",
-            .type = size,
-            .access = to<&TenantLimits::storage_bytes>(),
-            .text = "Bytes of data on disk: what is shown, its versions and what is held.",
-            .default_words = "no limit of its own"},
-    Setting{.name = "keys",
-            .type = count,
-            .access = to<&TenantLimits::keys>(),
-            .max = 100'000'000,
-            .text = "Keys, over all sources.",
-            .default_words = "no limit of its own"},
-    Setting{.name = "streams",
-            .type = count,
-            .access = to<&TenantLimits::streams>(),
-            .max = 1'000'000,
-            .text = "Streams and long polls that are open at once.",
-            .default_words = "no limit of its own"},
-    Setting{.name = "requests",
-            .type = rate,
-            .access = to<&TenantLimits::requests>(),
-            .text = "Requests of each of its tokens, all loops together; without it, requests of [server].",
-            .default_words = "as [server] says"},
-};
-constexpr SettingTable limits_rows_table{"limits", limits_rows, "What one tenant may take."};
-
-constexpr std::array tenant_rows{
-    Setting{.name = "sources",
-            .type = text_list,
-            .access = to<&TenantDefinition::sources>(),
-            .max = 100'000,
-            .text = "The sources that this tenant has.",
-            .default_words = "all"},
-    Setting{.name = "limits",
-            .type = table,
-            .access = inside<&TenantDefinition::limits>(),
-            .inside = &limits_rows_table,
-            .text = "What this tenant may take."},
-};
-
-constexpr std::array token_rows{
-    Setting{.name = "tenant",
-            .access = to<&TokenDefinition::tenant>(),
-            .max = name_max,
-            .required = true,
-            .text = "The tenant it speaks for; \"*\" is all."},
-    Setting{.name = "role",
-            .type = choice,
-            .access = to<&TokenDefinition::role>(),
-            .choices = role_words,
-            .text = "What it may do."},
-    Setting{
-        .name = "refresh", .type = yes_no, .access = to<&TokenDefinition::refresh>(), .text = "Lets a viewer refresh."},
-    Setting{.name = "hash",
-            .access = to<&TokenDefinition::sha256>(),
-            .max = 71,
-            .required = true,
-            .text = "sha256: and the 64 hex digits of the token's SHA-256."},
-};
-
-constexpr std::array task_schedule_rows{
-    Setting{.name = "queue",
-            .access = to<&TaskSchedule::queue>(),
-            .max = 100,
-            .required = true,
-            .text = "The queue that the task is put into."},
-    Setting{.name = "input",
-            .type = json,
-            .access = to<&TaskSchedule::input>(),
-            .max = 64 * kib,
-            .text = "The task's input: a TOML value, which becomes JSON, or a text that is JSON already."},
-    Setting{.name = "cron",
-            .access = to<&TaskSchedule::when, &SourceSchedule::cron>(),
-            .max = 256,
-            .text = "Five fields (minute hour day month weekday), or six with seconds first; not together with every."},
-    Setting{.name = "every",
-            .type = duration,
-            .access = to<&TaskSchedule::when, &SourceSchedule::every>(),
-            .min = second,
-            .max = 10 * year,
-            .text = "At this interval, whose beginning is spread by tenant and name; not together with cron.",
-            .default_words = "never"},
-    Setting{.name = "timezone",
-            .access = to<&TaskSchedule::when, &SourceSchedule::timezone>(),
-            .max = 64,
-            .text = "An IANA zone, such as Asia/Jerusalem, whose wall clock cron follows."},
-    Setting{.name = "overlap",
-            .type = choice,
-            .access = to<&TaskSchedule::when, &SourceSchedule::overlap>(),
-            .choices = overlap_words,
-            .text = "What a fire does while the task of the fire before it is not over: leave itself out, wait behind "
-                    "it (one at most), cancel it and follow, or run beside it."},
-    Setting{.name = "misfire",
-            .type = choice,
-            .access = to<&TaskSchedule::when, &SourceSchedule::misfire>(),
-            .choices = misfire_words,
-            .text = "What becomes of fires that were missed by more than misfire_grace."},
-    Setting{.name = "misfire_max",
-            .type = count,
-            .access = to<&TaskSchedule::when, &SourceSchedule::misfire_all_max>(),
-            .min = 1,
-            .max = 1000,
-            .text = "With misfire = \"all\": at most so many are made up for."},
-    Setting{.name = "misfire_grace",
-            .type = duration,
-            .access = to<&TaskSchedule::when, &SourceSchedule::misfire_grace>(),
-            .max = day,
-            .text = "A fire that is late by no more than this is not a misfire."},
-    Setting{.name = "gap",
-            .type = choice,
-            .access = to<&TaskSchedule::when, &SourceSchedule::gap>(),
-            .choices = gap_words,
-            .text = "A wall-clock time that a day does not have: the first instant after it, or none."},
-    Setting{.name = "fold",
-            .type = choice,
-            .access = to<&TaskSchedule::when, &SourceSchedule::fold>(),
-            .choices = fold_words,
-            .text = "A wall-clock time that a day has twice."},
-    Setting{.name = "tenants",
-            .type = text_list,
-            .access = to<&TaskSchedule::tenants>(),
-            .max = list_max,
-            .text = "The tenants that it fires for, each by itself.",
-            .default_words = "all"},
-    Setting{.name = "priority",
-            .type = count,
-            .access = to<&TaskSchedule::priority>(),
-            .max = 3,
-            .text = "Of its tasks: 3 first, 0 last.",
-            .default_words = "the queue's"},
-};
-
 constexpr SettingTable server_rows_table{"server", server_rows, "The server itself."};
 constexpr SettingTable source_rows_table{"source", source_rows,
                                          "One origin of data, as [source.NAME]. NAME is 1 to 64 of a-z, 0-9, _ and -. "
                                          "What stands in [defaults] is the default of every source."};
-constexpr SettingTable queue_rows_table{
-    "queue", queue_rows, "A queue that remote workers serve, as [queue.NAME]. One that is not named has the defaults."};
-constexpr SettingTable task_schedule_rows_table{
-    "schedule", task_schedule_rows,
-    "A task that is put into a queue by the clock, as [schedule.NAME]. No source may have the same name."};
-constexpr SettingTable tenant_rows_table{
-    "tenant", tenant_rows, "A tenant, as [tenant.NAME]. Without any there is one, \"default\", that has every source."};
-constexpr SettingTable token_rows_table{"token", token_rows,
-                                        "A token that only this file can change, as [token.NAME]."};
 
 } // namespace
 
@@ -772,22 +530,6 @@ const SettingTable& server_table()
 const SettingTable& source_table()
 {
     return source_rows_table;
-}
-const SettingTable& queue_table()
-{
-    return queue_rows_table;
-}
-const SettingTable& tenant_table()
-{
-    return tenant_rows_table;
-}
-const SettingTable& token_table()
-{
-    return token_rows_table;
-}
-const SettingTable& task_schedule_table()
-{
-    return task_schedule_rows_table;
 }
 const SettingTable& retry_table()
 {
