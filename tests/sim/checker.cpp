@@ -28,7 +28,6 @@ const Job* Checker::job(JobId id) const
 
 void Checker::process_began(WallTime now)
 {
-    began_at_ = now;
     whole(now);
 }
 

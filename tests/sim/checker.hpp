@@ -104,7 +104,6 @@ private:
     std::map<std::int64_t, Batch> batches_;
     std::map<std::int64_t, BatchCounts> counted_; ///< by batch: its items as they were told
     std::set<std::int64_t> adoptable_, doubtful_leases_;
-    WallTime began_at_;
 };
 
 } // namespace freshet::sim

@@ -66,8 +66,6 @@ void Workers::server_began()
     beat(own);
 }
 
-void Workers::noticed(const Notice&) {}
-
 bool Workers::has(const Worker& worker, JobId job, Seq fence) const
 {
     const auto found = worker.held.find(job);

@@ -17,7 +17,6 @@ class Workers {
 public:
     explicit Workers(World& world);
     void begin();
-    void noticed(const Notice& notice);
     void server_began();
 
 private:

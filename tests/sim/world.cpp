@@ -149,7 +149,6 @@ void World::engine_step()
 void World::publish(std::shared_ptr<const Notice> notice)
 {
     checker_.noticed(*notice, clock_.wall());
-    workers_->noticed(*notice);
     dies_answering_ = !settling_ && rng_.below(400) == 0;
 }
 
