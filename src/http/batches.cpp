@@ -132,12 +132,6 @@ void add_items(Core& core, const ExchangePtr& exchange, std::span<const std::str
 
 // --- Reading ---
 
-Problem bad_parameter(std::string detail, std::string try_words)
-{
-    return make_problem(400, "bad_parameter", "A parameter of the query can not be used", std::move(detail),
-                        std::move(try_words));
-}
-
 void list_batches(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
 {
     const auto query = list_query(exchange, {"state"});

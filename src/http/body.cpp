@@ -61,6 +61,24 @@ std::string member_pointer(std::string_view base, std::string_view name)
     return out;
 }
 
+// The value's own bytes, walked over whole; false where it is broken.
+bool raw_of(simdjson::ondemand::value& content, std::string_view& raw)
+{
+    using simdjson::SUCCESS;
+    simdjson::ondemand::json_type type{};
+    if (content.type().get(type) != SUCCESS) return false;
+    if (type == simdjson::ondemand::json_type::object) {
+        simdjson::ondemand::object inner;
+        return content.get_object().get(inner) == SUCCESS && inner.raw_json().get(raw) == SUCCESS;
+    }
+    if (type == simdjson::ondemand::json_type::array) {
+        simdjson::ondemand::array inner;
+        return content.get_array().get(inner) == SUCCESS && inner.raw_json().get(raw) == SUCCESS;
+    }
+    raw = content.raw_json_token();
+    return true;
+}
+
 } // namespace
 
 struct BodyReader::Parsers {
@@ -155,19 +173,7 @@ BodyObject BodyReader::members_of(const BodyValue& value)
         BodyObject::Member member;
         member.name = name;
         if (field.value().get(content) != simdjson::SUCCESS) break;
-        ondemand::json_type type{};
-        if (content.type().get(type) != simdjson::SUCCESS) break;
-        if (type == ondemand::json_type::object) {
-            ondemand::object inner;
-            if (content.get_object().get(inner) != simdjson::SUCCESS || inner.raw_json().get(raw) != simdjson::SUCCESS)
-                break;
-        } else if (type == ondemand::json_type::array) {
-            ondemand::array inner;
-            if (content.get_array().get(inner) != simdjson::SUCCESS || inner.raw_json().get(raw) != simdjson::SUCCESS)
-                break;
-        } else {
-            raw = content.raw_json_token();
-        }
+        if (!raw_of(content, raw)) break;
         member.value.reader_ = this;
         member.value.pointer_ = member_pointer(value.pointer_, member.name);
         member.value.raw_ = trimmed_json(raw);
@@ -192,19 +198,7 @@ std::vector<BodyValue> BodyReader::elements_of(const BodyValue& value, std::size
         std::string_view raw;
         ondemand::value content;
         if (element.get(content) != simdjson::SUCCESS) break;
-        ondemand::json_type type{};
-        if (content.type().get(type) != simdjson::SUCCESS) break;
-        if (type == ondemand::json_type::object) {
-            ondemand::object inner;
-            if (content.get_object().get(inner) != simdjson::SUCCESS || inner.raw_json().get(raw) != simdjson::SUCCESS)
-                break;
-        } else if (type == ondemand::json_type::array) {
-            ondemand::array inner;
-            if (content.get_array().get(inner) != simdjson::SUCCESS || inner.raw_json().get(raw) != simdjson::SUCCESS)
-                break;
-        } else {
-            raw = content.raw_json_token();
-        }
+        if (!raw_of(content, raw)) break;
         BodyValue one;
         one.reader_ = this;
         one.pointer_ = fmt::format("{}/{}", value.pointer_, made.size());

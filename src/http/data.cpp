@@ -53,9 +53,8 @@ private:
 
     bool refuse(std::string detail)
     {
-        exchange_->fail(make_problem(400, "bad_parameter", "A parameter of the query can not be used",
-                                     std::move(detail),
-                                     "envelope=1, max_age=SECONDS, min_gen=GEN and tenant=NAME are known."));
+        exchange_->fail(
+            bad_parameter(std::move(detail), "envelope=1, max_age=SECONDS, min_gen=GEN and tenant=NAME are known."));
         return false;
     }
 

@@ -23,9 +23,8 @@ void show_log(Core& core, const ExchangePtr& exchange, std::span<const std::stri
     if (!id) return;
     const auto after = query->after.empty() ? std::optional<std::int64_t>{0} : parse_count(query->after);
     if (!after)
-        return exchange->fail(make_problem(400, "bad_parameter", "A parameter of the query can not be used",
-                                           "after takes the `next` of the page before.",
-                                           "Leave it out for the first page."));
+        return exchange->fail(
+            bad_parameter("after takes the `next` of the page before.", "Leave it out for the first page."));
     struct Found {
         std::optional<Job> job;
         std::vector<LogLine> lines;
@@ -62,8 +61,7 @@ void show_result(Core& core, const ExchangePtr& exchange, std::span<const std::s
     if (!id) return;
     const std::string_view late_text = exchange->request().param("late").value_or("0");
     if (late_text != "0" && late_text != "1")
-        return exchange->fail(make_problem(400, "bad_parameter", "A parameter of the query can not be used",
-                                           "late takes 1 or 0.", "late=1 shows the result that came too late."));
+        return exchange->fail(bad_parameter("late takes 1 or 0.", "late=1 shows the result that came too late."));
     struct Found {
         std::optional<Job> job;
         std::optional<std::string> json;

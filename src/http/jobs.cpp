@@ -70,8 +70,7 @@ void list_jobs(Core& core, const ExchangePtr& exchange, std::span<const std::str
     filter.tag = query->tag;
     filter.limit = query->limit + 1;
     const auto refuse = [&](std::string detail, std::string try_words) {
-        exchange->fail(make_problem(400, "bad_parameter", "A parameter of the query can not be used", std::move(detail),
-                                    std::move(try_words)));
+        exchange->fail(bad_parameter(std::move(detail), std::move(try_words)));
     };
     if (!query->state.empty()) {
         filter.state = parse_job_state(query->state);

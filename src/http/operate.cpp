@@ -118,9 +118,8 @@ void list_audit(Core& core, const ExchangePtr& exchange, std::span<const std::st
     filter.limit = query->limit + 1;
     const auto before = query->after.empty() ? std::optional<std::int64_t>{0} : parse_count(query->after);
     if (!before)
-        return exchange->fail(make_problem(400, "bad_parameter", "A parameter of the query can not be used",
-                                           "after takes the `next` of the page before.",
-                                           "Leave it out for the first page."));
+        return exchange->fail(
+            bad_parameter("after takes the `next` of the page before.", "Leave it out for the first page."));
     filter.before = *before;
     const auto rows = std::make_shared<std::vector<AuditRow>>();
     read_then(

@@ -153,9 +153,8 @@ void show_freshness(Core& core, const ExchangePtr& exchange, std::span<const std
         const auto found =
             std::ranges::find(state_words, query->state, [](SnapshotState state) { return to_text(state); });
         if (found == state_words.end())
-            return exchange->fail(make_problem(400, "bad_parameter", "A parameter of the query can not be used",
-                                               fmt::format("state \"{}\" is not known.", query->state.substr(0, 32)),
-                                               "fresh, stale, overdue, failing or empty."));
+            return exchange->fail(bad_parameter(fmt::format("state \"{}\" is not known.", query->state.substr(0, 32)),
+                                                "fresh, stale, overdue, failing or empty."));
         wanted.state = *found;
     }
     std::string after_tenant;
@@ -210,14 +209,7 @@ void pause_source(Core& core, const ExchangePtr& exchange, const std::string& na
                                            "GET /v1/freshness lists what there is."));
     const bool taken = core.post(PauseSource{name, paused, caller.tenant, caller.name},
                                  [&core, exchange, name, paused](const Reply& reply) {
-                                     if (!reply) return fail_refused(core, exchange, reply.error());
-                                     JsonOut out;
-                                     out.begin();
-                                     out.text("source", name);
-                                     out.yes("paused", paused);
-                                     out.time("now", core.now());
-                                     out.end();
-                                     respond_status(exchange, out.take());
+                                     respond_paused(core, exchange, reply, "source", name, paused);
                                  });
     if (!taken) exchange->fail(busy_problem());
 }

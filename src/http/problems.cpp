@@ -122,6 +122,12 @@ Problem body_too_large(std::size_t bytes_max)
     return problem;
 }
 
+Problem bad_parameter(std::string detail, std::string try_words)
+{
+    return make_problem(400, "bad_parameter", "A parameter of the query can not be used", std::move(detail),
+                        std::move(try_words));
+}
+
 Problem busy_problem()
 {
     return make_problem(503, "busy", "The server is busy", "The engine's inbox is full; nothing was taken on.",

@@ -21,6 +21,8 @@ Problem refused_problem(const Refused& refused);
 /// Retry-After, and RateLimit with its policy where a limit was hit.
 void add_limit_headers(HttpResponse& response, const Refused& refused, WallTime now);
 
+/// 400: a name or a value of the query.
+Problem bad_parameter(std::string detail, std::string try_words);
 /// 413 that names the bound.
 Problem body_too_large(std::size_t bytes_max);
 Problem busy_problem();

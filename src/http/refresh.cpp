@@ -62,9 +62,8 @@ public:
                 envelope_ = value == "1";
             else
                 return exchange_->fail(
-                    make_problem(400, "bad_parameter", "A parameter of the query can not be used",
-                                 fmt::format("\"{}\" is not known here, or not with this value.", name.substr(0, 64)),
-                                 "envelope=1 and tenant=NAME are known."));
+                    bad_parameter(fmt::format("\"{}\" is not known here, or not with this value.", name.substr(0, 64)),
+                                  "envelope=1 and tenant=NAME are known."));
         }
         const Preferences preferred = preferences(request.header("prefer"));
         if (preferred.wait && !preferred.respond_async) wait_ = std::min(*preferred.wait, wait_max);

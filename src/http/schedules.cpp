@@ -99,14 +99,7 @@ void pause_schedule(Core& core, const ExchangePtr& exchange, const std::string& 
     const Caller& caller = exchange->caller();
     const bool taken = core.post(PauseSchedule{name, paused, caller.tenant, caller.name},
                                  [&core, exchange, name, paused](const Reply& reply) {
-                                     if (!reply) return fail_refused(core, exchange, reply.error());
-                                     JsonOut out;
-                                     out.begin();
-                                     out.text("id", name);
-                                     out.yes("paused", paused);
-                                     out.time("now", core.now());
-                                     out.end();
-                                     respond_status(exchange, out.take());
+                                     respond_paused(core, exchange, reply, "id", name, paused);
                                  });
     if (!taken) exchange->fail(busy_problem());
 }

@@ -100,9 +100,8 @@ bool only_parameters(const ExchangePtr& exchange, std::initializer_list<std::str
 {
     for (const auto& [name, value] : exchange->request().query) {
         if (name == "tenant" || std::ranges::find(names, name) != names.end()) continue;
-        exchange->fail(make_problem(400, "bad_parameter", "A parameter of the query can not be used",
-                                    fmt::format("\"{}\" is not known here.", name.substr(0, 64)),
-                                    fmt::format("Known are: {}.", joined(names))));
+        exchange->fail(bad_parameter(fmt::format("\"{}\" is not known here.", name.substr(0, 64)),
+                                     fmt::format("Known are: {}.", joined(names))));
         return false;
     }
     return true;
@@ -116,8 +115,7 @@ std::optional<ListQuery> list_query(const ExchangePtr& exchange, std::initialize
         if (name == "limit") {
             const auto limit = parse_count(value);
             if (!limit || *limit < 1 || *limit > list_limit_max) {
-                exchange->fail(make_problem(400, "bad_parameter", "A parameter of the query can not be used",
-                                            "limit takes a whole number.", fmt::format("1 to {}.", list_limit_max)));
+                exchange->fail(bad_parameter("limit takes a whole number.", fmt::format("1 to {}.", list_limit_max)));
                 return std::nullopt;
             }
             query.limit = static_cast<int>(*limit);
@@ -128,9 +126,8 @@ std::optional<ListQuery> list_query(const ExchangePtr& exchange, std::initialize
         } else {
             std::string known = "limit, after";
             for (const std::string_view filter : filters) known += fmt::format(", {}", filter);
-            exchange->fail(make_problem(400, "bad_parameter", "A parameter of the query can not be used",
-                                        fmt::format("\"{}\" is not known here.", name.substr(0, 64)),
-                                        fmt::format("Known are: {}, tenant.", known)));
+            exchange->fail(bad_parameter(fmt::format("\"{}\" is not known here.", name.substr(0, 64)),
+                                         fmt::format("Known are: {}, tenant.", known)));
             return std::nullopt;
         }
     }
@@ -158,6 +155,19 @@ void fail_refused(Core& core, const ExchangePtr& exchange, const Refused& refuse
         problem_response(exchange->base_url(), exchange->request().path, refused_problem(refused), core.now());
     add_limit_headers(response, refused, core.now());
     exchange->respond(std::move(response));
+}
+
+void respond_paused(Core& core, const ExchangePtr& exchange, const Reply& reply, std::string_view member,
+                    std::string_view name, bool paused)
+{
+    if (!reply) return fail_refused(core, exchange, reply.error());
+    JsonOut out;
+    out.begin();
+    out.text(member, name);
+    out.yes("paused", paused);
+    out.time("now", core.now());
+    out.end();
+    respond_status(exchange, out.take());
 }
 
 bool is_paused(Core& core, std::string_view tenant, std::string_view key)

@@ -54,6 +54,10 @@ void end_list(JsonOut& out, std::string_view next, streams::Cursor cursor, WallT
 /// What the engine refused, as its problem.
 void fail_refused(Core& core, const ExchangePtr& exchange, const Refused& refused);
 
+/// The answer to a pause or resume: {<member>: name, paused, now}.
+void respond_paused(Core& core, const ExchangePtr& exchange, const Reply& reply, std::string_view member,
+                    std::string_view name, bool paused);
+
 /// Whether the key's source is paused, as far as this loop knows.
 bool is_paused(Core& core, std::string_view tenant, std::string_view key);
 

@@ -228,9 +228,7 @@ void open_poll(Core& core, const ExchangePtr& exchange, std::span<const std::str
     Millis wait = poll_wait;
     if (const auto text = exchange->request().param("wait")) {
         const auto seconds = parse_count(*text);
-        if (!seconds || *seconds > 3600)
-            return exchange->fail(make_problem(400, "bad_parameter", "A parameter of the query can not be used",
-                                               "wait takes whole seconds.", "0 to 60."));
+        if (!seconds || *seconds > 3600) return exchange->fail(bad_parameter("wait takes whole seconds.", "0 to 60."));
         wait = std::chrono::seconds{*seconds};
     } else if (const auto preferred = preferences(exchange->request().header("prefer")).wait) {
         wait = *preferred;

@@ -39,12 +39,6 @@ Problem no_such_version(const std::string& key, std::int64_t ver, std::string_vi
     return problem;
 }
 
-Problem bad_parameter(std::string detail, std::string try_words)
-{
-    return make_problem(400, "bad_parameter", "A parameter of the query can not be used", std::move(detail),
-                        std::move(try_words));
-}
-
 void list_versions(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
 {
     const auto query = list_query(exchange, {});

@@ -122,9 +122,8 @@ void answer_watched(Core& core, const ExchangePtr& exchange, Watch watch)
     if (const auto text = exchange->request().param("after_seq")) {
         const auto number = parse_count(*text);
         if (!number)
-            return exchange->fail(make_problem(400, "bad_parameter", "A parameter of the query can not be used",
-                                               "after_seq takes a seq, a whole number.",
-                                               "Take it from the resource as last seen."));
+            return exchange->fail(
+                bad_parameter("after_seq takes a seq, a whole number.", "Take it from the resource as last seen."));
         after_seq = static_cast<Seq>(*number);
     }
     const Preferences preferred = preferences(exchange->request().header("prefer"));

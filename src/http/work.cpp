@@ -440,9 +440,8 @@ void put_result(Core& core, const ExchangePtr& exchange, std::span<const std::st
     if (!id) return exchange->fail(no_such_job(captures[0]));
     const auto fence = parse_count(exchange->request().param("fence").value_or(""));
     if (!fence || *fence < 1)
-        return exchange->fail(make_problem(400, "bad_parameter", "A parameter of the query can not be used",
-                                           "fence takes the fence that came with the claim.",
-                                           "PUT /v1/work/{id}/result?fence=7."));
+        return exchange->fail(
+            bad_parameter("fence takes the fence that came with the claim.", "PUT /v1/work/{id}/result?fence=7."));
     struct Seen {
         std::shared_ptr<const std::string> bytes; ///< null: no JSON
         std::optional<Job> job;

@@ -26,9 +26,8 @@ void list_workers(Core& core, const ExchangePtr& exchange, std::span<const std::
     const std::string tenant = exchange->caller().tenant;
     constexpr std::array<std::string_view, 5> words{"", "alive", "deaf", "lost", "draining"};
     if (std::ranges::find(words, std::string_view{query->state}) == words.end())
-        return exchange->fail(make_problem(400, "bad_parameter", "A parameter of the query can not be used",
-                                           fmt::format("state \"{}\" is not known.", query->state.substr(0, 32)),
-                                           "alive, deaf, lost or draining."));
+        return exchange->fail(bad_parameter(fmt::format("state \"{}\" is not known.", query->state.substr(0, 32)),
+                                            "alive, deaf, lost or draining."));
     // Behind every commit so far, so that a stream opened with the cursor misses nothing.
     read_then(
         core, exchange, [](Reads&) {},
