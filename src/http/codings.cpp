@@ -85,6 +85,7 @@ Choice choose_coding(const Body& body, const AcceptedCodings& accepted)
 {
     Choice choice;
     if (body.bytes.size() < coded_bytes_min) return choice;
+    bool best = true; // only the coding that the peer likes best is made, as in ready_answer()
     for (std::size_t i = 0; i < accepted.count; ++i) {
         const Coding coding = accepted.order[i];
         if (coding == Coding::identity) return choice;
@@ -93,8 +94,8 @@ Choice choose_coding(const Body& body, const AcceptedCodings& accepted)
             choice.bytes = std::move(bytes);
             return choice;
         }
-        const bool begun = body.coding_begun[index_of(coding)].load(std::memory_order_relaxed);
-        if (!begun && choice.make == Coding::identity) choice.make = coding;
+        if (best && !body.coding_begun[index_of(coding)].load(std::memory_order_relaxed)) choice.make = coding;
+        best = false;
     }
     return choice;
 }

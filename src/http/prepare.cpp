@@ -79,7 +79,8 @@ std::optional<ReadyAnswer> ready_answer(LoopCore& core, CacheEntry& entry, const
         for (std::size_t i = 0; i < accepted.count; ++i) {
             const Coding candidate = accepted.order[i];
             if (candidate == Coding::identity) break;
-            if (!read.head_only) core.want_coding(entry, candidate);
+            // Only the coding that the peer likes best is made: a second one would be work for nobody.
+            if (!read.head_only && i == 0) core.want_coding(entry, candidate);
             PreparedAnswer& answer = answers[static_cast<std::size_t>(candidate)];
             if (answer.valid_until > now || build(core, entry, read.is_public, candidate, answer, now)) {
                 coding = candidate;
