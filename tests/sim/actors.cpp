@@ -235,7 +235,26 @@ void Actors::operate()
 
 void Actors::settle()
 {
-    for (const char* queue : {"fast", "slow"}) world_.post(PauseQueue{queue, false, "default", "somebody"}, {});
+    // Twice, since a pause from before may still be under way.
+    for (const Millis wait : {0ms, 21'000ms})
+        world_.after(wait, [this] {
+            for (const char* queue : {"fast", "slow"}) world_.post(PauseQueue{queue, false, "default", "somebody"}, {});
+        });
+    tidy();
+}
+
+// What is left to its deadlines takes long: most of it is sealed and driven on, some is left alone all the same.
+void Actors::tidy()
+{
+    bool goes_on = false;
+    for (const auto& [id, batch] : world_.checker().batches()) {
+        if (is_terminal(batch.state) || (id >> 20) % 16 == 0) continue;
+        goes_on = true;
+        if (batch.state == BatchState::open)
+            world_.post(ChangeBatch{batch.id, batch.tenant, "somebody", BatchVerb::seal, {}}, {});
+        if (batch.driver == BatchDriver::caller) world_.post(ProcessNext{batch.id, batch.tenant, "somebody"}, {});
+    }
+    if (goes_on) world_.after(1s, [this] { tidy(); });
 }
 
 } // namespace freshet::sim

@@ -26,6 +26,7 @@ private:
     void verb_on_job();
     void verb_on_batch();
     void operate();
+    void tidy();
     std::string any_tenant() { return world_.chance(70) ? "default" : "acme"; }
     JobId any_job(bool live);
     BatchId any_batch();

@@ -13,7 +13,7 @@ constexpr Millis noticed_within = 1s; ///< of a lease's end
 
 } // namespace
 
-Checker::Checker(Store& store) : store_{store} {}
+Checker::Checker(Store& store, const Definitions& definitions) : store_{store}, definitions_{definitions} {}
 
 void Checker::broken(std::string rule, const std::string& words) const
 {
@@ -82,7 +82,7 @@ void Checker::job_moved(const Job& after, WallTime now)
         if (same && before.state == JobState::cancelled && !is_terminal(after.state))
             broken("a cancelled job stays ended", name);
         if (before.state == JobState::running && after.state == JobState::running && before.fence != after.fence &&
-            before.lease_until > now && !doubtful_leases_.contains(after.id.value))
+            before.lease_until > now && !given_up_.contains({after.id.value, before.fence}))
             broken("at most one live lease per job", fmt::format("{} was handed out again", name));
         if (!same && !is_terminal(before.state)) broken("only what has ended is retried", name);
     }
@@ -92,9 +92,7 @@ void Checker::job_moved(const Job& after, WallTime now)
         known.generation_of_success = after.generation;
         known.fence_of_success = after.fence;
     }
-    if (after.failed > known.failures[after.generation] && after.kind != JobKind::refresh)
-        broken("only failures spend the retry budget",
-               fmt::format("{}: {} spent, {} failed", name, after.failed, known.failures[after.generation]));
+    if (after.kind != JobKind::refresh) budget_spent(known, before, after, now);
     if (after.kind == JobKind::refresh) refresh_counts(before, after);
     if (after.batch) item_moved(fresh ? nullptr : &before, after);
     known.job = after;
@@ -104,6 +102,24 @@ void Checker::job_moved(const Job& after, WallTime now)
     } else {
         live_.insert(after.id.value);
     }
+}
+
+void Checker::budget_spent(Known& known, const Job& before, const Job& after, WallTime now)
+{
+    int& failures = known.failures[after.generation];
+    const auto queue = definitions_.queues.find(after.queue);
+    const Millis limit = queue == definitions_.queues.end() ? Millis{0} : queue->second.run_limit;
+    const bool left = before.state == JobState::running && after.state != JobState::running;
+    if (left && limit.count() > 0 && *before.began_at + limit <= now) ++failures;
+    // The one that goes on in another's place goes on with its budget.
+    if (after.superseded_by) inherited_[after.superseded_by.value] = after.failed;
+    if (const auto from = inherited_.find(after.id.value); from != inherited_.end()) {
+        failures += from->second;
+        inherited_.erase(from);
+    }
+    if (after.failed > failures)
+        broken("only failures spend the retry budget",
+               fmt::format("{}: {} spent, {} failed", to_text(after.id), after.failed, failures));
 }
 
 void Checker::refresh_counts(const Job& before, const Job& after)
@@ -155,12 +171,13 @@ void Checker::holds_named(const std::string& worker, const std::vector<std::pair
     for (const std::int64_t id : live_) {
         const Job& job = jobs_.at(id).job;
         if (job.worker == worker && std::ranges::find(holds, std::pair{job.id, job.fence}) == holds.end())
-            doubtful_leases_.insert(id);
+            given_up_.insert({id, job.fence});
     }
 }
 
-void Checker::failure_sent(JobId id)
+void Checker::failure_sent(JobId id, Seq fence)
 {
+    given_up_.insert({id.value, fence});
     const auto found = jobs_.find(id.value);
     if (found != jobs_.end()) ++found->second.failures[found->second.job.generation];
 }
@@ -208,6 +225,12 @@ void Checker::whole(WallTime now)
     }
     for (const auto& [tenant, head] : heads_)
         if (reader->ledger_head(tenant).head != head) broken("F10: every event was told", tenant);
+}
+
+bool Checker::all_over() const
+{
+    return live_.empty() &&
+           std::ranges::all_of(batches_, [](const auto& batch) { return is_terminal(batch.second.state); });
 }
 
 void Checker::settled(WallTime now)

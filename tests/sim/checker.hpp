@@ -32,7 +32,7 @@ struct RefreshPromise {
 
 class Checker {
 public:
-    explicit Checker(Store& store);
+    Checker(Store& store, const Definitions& definitions);
 
     // --- What is fed ---
     void noticed(const Notice& notice, WallTime now);
@@ -42,7 +42,9 @@ public:
     /// A worker's word on a job was taken by the server as good.
     void completion_taken(JobId job, Seq fence);
     /// A worker says that its attempt failed; whether that is taken is the server's affair.
-    void failure_sent(JobId job);
+    void failure_sent(JobId job, Seq fence);
+    /// A worker hands the job back.
+    void release_sent(JobId job, Seq fence) { given_up_.insert({job.value, fence}); }
     void batch_told(const Batch& batch);
     /// A claim of the worker names what it holds: the server may take back, at once, what it does not name.
     void holds_named(const std::string& worker, const std::vector<std::pair<JobId, Seq>>& holds);
@@ -58,7 +60,8 @@ public:
     /// When faults stopped and time went by: nothing is left undone.
     void settled(WallTime now);
 
-    std::size_t live_jobs() const { return live_.size(); }
+    /// No job is live, no batch goes on.
+    bool all_over() const;
     const std::set<std::int64_t>& live() const { return live_; }
     const Job* job(JobId id) const;
     const std::map<std::int64_t, Batch>& batches() const { return batches_; }
@@ -83,6 +86,7 @@ private:
 
     [[noreturn]] void broken(std::string rule, const std::string& words) const;
     void job_moved(const Job& after, WallTime now);
+    void budget_spent(Known& known, const Job& before, const Job& after, WallTime now);
     void refresh_counts(const Job& before, const Job& after);
     // check_keys.cpp
     void key_moved(const KeyView& view);
@@ -93,6 +97,7 @@ private:
     void item_moved(const Job* before, const Job& after);
 
     Store& store_;
+    const Definitions& definitions_;
     std::unordered_map<std::int64_t, Known> jobs_;
     std::set<std::int64_t> live_;
     std::map<std::string, Seq> heads_, fences_;                                  ///< by tenant
@@ -103,7 +108,9 @@ private:
     std::unordered_map<std::int64_t, std::vector<RefreshPromise>> promises_;
     std::map<std::int64_t, Batch> batches_;
     std::map<std::int64_t, BatchCounts> counted_; ///< by batch: its items as they were told
-    std::set<std::int64_t> adoptable_, doubtful_leases_;
+    std::map<std::int64_t, int> inherited_; ///< by trailing job: failures of the one that it goes on for
+    std::set<std::int64_t> adoptable_;
+    std::set<std::pair<std::int64_t, Seq>> given_up_; ///< leases whose worker said, or seemed to say, that it has none
 };
 
 } // namespace freshet::sim

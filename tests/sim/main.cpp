@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // freshet-sim: runs simulated worlds by seed and says which promise broke where. The same seed, the same world.
-#include "base/log.hpp"
 #include "sim/world.hpp"
 
 #include <CLI/CLI.hpp>
@@ -45,8 +44,7 @@ int main(int argc, char** argv)
     app.add_flag("--told", options.told, "Tell each event");
     CLI11_PARSE(app, argc, argv);
     if (options.seed != 0) options.first = options.seed, options.seeds = 1, options.told = true;
-    freshet::log::set_up(freshet::log::Level::warn);
-    if (!options.told) spdlog::set_level(spdlog::level::off); // thousands of worlds, each with its troubles
+    spdlog::set_level(spdlog::level::off); // thousands of worlds, each with its troubles
 
     const auto began = std::chrono::steady_clock::now();
     for (int i = 0; i < options.seeds; ++i) {

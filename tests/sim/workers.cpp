@@ -77,8 +77,8 @@ void Workers::claim(Worker& worker)
     const int free = worker.slots - static_cast<int>(worker.held.size());
     if (worker.claims || worker.paused || free <= 0) return;
     worker.claims = true;
+    if (!worker.builtin) world_.tell(fmt::format("{} claims, {} slots free", worker.id, free));
     ClaimWork work{.worker = worker.id, .queues = worker.queues, .slots = free};
-    work.offer = ++worker.offer;
     if (worker.builtin) {
         world_.post_inside(work, [this, &worker, life = worker.life](const Reply& reply) {
             if (life != worker.life) return;
@@ -95,10 +95,10 @@ void Workers::claim(Worker& worker)
         });
         return;
     }
+    work.offer = ++worker.offer;
     if (worker.names_holds) {
         work.holds.emplace();
         for (const auto& [job, held] : worker.held) work.holds->emplace_back(job, held.fence);
-        world_.checker().holds_named(worker.id, *work.holds);
     }
     const auto again = [this, &worker, life = worker.life, offer = worker.offer](const Reply* reply) {
         if (life != worker.life || offer != worker.offer) return;
@@ -140,7 +140,7 @@ void Workers::given(Worker& worker, const Claimed& claimed)
 // A bit of work: another of the counted things, or the end.
 void Workers::go_on(Worker& worker, JobId job, Seq fence)
 {
-    if (!has(worker, job, fence) || worker.ending.contains(job)) return;
+    if (!has(worker, job, fence) || worker.ending.contains({job, fence})) return;
     if (worker.paused) {
         world_.after(1s, [this, &worker, job, fence] { go_on(worker, job, fence); });
         return;
@@ -157,11 +157,12 @@ void Workers::go_on(Worker& worker, JobId job, Seq fence)
 void Workers::end(Worker& worker, JobId job)
 {
     const Held held = worker.held[job];
-    worker.ending.insert(job);
+    worker.ending.insert({job, held.fence});
     std::variant<CompleteJob, FailJob, ReleaseJob> word;
     const int roll = static_cast<int>(world_.rng().below(100));
     const bool well = world_.settling() || roll < 70;
     if (held.cancel && world_.chance(70)) {
+        world_.checker().release_sent(job, held.fence);
         word = FailJob{job, held.fence, {ErrorClass::cancelled, "cancelled", "stopped as asked", {}, {}}};
     } else if (well) {
         CompleteJob complete{job, held.fence, {}};
@@ -174,9 +175,10 @@ void Workers::end(Worker& worker, JobId job)
         const ErrorClass error = roll < 85   ? ErrorClass::retryable
                                  : roll < 89 ? ErrorClass::rate_limited
                                              : ErrorClass::fatal;
-        world_.checker().failure_sent(job);
+        world_.checker().failure_sent(job, held.fence);
         word = FailJob{job, held.fence, {error, "boom", "it went wrong", {}, {}}};
     } else {
+        world_.checker().release_sent(job, held.fence);
         ReleaseJob release{job, held.fence, {}};
         if (world_.chance(50)) release.back.checkpoint = "{\"at\":" + std::to_string(held.done) + "}";
         if (world_.chance(30)) release.back = {2s, "later", release.back.checkpoint};
@@ -184,7 +186,7 @@ void Workers::end(Worker& worker, JobId job)
     }
     const auto done = [this, &worker, job, fence = held.fence, life = worker.life] {
         if (life != worker.life) return;
-        worker.ending.erase(job);
+        worker.ending.erase({job, fence});
         if (has(worker, job, fence)) worker.held.erase(job);
         claim(worker);
     };
@@ -237,7 +239,8 @@ void Workers::beat(Worker& worker)
                     if (found == worker.held.end()) continue;
                     if (answer.word == BeatWord::cancel) found->second.cancel = true;
                     // Some go on all the same and answer late, as code that does not look does.
-                    if (answer.word == BeatWord::lost && world_.chance(60) && !worker.ending.contains(answer.job))
+                    if (answer.word == BeatWord::lost && world_.chance(60) && 
+                        !worker.ending.contains({answer.job, found->second.fence}))
                         worker.held.erase(found);
                 }
                 claim(worker);

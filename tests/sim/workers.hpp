@@ -35,7 +35,7 @@ private:
         bool builtin = false, paused = false, names_holds = true, claims = false;
         std::uint64_t life = 0, offer = 0;
         std::map<JobId, Held> held;
-        std::set<JobId> ending;
+        std::set<std::pair<JobId, Seq>> ending; ///< hand-outs whose end is being said
     };
 
     void claim(Worker& worker);

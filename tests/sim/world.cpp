@@ -54,7 +54,7 @@ std::shared_ptr<const Definitions> world_definitions()
 
 World::World(const WorldOptions& options)
     : options_{options}, rng_{options.seed}, clock_{time_}, definitions_{world_definitions()},
-      store_{std::make_unique<MemoryStore>()}, checker_{*store_}, actors_{std::make_unique<Actors>(*this)},
+      store_{std::make_unique<MemoryStore>()}, checker_{*store_, *definitions_}, actors_{std::make_unique<Actors>(*this)},
       workers_{std::make_unique<Workers>(*this)}
 {
     static_cast<MemoryStore&>(*store_).refuse_commits([this] {
@@ -135,6 +135,9 @@ void World::engine_step()
         time_.advance(pause);
     }
     std::vector<Posted> group = std::exchange(inbox_, {});
+    for (const Posted& posted : group)
+        if (const auto* claim = std::get_if<ClaimWork>(&posted.request); claim != nullptr && claim->holds)
+            checker_.holds_named(claim->worker, *claim->holds);
     failed_ = false;
     try {
         const auto wake = engine_->step(std::move(group), clock_.wall());
@@ -148,6 +151,18 @@ void World::engine_step()
 
 void World::publish(std::shared_ptr<const Notice> notice)
 {
+    if (options_.told)
+        for (const auto& job : notice->jobs)
+            tell(fmt::format("{} {} {}{} generation {} attempt {} fence {} of {}", to_text(job->kind),
+                             to_text(job->id), to_text(job->state), job->cancel_requested_at ? " (cancel)" : "",
+                             job->generation, job->attempt, job->fence, job->worker));
+    if (options_.told)
+        for (const auto& batch : notice->batches) {
+            const BatchCounts& counts = batch->counts;
+            tell(fmt::format("batch {} {} generation {}: {} of {} done, {} running, {} gated, cursor {}",
+                             to_text(batch->id), to_text(batch->state), batch->generation, counts.done(), counts.total,
+                             counts.running, batch->gated, batch->cursor));
+        }
     checker_.noticed(*notice, clock_.wall());
     dies_answering_ = !settling_ && rng_.below(400) == 0;
 }
@@ -170,7 +185,7 @@ void World::start_server()
     tell("server starts");
     for (int tries = 0;; ++tries) {
         try {
-            engine_ = std::make_unique<Engine>(*store_, *this, metrics_, EngineOptions{definitions_, boot_});
+            engine_ = std::make_unique<Engine>(*store_, *this, metrics_, EngineOptions{definitions_, boot_, [this] { return clock_.drift(); }});
             checker_.process_began(clock_.wall());
             engine_->start(clock_.wall());
             break;
@@ -260,7 +275,7 @@ void World::settle()
         const SteadyTime until = time_.steady() + 2s;
         while (!agenda_.empty() && agenda_.top().at <= until) step_once();
         if (time_.steady() < until) time_.advance(until - time_.steady());
-        if (checker_.live_jobs() == 0 && round > 60) break;
+        if (round > 10 && checker_.all_over()) break;
     }
     checker_.settled(clock_.wall());
 }
