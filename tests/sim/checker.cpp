@@ -42,6 +42,12 @@ void Checker::noticed(const Notice& notice, WallTime now)
     std::set<std::int64_t> batches;
     std::map<std::string, Seq> fences = fences_; // those of one commit come in no order
     for (const auto& job : notice.jobs) {
+        // The one that goes on in another's place goes on with its budget.
+        const Job* before = this->job(job->id);
+        if (job->superseded_by && (before == nullptr || before->superseded_by != job->superseded_by))
+            inherited_[job->superseded_by.value] = job->failed;
+    }
+    for (const auto& job : notice.jobs) {
         fences[job->tenant] = std::max(fences[job->tenant], job->fence);
         if (job->batch) batches.insert(job->batch.value);
         job_moved(*job, now);
@@ -111,8 +117,6 @@ void Checker::budget_spent(Known& known, const Job& before, const Job& after, Wa
     const Millis limit = queue == definitions_.queues.end() ? Millis{0} : queue->second.run_limit;
     const bool left = before.state == JobState::running && after.state != JobState::running;
     if (left && limit.count() > 0 && *before.began_at + limit <= now) ++failures;
-    // The one that goes on in another's place goes on with its budget.
-    if (after.superseded_by) inherited_[after.superseded_by.value] = after.failed;
     if (const auto from = inherited_.find(after.id.value); from != inherited_.end()) {
         failures += from->second;
         inherited_.erase(from);

@@ -108,7 +108,7 @@ private:
     std::unordered_map<std::int64_t, std::vector<RefreshPromise>> promises_;
     std::map<std::int64_t, Batch> batches_;
     std::map<std::int64_t, BatchCounts> counted_; ///< by batch: its items as they were told
-    std::map<std::int64_t, int> inherited_; ///< by trailing job: failures of the one that it goes on for
+    std::map<std::int64_t, int> inherited_;       ///< by trailing job: failures of the one that it goes on for
     std::set<std::int64_t> adoptable_;
     std::set<std::pair<std::int64_t, Seq>> given_up_; ///< leases whose worker said, or seemed to say, that it has none
 };

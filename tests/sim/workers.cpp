@@ -239,7 +239,7 @@ void Workers::beat(Worker& worker)
                     if (found == worker.held.end()) continue;
                     if (answer.word == BeatWord::cancel) found->second.cancel = true;
                     // Some go on all the same and answer late, as code that does not look does.
-                    if (answer.word == BeatWord::lost && world_.chance(60) && 
+                    if (answer.word == BeatWord::lost && world_.chance(60) &&
                         !worker.ending.contains({answer.job, found->second.fence}))
                         worker.held.erase(found);
                 }

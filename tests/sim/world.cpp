@@ -54,8 +54,8 @@ std::shared_ptr<const Definitions> world_definitions()
 
 World::World(const WorldOptions& options)
     : options_{options}, rng_{options.seed}, clock_{time_}, definitions_{world_definitions()},
-      store_{std::make_unique<MemoryStore>()}, checker_{*store_, *definitions_}, actors_{std::make_unique<Actors>(*this)},
-      workers_{std::make_unique<Workers>(*this)}
+      store_{std::make_unique<MemoryStore>()}, checker_{*store_, *definitions_},
+      actors_{std::make_unique<Actors>(*this)}, workers_{std::make_unique<Workers>(*this)}
 {
     static_cast<MemoryStore&>(*store_).refuse_commits([this] {
         failed_ = disk_full_ || (!settling_ && chance(1));
@@ -153,9 +153,9 @@ void World::publish(std::shared_ptr<const Notice> notice)
 {
     if (options_.told)
         for (const auto& job : notice->jobs)
-            tell(fmt::format("{} {} {}{} generation {} attempt {} fence {} of {}", to_text(job->kind),
-                             to_text(job->id), to_text(job->state), job->cancel_requested_at ? " (cancel)" : "",
-                             job->generation, job->attempt, job->fence, job->worker));
+            tell(fmt::format("{} {} {}{} generation {} attempt {} fence {} of {}", to_text(job->kind), to_text(job->id),
+                             to_text(job->state), job->cancel_requested_at ? " (cancel)" : "", job->generation,
+                             job->attempt, job->fence, job->worker));
     if (options_.told)
         for (const auto& batch : notice->batches) {
             const BatchCounts& counts = batch->counts;
@@ -185,7 +185,8 @@ void World::start_server()
     tell("server starts");
     for (int tries = 0;; ++tries) {
         try {
-            engine_ = std::make_unique<Engine>(*store_, *this, metrics_, EngineOptions{definitions_, boot_, [this] { return clock_.drift(); }});
+            engine_ = std::make_unique<Engine>(*store_, *this, metrics_,
+                                               EngineOptions{definitions_, boot_, [this] { return clock_.drift(); }});
             checker_.process_began(clock_.wall());
             engine_->start(clock_.wall());
             break;
