@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { paths } from "./api.gen.js";
-
-export type Me = paths["/v1/me"]["get"]["responses"][200]["content"]["application/json"];
-export interface Client { me(): Promise<Me> }
-
-export function createClient({ url }: { url: string | URL }): Client {
-  return { me: async () => (await fetch(new URL("v1/me", url))).json() as Promise<Me> };
-}
+export { createClient, keyOf, toMs } from "./client.js";
+export type { Client, ClientOptions, KeyOptions, RefreshResult, Snapshot, Span } from "./client.js";
+export { FreshetError } from "./http.js";
+export type { Ask, TokenSource } from "./http.js";
+export { ageOf, isOver, isStalled, stateOf } from "./state.js";
+export type { AgeOf } from "./state.js";
+export type { Entry, Row } from "./store.js";
+export type * from "./types.js";
