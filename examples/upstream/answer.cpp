@@ -76,7 +76,7 @@ Answer page(const Kind& kind, const State& state, Fault fault, const Ask& ask)
     if (fault == Fault::empty) items = {};
     if (fault == Fault::half) items = items.first(items.empty() ? 0 : (items.size() - 1) / 2);
     Page shown = state.body ? Page{std::string(kind.is_json ? "application/json" : html), *state.body, 200, {}}
-                            : kind.show({state, ask, items, fault == Fault::html_changed});
+                            : kind.show({state, ask, items, fault == Fault::html_changed, fault});
     Answer answer;
     answer.status = shown.status == 200 ? static_cast<unsigned>(state.status) : shown.status;
     answer.content_type = state.content_type.empty() ? std::move(shown.content_type) : state.content_type;
@@ -132,7 +132,7 @@ Answer answer_site(const Kind& kind, const State& state, Fault fault, const Ask&
     case Fault::redirect_to: return redirect(state.redirect_to);
     default: break;
     }
-    if (state.is_private) return of_status(403, "This list is private.\n");
+    if (state.is_private && !kind.shows_private) return of_status(403, "This list is private.\n");
 
     Answer answer = page(kind, state, fault, ask);
     if (fault == Fault::bad_json) answer.body.resize(answer.body.size() / 2);

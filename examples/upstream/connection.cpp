@@ -3,6 +3,7 @@
 
 #include "answer.hpp"
 #include "control.hpp"
+#include "kind.hpp"
 
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
@@ -119,8 +120,14 @@ asio::awaitable<void> send_without_end(Stream& stream, Site& site, std::uint64_t
     while (here && site.fault_epoch == epoch) here = co_await sent(stream, spaces);
 }
 
-Answer no_such_site()
+/// What is answered outside of the sites, and counts as no request of any: the control and the pictures.
+Answer answer_outside(World& world, const Ask& ask)
 {
+    if (ask.site == "_control") return answer_control(world, ask);
+    if (ask.site == "_image") {
+        Page page = show_image(ask.rest);
+        return {page.status, std::move(page.content_type), std::move(page.headers), std::move(page.body)};
+    }
     return {404, "text/plain; charset=utf-8", {}, "There is no such site; GET /_control lists them.\n"};
 }
 
@@ -176,9 +183,9 @@ template <class Stream>
 asio::awaitable<bool> answer_request(Stream& stream, World& world, const Ask& ask, bool keep)
 {
     const bool with_body = ask.method != "HEAD";
-    Site* const site = ask.site == "_control" ? nullptr : world.find(ask.site);
+    Site* const site = world.find(ask.site);
     if (site == nullptr) {
-        const Answer answer = ask.site == "_control" ? answer_control(world, ask) : no_such_site();
+        const Answer answer = answer_outside(world, ask);
         const std::string whole = head_of(answer, answer.body.size(), keep) + (with_body ? answer.body : "");
         const bool here = co_await sent(stream, whole);
         co_return here&& keep;
@@ -202,6 +209,11 @@ asio::awaitable<bool> answer_request(Stream& stream, World& world, const Ask& as
     if (state->content_at == ContentAt::answer) state = site->state;
     const Answer answer = answer_site(*site->kind, *state, fault, ask);
     if (answer.status == 304) ++site->counters->not_modified;
+    if (answer.status == 200 && ask.method == "POST" && site->kind->take != nullptr) {
+        State next = *site->state;
+        site->kind->take(next, ask, wall_now());
+        world.replace(*site, std::move(next), false);
+    }
     const bool open = co_await deliver(stream, *site, answer, fault, keep, with_body);
     co_return open;
 }

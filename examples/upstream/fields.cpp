@@ -100,6 +100,13 @@ void show_text(JsonWriter& out, std::string_view text)
     out.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
 }
 
+std::string take_switch(bool& into, const JsonValue& value)
+{
+    if (!value.IsBool()) return "true or false is wanted";
+    into = value.GetBool();
+    return {};
+}
+
 constexpr std::int64_t day_ms = 86'400'000;
 
 // `fault` stands before `fault_times`: naming a fault resets how often it is still given.
@@ -127,12 +134,12 @@ constexpr std::array fields{
           [](JsonWriter& out, const State& s) {
               show_text(out, validator_words[static_cast<std::size_t>(s.validators)]);
           }},
-    Field{"private", false,
-          [](State& s, const JsonValue& v) {
-              if (v.IsBool()) s.is_private = v.GetBool();
-              return std::string(v.IsBool() ? "" : "true or false is wanted");
-          },
+    Field{"private", false, [](State& s, const JsonValue& v) { return take_switch(s.is_private, v); },
           [](JsonWriter& out, const State& s) { out.Bool(s.is_private); }},
+    Field{"oldest_first", true, [](State& s, const JsonValue& v) { return take_switch(s.oldest_first, v); },
+          [](JsonWriter& out, const State& s) { out.Bool(s.oldest_first); }},
+    Field{"numbered", true, [](State& s, const JsonValue& v) { return take_switch(s.numbered, v); },
+          [](JsonWriter& out, const State& s) { out.Bool(s.numbered); }},
     Field{"stamp", true, [](State& s, const JsonValue& v) { return take_number(s.stamp, v, 0, INT64_MAX); },
           [](JsonWriter& out, const State& s) { out.Int64(s.stamp); }},
     Field{"page_size", false, [](State& s, const JsonValue& v) { return take_number(s.page_size, v, 1, 10'000); },

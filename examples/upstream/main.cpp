@@ -45,6 +45,13 @@ asio::awaitable<void> accept_tls(tcp::acceptor& acceptor, asio::ssl::context& tl
     }
 }
 
+std::string kind_names()
+{
+    std::string names;
+    for (const upstream::Kind& kind : upstream::kinds()) names.append(names.empty() ? "" : ", ").append(kind.name);
+    return names;
+}
+
 /// Every kind is a site of its own name, and what `--site NAME=KIND` adds. Empty when all are there, else words.
 std::string add_sites(upstream::World& world, const std::vector<std::string>& more)
 {
@@ -57,7 +64,7 @@ std::string add_sites(upstream::World& world, const std::vector<std::string>& mo
         const upstream::Kind* const kind =
             sign == std::string::npos ? nullptr : upstream::kind_named(std::string_view(site).substr(sign + 1));
         if (kind == nullptr || name.empty() || name.find('/') != std::string::npos)
-            return "--site " + site + ": NAME=KIND is wanted, KIND one of prices, shop, news, list, any";
+            return "--site " + site + ": NAME=KIND is wanted, KIND one of " + kind_names();
         if (why.empty()) why = world.add_site(name, *kind);
     }
     return why;

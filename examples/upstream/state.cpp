@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <unordered_map>
 
 namespace upstream {
 
@@ -120,6 +121,7 @@ State starting_state(const Kind& kind, WallTime now)
     state.serial_last = kind.items_at_start;
     if (!kind.body_at_start.empty()) state.body = std::make_shared<const std::string>(kind.body_at_start);
     state.validators = kind.validators;
+    state.fault = kind.fault_at_start;
     state.changed_at = now;
     return state;
 }
@@ -127,11 +129,24 @@ State starting_state(const Kind& kind, WallTime now)
 void add_items(State& state, const Kind& kind, const JsonValue& array, WallTime now)
 {
     auto items = std::make_shared<std::vector<Item>>(*state.items);
+    std::unordered_map<std::string, std::size_t> known;
+    if (!kind.id.empty())
+        for (std::size_t i = 0; i < items->size(); ++i) known.emplace(text_of(*(*items)[i], kind.id), i);
+
+    std::vector<Item> added; // the newest last
     for (rapidjson::SizeType i = array.Size(); i-- > 0;) {
         auto item = std::make_shared<Json>(copy_of(array[i]));
         kind.complete(*item, ++state.serial_last, now);
-        items->insert(items->begin(), std::move(item));
+        const auto same = kind.id.empty() ? known.end() : known.find(text_of(*item, kind.id));
+        if (same != known.end() && kind.replaces_in_place) {
+            (*items)[same->second] = std::move(item);
+            continue;
+        }
+        if (same != known.end()) (*items)[same->second] = nullptr;
+        added.push_back(std::move(item));
     }
+    std::erase(*items, nullptr);
+    items->insert(items->begin(), added.rbegin(), added.rend());
     state.items = std::move(items);
 }
 

@@ -39,7 +39,9 @@ struct State {
     ContentAt content_at = ContentAt::arrival;
     Validators validators = Validators::both;
     bool is_private = false;
-    std::int64_t stamp = 0; ///< shown in the content, so that a test can tell what was read
+    bool oldest_first = false; ///< for a list that shows its order: the other way round
+    bool numbered = false;     ///< for a list of titles: each behind its position
+    std::int64_t stamp = 0;    ///< shown in the content, so that a test can tell what was read
     std::int64_t page_size = 50;
     std::chrono::milliseconds live{0}; ///< the site changes by itself this often; 0: never
     std::int64_t status = 200;
@@ -102,7 +104,7 @@ private:
 
 /// The state of a site of this kind at its very start.
 State starting_state(const Kind& kind, WallTime now);
-/// Puts new items on top, the first of the array newest, inventing what they lack.
+/// Puts new items on top, the first of the array newest, inventing what they lack. One whose id is known replaces that.
 void add_items(State& state, const Kind& kind, const JsonValue& array, WallTime now);
 void remove_oldest(State& state, std::size_t count);
 
