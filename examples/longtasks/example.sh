@@ -1,0 +1,4 @@
+# shellcheck shell=bash disable=SC2034  # examples/run reads these
+tokens=("business-1 1 admin" "business-2 2 admin" "viewer-1 1 viewer" "viewer-2 2 viewer" "system-admin * admin")
+pages=("main/1 /dashboard/1" "main/2 /dashboard/2")
+workers=("longtasks-worker")

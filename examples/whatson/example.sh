@@ -1,0 +1,3 @@
+# shellcheck shell=bash disable=SC2034  # examples/run reads these
+tokens=("operator default operator")
+pages=("main /dashboard")
