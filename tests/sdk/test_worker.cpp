@@ -13,6 +13,7 @@
 #include <stdexcept>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 
 extern char** environ;
 
@@ -66,7 +67,8 @@ std::vector<Language> languages()
     return all;
 }
 
-TestWorker::TestWorker(const Language& language, const std::string& url, Variables variables) : name_{language.name}
+TestWorker::TestWorker(const Language& language, const std::string& url, Variables variables, const std::string& log)
+    : name_{language.name}
 {
     variables.insert(language.environment.begin(), language.environment.end());
     variables["FRESHET_URL"] = url;
@@ -90,6 +92,9 @@ TestWorker::TestWorker(const Language& language, const std::string& url, Variabl
     posix_spawn_file_actions_t files;
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_adddup2(&files, ends[1], 1);
+    if (!log.empty())
+        posix_spawn_file_actions_addopen(&files, 2, log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    posix_spawn_file_actions_addclosefrom_np(&files, 3); // no connection of the test outlives it there
     std::vector<std::string> command = language.command;
     const auto arguments = pointers(command), settings = pointers(environment);
     const int error = posix_spawn(&pid_, arguments[0], &files, nullptr, arguments.data(), settings.data());
@@ -134,6 +139,13 @@ std::optional<std::string> TestWorker::await(const std::string& beginning, Milli
         }
         if (!read_for(left(until))) return std::nullopt;
     }
+}
+
+std::vector<std::string> TestWorker::take()
+{
+    while (read_for(Millis{0})) {
+    }
+    return std::exchange(lines_, {});
 }
 
 bool TestWorker::said(const std::string& beginning)

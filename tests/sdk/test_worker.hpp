@@ -30,7 +30,8 @@ public:
     using Variables = std::map<std::string, std::string>;
 
     /// Returns when it is ready. @throws std::runtime_error if it ends or says nothing.
-    TestWorker(const Language& language, const std::string& url, Variables variables = {});
+    /// @param log  a file that its stderr is added to; empty: the test's own.
+    TestWorker(const Language& language, const std::string& url, Variables variables = {}, const std::string& log = {});
     ~TestWorker();
     TestWorker(const TestWorker&) = delete;
     TestWorker& operator=(const TestWorker&) = delete;
@@ -39,6 +40,8 @@ public:
     std::optional<std::string> await(const std::string& beginning, Millis within = Millis{15'000});
     /// True if it said such a line until now.
     bool said(const std::string& beginning);
+    /// All that it said until now and that was not awaited.
+    std::vector<std::string> take();
 
     void signal(int number) const;
     /// SIGKILL, and waits until it is gone.
