@@ -9,7 +9,7 @@ namespace freshet::outside {
 namespace {
 
 const Headers json{{"Content-Type", "application/json"}};
-constexpr std::size_t held_max = 2;
+constexpr std::size_t held_max = 3;
 constexpr Millis server_back_within{30'000};
 
 } // namespace
@@ -44,7 +44,7 @@ void Latecomer::work()
     const auto until = [&] { return std::chrono::steady_clock::now() + server_back_within; };
     auto give_up_at = until();
     while (!leave_ || !held_.empty()) {
-        if (!leave_ && held_.size() < held_max) claim();
+        if (!leave_ && (held_.size() < held_max || random_() % 2 == 0)) claim();
         if (!leave_) give_up_at = until();
         std::erase_if(held_, [&](Held& held) { return answer_late(held); });
         if (std::chrono::steady_clock::now() < give_up_at) continue;
@@ -63,7 +63,7 @@ void Latecomer::claim()
     if (given.status != 200 || !given.json("/jobs/0/id")) return; // a server that went away, or no work
     const Held held{given.json("/jobs/0/id").value_or(""), given.json("/jobs/0/fence").value_or("0"),
                     std::stoi(given.json("/jobs/0/attempt").value_or("0"))};
-    if (random_() % 2 == 0)
+    if (held_.size() == held_max || random_() % 2 == 0)
         complete_at_once(held);
     else
         held_.push_back(held);
@@ -83,7 +83,7 @@ bool Latecomer::answer_late(Held& held)
 {
     // Answered when the job changes.
     const Answer now = ask_through(client_, "GET", fmt::format("/v1/jobs/{}?after_seq={}", held.job, held.seq),
-                                   {{"Prefer", "wait=0.5"}});
+                                   {{"Prefer", "wait=0.2"}});
     EXPECT_EQ(now.status, 200) << now.body << now.error;
     const bool ended = now.json("/finished_at").has_value();
     held.seq = now.json("/seq").value_or("0");
