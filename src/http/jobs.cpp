@@ -31,7 +31,7 @@ bool sees(const Caller& caller, const Job& job)
 std::string shown(Core& core, const Job& job)
 {
     const bool paused = job.key.empty() ? core.work().queue_paused(job.queue) : is_paused(core, job.tenant, job.key);
-    return streams::shown_job_json(job, paused, core.now());
+    return streams::shown_job_json(job, terms_of(*core.definitions(), job, paused), core.now());
 }
 
 // --- The list ---
@@ -131,7 +131,7 @@ void list_jobs(Core& core, const ExchangePtr& exchange, std::span<const std::str
             out.begin_list("items");
             for (const Job& job : found->jobs) {
                 const bool paused = std::ranges::find(found->paused, job.queue) != found->paused.end();
-                out.raw(streams::shown_job_json(job, paused, core.now()));
+                out.raw(streams::shown_job_json(job, terms_of(*core.definitions(), job, paused), core.now()));
             }
             out.end_list();
             add_counts(out, found->counts, queue);

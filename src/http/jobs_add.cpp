@@ -74,7 +74,8 @@ NewJob read_job(const BodyValue& value)
 std::string added_json(Core& core, const AddedJob& added)
 {
     const Job& job = *added.job;
-    std::string json = streams::shown_job_json(job, core.work().queue_paused(job.queue), core.now());
+    std::string json = streams::shown_job_json(
+        job, terms_of(*core.definitions(), job, core.work().queue_paused(job.queue)), core.now());
     return added.attached ? with_member("attached", true, json) : json;
 }
 

@@ -170,8 +170,9 @@ void Hub::tell_progress(const Notice& notice)
         FramePtr frame;
         const auto tell = [&](const StreamPtr& stream) {
             if (!frame)
-                frame = std::make_shared<const Frame>("job", "",
-                                                      job_state_json(*job, host_->job_paused(*job), host_->now()));
+                frame = std::make_shared<const Frame>(
+                    "job", "",
+                    job_state_json(*job, terms_of(*host_->definitions(), *job, host_->job_paused(*job)), host_->now()));
             put_progress(*stream, topic, frame);
         };
         if (const auto readers = found->second->readers.find(topic); readers != found->second->readers.end())

@@ -125,7 +125,8 @@ void Hub::step_job(const StreamPtr& stream, const StateStep& step, const Done& d
             if (!job || job->tenant != stream->tenant) return done();
             const bool over = is_terminal(job->state);
             const std::string topic = "job/" + freshet::to_text(job->id);
-            const std::string data = job_state_json(*job, host_->job_paused(*job), host_->now());
+            const std::string data =
+                job_state_json(*job, terms_of(*host_->definitions(), *job, host_->job_paused(*job)), host_->now());
             if (step.kind == StateStep::Kind::job) {
                 send_state(*stream, "snapshot", data);
                 std::erase_if(stream->pending, [&](const Pending& p) {
@@ -158,7 +159,8 @@ void Hub::step_queue(const StreamPtr& stream, const StateStep& step, const Done&
             out.text("topic", "jobs/" + step.name);
             out.begin_list("items");
             for (const Job& job : *jobs) {
-                out.raw(shown_job_json(job, host_->job_paused(job), host_->now()));
+                out.raw(
+                    shown_job_json(job, terms_of(*host_->definitions(), job, host_->job_paused(job)), host_->now()));
                 seq = std::max(seq, job.seq);
                 const std::string topic = "job/" + freshet::to_text(job.id);
                 std::erase_if(stream->pending, [&](const Pending& p) {

@@ -74,14 +74,14 @@ std::string rows_json(std::span<const std::shared_ptr<const KeyView>> views, con
     return out.take();
 }
 
-std::string shown_job_json(const Job& job, bool paused, WallTime now)
+std::string shown_job_json(const Job& job, const JobTerms& terms, WallTime now)
 {
-    return job.kind == JobKind::refresh ? receipt_json(job, paused, now) : job_json(job, paused, now);
+    return job.kind == JobKind::refresh ? receipt_json(job, terms, now) : job_json(job, terms, now);
 }
 
-std::string job_state_json(const Job& job, bool paused, WallTime now)
+std::string job_state_json(const Job& job, const JobTerms& terms, WallTime now)
 {
-    return job_event_json("job/" + to_text(job.id), shown_job_json(job, paused, now), job.seq);
+    return job_event_json("job/" + to_text(job.id), shown_job_json(job, terms, now), job.seq);
 }
 
 std::optional<Batch> read_batch(Reads& reads, BatchId id)

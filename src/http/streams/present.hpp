@@ -35,9 +35,9 @@ std::string rows_json(std::span<const std::shared_ptr<const KeyView>> views, con
                       WallTime now);
 
 /// A job as everyone is shown it: a refresh with its receipt.
-std::string shown_job_json(const Job& job, bool paused, WallTime now);
+std::string shown_job_json(const Job& job, const JobTerms& terms, WallTime now);
 /// data of a `snapshot` of job/{id}, and of a `job` event that has no ledger entry.
-std::string job_state_json(const Job& job, bool paused, WallTime now);
+std::string job_state_json(const Job& job, const JobTerms& terms, WallTime now);
 
 /// @throws StoreFailure
 std::optional<Batch> read_batch(Reads& reads, BatchId id);
