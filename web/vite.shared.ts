@@ -24,7 +24,7 @@ export function shared(input: Record<string, string>): UserConfig {
       outDir: out,
       emptyOutDir: false,
       assetsInlineLimit: 0,
-      modulePreload: { polyfill: false },
+      modulePreload: false,
       target: "es2022",
       reportCompressedSize: false,
       rolldownOptions: {

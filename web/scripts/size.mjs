@@ -18,7 +18,7 @@ async function bundled(entry, external = []) {
     build: {
       write: false,
       target: "es2022",
-      modulePreload: { polyfill: false },
+      modulePreload: false,
       rolldownOptions: { input: entry, external, preserveEntrySignatures: "strict" },
     },
   });

@@ -91,12 +91,20 @@ export function createClient(options: ClientOptions) {
   let status: Connection = "connecting";
   let topics: string[] = [];
 
+  let mine: Promise<Me> | undefined;
+  /** Who asks, asked once. */
+  function whoami(): Promise<Me> {
+    mine ??= http.json<Me>("GET", "v1/me");
+    mine.catch(() => (mine = undefined));
+    return mine;
+  }
+
   // ---- one stream per browser and sign-in ----
 
   /** The lock and the channel are those of the server and of what the token may see. */
   async function sharing(): Promise<[Sharing | undefined, "slow" | "stream"]> {
     if (!page || options.share === false || typeof BroadcastChannel === "undefined") return [undefined, "stream"];
-    const { now: _, expires_at: __, ...subject } = await client.me();
+    const { now: _, expires_at: __, ...subject } = await whoami();
     const text = JSON.stringify([http.base, subject]);
     let hash = 5381n;
     for (const char of text) hash = BigInt.asUintN(64, (hash * 33n) ^ BigInt(char.codePointAt(0)!));
@@ -119,7 +127,7 @@ export function createClient(options: ClientOptions) {
       try {
         if (!hub) {
           const live = await import("./hub.js");
-          store ??= new live.Store((key, gen) => http.json("GET", `v1/data/${key}`, { query: { envelope: 1, min_gen: gen } }));
+          store ??= new live.Store((key, gen) => http.json("GET", `v1/data/${key}`, { query: { envelope: 1, min_gen: gen || undefined } }));
           hub ??= new live.Hub(id, http, store, clock, told, options.times);
           for (const listen of early) listen();
           early.clear();
@@ -166,6 +174,7 @@ export function createClient(options: ClientOptions) {
       const word = stateOf(entry.meta, at);
       next.set(entry.topic, word);
       if ((words.get(entry.topic) ?? entry.meta.state) !== word) store!.touch(entry.topic);
+      if (page?.visibilityState !== "hidden") store!.hint(entry.topic, word);
     }
     words = next;
     ticks.forEach((one) => one(at));
@@ -309,6 +318,7 @@ export function createClient(options: ClientOptions) {
     }
     const joined = /\bjoined=\?1/.test(response.headers.get("freshet") ?? "");
     let job = (await response.json()) as Job;
+    onProgress?.(job);
     const end = new AbortController();
     const limit = setTimeout(() => end.abort(), toMs(bound));
     signal?.addEventListener("abort", () => end.abort());
@@ -336,6 +346,7 @@ export function createClient(options: ClientOptions) {
     /** Data and meta at every change, beginning with what is there. */
     watch: <T = unknown>(source: string, { params, signal }: KeyOptions = {}) => follow<Snapshot<T>>(`data/${keyOf(source, params)}`, snapshotIn<T>, signal),
     me: () => ask<Me>("GET", "v1/me"),
+    whoami,
     diff: (key: string, query?: { from?: number; to?: number }) => ask<Diff>("GET", `v1/data/${key}/diff`, { query: { ...query }, headers: { accept: "application/vnd.freshet.diff+json" } }),
     freshness: (query?: Query) => ask<Page<FreshnessRow>>("GET", "v1/freshness", { query }),
     jobs: {
@@ -373,6 +384,10 @@ export function createClient(options: ClientOptions) {
     onConnection(listener: () => void): () => void {
       heard.add(listener);
       return () => heard.delete(listener);
+    },
+    /** What the server calls itself: another word than before means that there is a new version of it. */
+    get server(): string | undefined {
+      return store?.server;
     },
     /** The server's time. */
     now,

@@ -3,9 +3,9 @@
 // while a machine sleeps, Date.now() jumps when somebody sets it back; neither alone may make old data look young.
 
 export class ServerClock {
-  private said = NaN;
-  private wallThen = 0;
-  private steadyThen = 0;
+  #said = NaN;
+  #wallThen = 0;
+  #steadyThen = 0;
 
   constructor(
     private readonly wall: () => number = () => Date.now(),
@@ -15,17 +15,17 @@ export class ServerClock {
   hear(time: string | undefined): void {
     const said = Date.parse(time ?? "");
     if (Number.isNaN(said)) return;
-    this.said = said;
-    this.wallThen = this.wall();
-    this.steadyThen = this.steady();
+    this.#said = said;
+    this.#wallThen = this.wall();
+    this.#steadyThen = this.steady();
   }
 
   /** Milliseconds since the server was heard; infinite before that. */
   since(): number {
-    return Number.isNaN(this.said) ? Infinity : Math.max(this.wall() - this.wallThen, this.steady() - this.steadyThen, 0);
+    return Number.isNaN(this.#said) ? Infinity : Math.max(this.wall() - this.#wallThen, this.steady() - this.#steadyThen, 0);
   }
 
   now(): number {
-    return Number.isNaN(this.said) ? this.wall() : this.said + this.since();
+    return Number.isNaN(this.#said) ? this.wall() : this.#said + this.since();
   }
 }

@@ -51,19 +51,19 @@ export class Hub {
   /** Nothing that is shown was heard to be so since the tab came back. */
   checking = false;
 
-  private wanted: string[] = [];
-  private tabs = new Map<string, { topics: string[]; silent: number }>();
-  private links: Link[] | undefined;
-  private mode: Mode = "stream";
-  private name = "";
-  private locks: Locks | undefined;
-  private channel: Channel | undefined;
-  private lockWish: AbortController | undefined;
-  private release: (() => void) | undefined;
-  private beatMs = 15_000;
-  private heardAt = 0;
-  private allAt = 0;
-  private allDue = 0;
+  #wanted: string[] = [];
+  #tabs = new Map<string, { topics: string[]; silent: number }>();
+  #links: Link[] | undefined;
+  #mode: Mode = "stream";
+  #name = "";
+  #locks: Locks | undefined;
+  #channel: Channel | undefined;
+  #lockWish: AbortController | undefined;
+  #release: (() => void) | undefined;
+  #beatMs = 15_000;
+  #heardAt = 0;
+  #allAt = 0;
+  #allDue = 0;
 
   constructor(
     private readonly id: string,
@@ -75,208 +75,208 @@ export class Hub {
   ) {}
 
   get leads(): boolean {
-    return this.links !== undefined;
+    return this.#links !== undefined;
   }
 
   /** @param mode  the best way that may be tried. */
   start(sharing?: Sharing, mode: Mode = "stream"): void {
     this.stop();
-    this.mode = mode;
+    this.#mode = mode;
     this.status = "connecting";
-    if (!sharing) return this.lead();
-    this.channel = sharing.channel(sharing.name);
-    this.channel.onmessage = ({ data }) => this.received(data);
-    this.heardAt = Date.now();
-    if (sharing.lead) this.lead();
-    else if (sharing.locks) this.queue(sharing.locks, sharing.name, false);
-    this.locks = sharing.locks;
-    this.name = sharing.name;
-    if (!this.links) this.post({ say: "want", from: this.id, topics: this.wanted });
+    if (!sharing) return this.#lead();
+    this.#channel = sharing.channel(sharing.name);
+    this.#channel.onmessage = ({ data }) => this.#received(data);
+    this.#heardAt = Date.now();
+    if (sharing.lead) this.#lead();
+    else if (sharing.locks) this.#queue(sharing.locks, sharing.name, false);
+    this.#locks = sharing.locks;
+    this.#name = sharing.name;
+    if (!this.#links) this.#post({ say: "want", from: this.id, topics: this.#wanted });
   }
 
   stop(status: Connection = "paused"): void {
-    this.post({ say: "bye", from: this.id });
-    this.lockWish?.abort();
-    this.lockWish = undefined;
-    this.unlead();
-    this.channel?.close();
-    this.channel = undefined;
-    this.tell(status);
+    this.#post({ say: "bye", from: this.id });
+    this.#lockWish?.abort();
+    this.#lockWish = undefined;
+    this.#unlead();
+    this.#channel?.close();
+    this.#channel = undefined;
+    this.#tell(status);
   }
 
   want(topics: string[]): void {
-    this.wanted = topics;
-    if (this.links) return this.spread();
+    this.#wanted = topics;
+    if (this.#links) return this.#spread();
     this.store.keep(topics);
-    this.post({ say: "want", from: this.id, topics });
+    this.#post({ say: "want", from: this.id, topics });
   }
 
   /** Asks for a new hello, and says that it did until there is one. */
   check(): void {
-    if (!this.wanted.length) return;
+    if (!this.#wanted.length) return;
     this.checking = true;
     this.onStatus();
-    if (this.links) return this.links.forEach((link) => link.check());
-    const asked = (this.heardAt = Date.now());
-    this.post({ say: "nudge" });
+    if (this.#links) return this.#links.forEach((link) => link.check());
+    const asked = (this.#heardAt = Date.now());
+    this.#post({ say: "nudge" });
     void wait(this.limits.answer).then(() => {
-      if (this.heardAt === asked) this.take();
+      if (this.#heardAt === asked) this.#take();
     });
   }
 
   /** Once a second while somebody looks: a leader that fell silent is replaced. */
   tick(): void {
-    if (!this.links && Date.now() - this.heardAt > 3 * this.beatMs) this.take();
+    if (!this.#links && Date.now() - this.#heardAt > 3 * this.#beatMs) this.#take();
   }
 
-  private take(): void {
-    if (this.links || !this.channel) return;
-    this.heardAt = Date.now();
-    if (!this.locks) return this.post({ say: "want", from: this.id, topics: this.wanted });
-    this.lockWish?.abort();
-    this.queue(this.locks, this.name, true);
+  #take(): void {
+    if (this.#links || !this.#channel) return;
+    this.#heardAt = Date.now();
+    if (!this.#locks) return this.#post({ say: "want", from: this.id, topics: this.#wanted });
+    this.#lockWish?.abort();
+    this.#queue(this.#locks, this.#name, true);
   }
 
-  private queue(locks: Locks, name: string, steal: boolean): void {
-    const wish = (this.lockWish = new AbortController());
+  #queue(locks: Locks, name: string, steal: boolean): void {
+    const wish = (this.#lockWish = new AbortController());
     locks
       .request(name, steal ? { steal } : { signal: wish.signal }, () => {
         if (wish.signal.aborted) return Promise.resolve();
         return new Promise<void>((release) => {
-          this.release = release;
-          this.lead();
+          this.#release = release;
+          this.#lead();
         });
       })
       .catch(() => undefined)
       .then(() => {
         // Let go, or taken away by another tab: then this one follows it.
-        if (this.lockWish !== wish) return;
-        this.unlead();
-        this.queue(locks, name, false);
+        if (this.#lockWish !== wish) return;
+        this.#unlead();
+        this.#queue(locks, name, false);
       });
   }
 
-  private lead(): void {
-    if (this.links) return;
-    this.links = [];
-    this.post({ say: "lead" });
-    this.spread();
+  #lead(): void {
+    if (this.#links) return;
+    this.#links = [];
+    this.#post({ say: "lead" });
+    this.#spread();
   }
 
-  private unlead(): void {
-    this.links?.forEach((link) => link.stop());
-    this.links = undefined;
-    this.tabs.clear();
-    this.release?.();
-    this.release = undefined;
+  #unlead(): void {
+    this.#links?.forEach((link) => link.stop());
+    this.#links = undefined;
+    this.#tabs.clear();
+    this.#release?.();
+    this.#release = undefined;
   }
 
-  private post(message: Message): void {
-    this.channel?.postMessage(message);
+  #post(message: Message): void {
+    this.#channel?.postMessage(message);
   }
 
   /** Hands all topics of all tabs to links, each as many as a stream takes. */
-  private spread(): void {
-    const topics = [...new Set([...this.wanted, ...[...this.tabs.values()].flatMap((tab) => tab.topics)])];
+  #spread(): void {
+    const topics = [...new Set([...this.#wanted, ...[...this.#tabs.values()].flatMap((tab) => tab.topics)])];
     this.store.keep(topics);
-    for (let i = 0; i === 0 || i * topicsPerLink < topics.length || i < this.links!.length; ++i) {
-      const link = (this.links![i] ??= new Link(this.http, this.host, this.mode, this.limits));
+    for (let i = 0; i === 0 || i * topicsPerLink < topics.length || i < this.#links!.length; ++i) {
+      const link = (this.#links![i] ??= new Link(this.http, this.#host, this.#mode, this.limits));
       link.want(topics.slice(i * topicsPerLink, (i + 1) * topicsPerLink));
       link.start();
     }
   }
 
-  private readonly host = {
+  readonly #host = {
     heard: (event: string, told: Told & { now?: string; beat_ms?: number }) => {
       if (told.now) this.clock.hear(told.now);
-      if (told.beat_ms) this.beatMs = told.beat_ms;
-      if (event === "poll") this.beatMs = Math.max(this.beatMs, 30_000);
+      if (told.beat_ms) this.#beatMs = told.beat_ms;
+      if (event === "poll") this.#beatMs = Math.max(this.#beatMs, 30_000);
       if (event === "hello" || event === "beat" || event === "poll") {
         this.checking = false;
-        for (const [id, tab] of this.tabs) if (++tab.silent > 3) this.tabs.delete(id), this.spread();
-        this.tell(this.status, told.now);
+        for (const [id, tab] of this.#tabs) if (++tab.silent > 3) this.#tabs.delete(id), this.#spread();
+        this.#tell(this.status, told.now);
       }
       if (event === "beat") return;
       this.store.apply(event, told);
-      this.post({ say: "events", events: [[event, told]] });
+      this.#post({ say: "events", events: [[event, told]] });
     },
-    status: (status: Connection) => this.tell(status),
-    due: () => this.due(),
-    rest: () => this.rest(),
+    status: (status: Connection) => this.#tell(status),
+    due: () => this.#due(),
+    rest: () => this.#rest(),
   };
 
-  private tell(status: Connection, now?: string): void {
+  #tell(status: Connection, now?: string): void {
     const same = status === this.status;
     this.status = status;
-    if (this.links) this.post({ say: "status", status, beat: this.beatMs, ...(now && { now }) });
+    if (this.#links) this.#post({ say: "status", status, beat: this.#beatMs, ...(now && { now }) });
     if (!same || now) this.onStatus();
   }
 
-  private live(): string[] {
+  #live(): string[] {
     return [...this.store.all()].filter(({ topic, job, batch }) => /^(job|batch)\//.test(topic) && !isOver(job ?? batch)).map(({ topic }) => topic);
   }
 
   /** What a slow poll asks for now: everything when its time has come, else what is live. [] is everything. */
-  private due(): string[] {
-    if (Date.now() < this.allDue) return this.live();
-    this.allAt = Date.now();
+  #due(): string[] {
+    if (Date.now() < this.#allDue) return this.#live();
+    this.#allAt = Date.now();
     return [];
   }
 
   /** Milliseconds to the next slow poll: 15 s while any data is stale, else 30 s; 2 s while a job or batch goes on. */
-  private rest(): number {
+  #rest(): number {
     const stale = [...this.store.all()].some(({ meta }) => meta && stateOf(meta, this.clock.now()) !== "fresh");
-    this.allDue = this.allAt + (stale ? 15_000 : 30_000);
-    return Math.max(0, Math.min(this.allDue - Date.now(), this.live().length ? 2_000 : Infinity));
+    this.#allDue = this.#allAt + (stale ? 15_000 : 30_000);
+    return Math.max(0, Math.min(this.#allDue - Date.now(), this.#live().length ? 2_000 : Infinity));
   }
 
-  private received(message: Message): void {
+  #received(message: Message): void {
     switch (message.say) {
       case "lead":
         // Also an answer to a leader that came while this one thought that it leads without a lock.
-        if (!this.links) this.post({ say: "want", from: this.id, topics: this.wanted });
+        if (!this.#links) this.#post({ say: "want", from: this.id, topics: this.#wanted });
         break;
       case "want": {
-        if (!this.links) break;
-        const before = new Set(this.tabs.get(message.from)?.topics);
-        this.tabs.set(message.from, { topics: message.topics, silent: 0 });
+        if (!this.#links) break;
+        const before = new Set(this.#tabs.get(message.from)?.topics);
+        this.#tabs.set(message.from, { topics: message.topics, silent: 0 });
         const events = this.store.retell(message.topics.filter((topic) => !before.has(topic)));
-        if (events.length) this.post({ say: "events", to: message.from, events });
+        if (events.length) this.#post({ say: "events", to: message.from, events });
         if (message.topics.length !== before.size || message.topics.some((topic) => !before.has(topic))) {
-          this.spread();
-          this.answer();
+          this.#spread();
+          this.#answer();
         }
         break;
       }
       case "bye":
-        if (this.links && this.tabs.delete(message.from)) this.spread();
+        if (this.#links && this.#tabs.delete(message.from)) this.#spread();
         break;
       case "nudge":
-        if (!this.links) break;
+        if (!this.#links) break;
         // A hello of a moment ago serves all tabs that came back together.
-        if (this.clock.since() > 3_000) this.links.forEach((link) => link.check());
-        else this.answer();
+        if (this.clock.since() > 3_000) this.#links.forEach((link) => link.check());
+        else this.#answer();
         break;
       case "events":
-        if (this.links || (message.to !== undefined && message.to !== this.id)) break;
+        if (this.#links || (message.to !== undefined && message.to !== this.id)) break;
         for (const [event, told] of message.events) this.store.apply(event, told);
         break;
       case "status":
-        if (this.links) break;
-        this.heardAt = Date.now();
-        this.beatMs = message.beat;
+        if (this.#links) break;
+        this.#heardAt = Date.now();
+        this.#beatMs = message.beat;
         if (message.now) {
           this.clock.hear(message.now);
           this.checking = false;
           // Every beat is answered, so that the leader knows who is still there.
-          this.post({ say: "want", from: this.id, topics: this.wanted });
+          this.#post({ say: "want", from: this.id, topics: this.#wanted });
         }
-        this.tell(message.status, message.now);
+        this.#tell(message.status, message.now);
     }
   }
 
-  private answer(): void {
+  #answer(): void {
     const since = this.clock.since();
-    this.tell(this.status, since < Infinity ? new Date(this.clock.now()).toISOString() : undefined);
+    this.#tell(this.status, since < Infinity ? new Date(this.clock.now()).toISOString() : undefined);
   }
 }

@@ -22,29 +22,32 @@ export interface LinkHost {
 export interface LinkTimes {
   /** For the first frame of a stream. */
   hello: number;
+  /** A request that fails later than this was held by somebody on the way. */
+  patience: number;
   /** A way that works worse is kept for so long before the better one is tried again. */
   worse: number;
   /** The longest wait before the next try. */
   retry: number;
 }
-export const times: LinkTimes = { hello: 6_000, worse: 300_000, retry: 5_000 };
+export const times: LinkTimes = { hello: 6_000, patience: 2_000, worse: 300_000, retry: 5_000 };
 
 export type Mode = "stream" | "poll" | "slow";
 
 export class Link {
-  private readonly topics = new Set<string>();
+  readonly #topics = new Set<string>();
   /** Those whose state was told, on this cursor. */
-  private readonly stated = new Set<string>();
-  private cursor: string | undefined;
-  private stream: string | undefined;
-  private opened: string[] = [];
-  private mode: Mode;
-  private modeUntil = Infinity;
-  private silent = 0;
-  private fails = 0;
-  private running: AbortController | undefined;
-  private once = new AbortController();
-  private changing: ReturnType<typeof setTimeout> | undefined;
+  readonly #stated = new Set<string>();
+  #cursor: string | undefined;
+  #stream: string | undefined;
+  #opened: string[] = [];
+  #mode: Mode;
+  #modeUntil = Infinity;
+  #silent = 0;
+  #greeted = false;
+  #fails = 0;
+  #running: AbortController | undefined;
+  #once = new AbortController();
+  #changing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly http: Http,
@@ -52,118 +55,121 @@ export class Link {
     private readonly lowest: Mode = "stream",
     private readonly limits: LinkTimes = times,
   ) {
-    this.mode = lowest;
+    this.#mode = lowest;
   }
 
   /** The topics from now on. */
   want(topics: Iterable<string>): void {
     const wanted = new Set(topics);
     let changed = false;
-    for (const topic of this.topics) if (!wanted.has(topic)) this.topics.delete(topic), this.stated.delete(topic), (changed = true);
-    for (const topic of wanted) if (!this.topics.has(topic)) this.topics.add(topic), (changed = true);
-    if (!changed || !this.running) return;
+    for (const topic of this.#topics) if (!wanted.has(topic)) this.#topics.delete(topic), this.#stated.delete(topic), (changed = true);
+    for (const topic of wanted) if (!this.#topics.has(topic)) this.#topics.add(topic), (changed = true);
+    if (!changed || !this.#running) return;
     // What a page asks for while it is being made goes out as one.
-    this.changing ??= setTimeout(() => ((this.changing = undefined), void this.change()), 20);
+    this.#changing ??= setTimeout(() => ((this.#changing = undefined), void this.#change()), 20);
   }
 
   start(): void {
-    if (this.running) return;
-    this.running = new AbortController();
-    void this.run(this.running.signal);
+    if (this.#running) return;
+    this.#running = new AbortController();
+    void this.#run(this.#running.signal);
   }
 
   stop(): void {
-    this.running?.abort();
-    this.running = undefined;
-    this.once.abort();
+    this.#running?.abort();
+    this.#running = undefined;
+    this.#once.abort();
   }
 
   /** Hears from the server now, whatever was waited for. */
   check(): void {
-    this.fails = 0;
-    if (this.modeUntil < Infinity && this.mode !== this.lowest) this.modeUntil = 0;
-    this.once.abort();
+    this.#fails = 0;
+    if (this.#modeUntil < Infinity && this.#mode !== this.lowest) this.#modeUntil = 0;
+    this.#once.abort();
   }
 
-  private async run(signal: AbortSignal): Promise<void> {
+  async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      this.once = new AbortController();
-      const once = this.once.signal;
-      if (this.topics.size === 0) {
-        this.opened = [];
+      this.#once = new AbortController();
+      const once = this.#once.signal;
+      if (this.#topics.size === 0) {
+        this.#opened = [];
         await wait(1e9, once);
         continue;
       }
-      if (Date.now() > this.modeUntil) (this.mode = this.lowest), (this.modeUntil = Infinity);
+      if (Date.now() > this.#modeUntil) (this.#mode = this.lowest), (this.#modeUntil = Infinity);
+      const [began, mode] = [Date.now(), this.#mode];
+      this.#greeted = false;
       try {
-        if (this.mode === "stream") await this.follow(once);
-        else await this.poll(once);
+        if (mode === "stream") await this.#follow(once);
+        else await this.#poll(once);
       } catch (error) {
         if (signal.aborted || once.aborted) continue;
-        await this.failed(error, once);
+        // Nobody refused, and nobody was down, which is told at once: somebody on the way waited for more, and gave up.
+        if (!this.#greeted && Date.now() - began > this.limits.patience) this.#worse(mode === "stream" ? "poll" : "slow");
+        await this.#failed(error, once);
       }
     }
   }
 
-  private async failed(error: unknown, once: AbortSignal): Promise<void> {
+  async #failed(error: unknown, once: AbortSignal): Promise<void> {
     const status = error instanceof FreshetError ? error.status : 0;
-    if (status === 401 || (status === 403 && this.topics.size <= 1)) {
+    if (status === 401 || (status === 403 && this.#topics.size <= 1)) {
       this.host.status("signed-out");
       return wait(30_000, once);
     }
-    if (status === 400 || status === 403 || status === 404) if (await this.sift(once)) return;
+    if (status === 400 || status === 403 || status === 404) if (await this.#sift(once)) return;
     this.host.status("reconnecting");
     const after = error instanceof FreshetError ? error.retryAfterMs : undefined;
-    await wait(after ?? Math.min(this.limits.retry, 250 * 2 ** this.fails++) * (0.5 + Math.random()), once);
+    await wait(after ?? Math.min(this.limits.retry, 250 * 2 ** this.#fails++) * (0.5 + Math.random()), once);
   }
 
   /** Takes out what the server refuses to tell of, so that one wrong name does not silence the rest. */
-  private async sift(signal: AbortSignal): Promise<boolean> {
+  async #sift(signal: AbortSignal): Promise<boolean> {
     let any = false;
-    for (const topic of [...this.topics]) {
+    for (const topic of [...this.#topics]) {
       const response = await this.http.raw("GET", "v1/poll", { query: { topic, wait: 0 }, signal });
       if (response.ok || response.status >= 500) continue;
       any = true;
-      this.topics.delete(topic);
+      this.#topics.delete(topic);
       this.host.heard("refused", { topic, problem: (await refusal(response)).problem });
     }
     return any;
   }
 
-  private query(topics: string[], resume: boolean) {
-    if (!resume || topics.some((topic) => !this.stated.has(topic))) this.cursor = undefined;
-    if (!this.cursor) this.stated.clear();
-    return { topic: topics, cursor: this.cursor };
+  #query(topics: string[], resume: boolean) {
+    if (!resume || topics.some((topic) => !this.#stated.has(topic))) this.#cursor = undefined;
+    if (!this.#cursor) this.#stated.clear();
+    return { topic: topics, cursor: this.#cursor };
   }
 
-  private heard(event: string, told: Told & { now?: string; beat_ms?: number }, id: string | undefined): void {
-    if (event === "live") for (const topic of this.opened) this.stated.add(topic);
-    if (event === "snapshot" && told.topic) this.stated.add(told.topic);
-    if (id) this.cursor = id;
+  #heard(event: string, told: Told & { now?: string; beat_ms?: number }, id: string | undefined): void {
+    if (event === "live") for (const topic of this.#opened) this.#stated.add(topic);
+    if (event === "snapshot" && told.topic) this.#stated.add(told.topic);
+    if (id) this.#cursor = id;
     this.host.heard(event, told);
   }
 
-  private worse(mode: Mode): void {
-    this.mode = mode;
-    this.modeUntil = Date.now() + this.limits.worse;
+  #worse(mode: Mode): void {
+    this.#mode = mode;
+    this.#modeUntil = Date.now() + this.limits.worse;
   }
 
-  private async follow(once: AbortSignal): Promise<void> {
+  async #follow(once: AbortSignal): Promise<void> {
     const abort = new AbortController();
     const end = () => abort.abort();
     once.addEventListener("abort", end, { once: true });
-    let greeted = false;
     let silence = this.limits.hello;
     const late = () => {
-      if (!greeted || ++this.silent >= 2) this.worse("poll");
+      if (!this.#greeted || ++this.#silent >= 2) this.#worse("poll");
       end();
     };
     let timer = setTimeout(late, silence);
     const awake = () => (clearTimeout(timer), (timer = setTimeout(late, silence)));
     try {
-      this.opened = [...this.topics];
+      this.#opened = [...this.#topics];
       const response = await this.http.raw("GET", "v1/stream", {
-        query: this.query(this.opened, true),
+        query: this.#query(this.#opened, true),
         headers: { accept: "text/event-stream" },
         signal: abort.signal,
       });
@@ -173,15 +179,15 @@ export class Link {
         onEvent: ({ event, data, id }) => {
           const told = JSON.parse(data) as Told & { stream?: string; beat_ms?: number; retry_ms?: number; now?: string };
           if (event === "hello") {
-            greeted = true;
+            this.#greeted = true;
             silence = 2.5 * (told.beat_ms ?? 15_000);
-            this.fails = 0;
-            this.stream = told.stream;
+            this.#fails = 0;
+            this.#stream = told.stream;
             this.host.status("live");
-            if (this.opened.length !== this.topics.size || this.opened.some((topic) => !this.topics.has(topic))) void this.change();
-          } else if (event === "beat") this.silent = 0;
+            if (this.#opened.length !== this.#topics.size || this.#opened.some((topic) => !this.#topics.has(topic))) void this.#change();
+          } else if (event === "beat") this.#silent = 0;
           else if (event === "goodbye") bye = told.retry_ms ?? 1000;
-          this.heard(event ?? "message", told, id);
+          this.#heard(event ?? "message", told, id);
         },
       });
       const reader = response.body.pipeThrough(new TextDecoderStream() as unknown as ReadableWritablePair<string, Uint8Array>).getReader();
@@ -199,54 +205,46 @@ export class Link {
     } finally {
       clearTimeout(timer);
       once.removeEventListener("abort", end);
-      this.stream = undefined;
+      this.#stream = undefined;
     }
   }
 
   /** Tells the open stream what changed; where that can not be, begins anew. */
-  private async change(): Promise<void> {
-    if (!this.stream) return this.mode === "stream" && this.opened.length ? undefined : this.once.abort();
-    const before = new Set(this.opened);
-    const add = [...this.topics].filter((topic) => !before.has(topic));
-    const drop = this.opened.filter((topic) => !this.topics.has(topic));
+  async #change(): Promise<void> {
+    if (!this.#stream) return this.#mode === "stream" && this.#opened.length ? undefined : this.#once.abort();
+    const before = new Set(this.#opened);
+    const add = [...this.#topics].filter((topic) => !before.has(topic));
+    const drop = this.#opened.filter((topic) => !this.#topics.has(topic));
     if (add.length + drop.length === 0) return;
-    if (this.topics.size === 0) return this.once.abort();
-    this.opened = [...this.topics];
-    const response = await this.http.raw("PATCH", `v1/streams/${this.stream}`, { body: { add, drop } }).catch(() => undefined);
-    if (!response?.ok) this.once.abort();
+    if (this.#topics.size === 0) return this.#once.abort();
+    this.#opened = [...this.#topics];
+    const response = await this.http.raw("PATCH", `v1/streams/${this.#stream}`, { body: { add, drop } }).catch(() => undefined);
+    if (!response?.ok) this.#once.abort();
   }
 
-  private async poll(once: AbortSignal): Promise<void> {
-    const slow = this.mode === "slow";
-    this.opened = [...this.topics];
+  async #poll(once: AbortSignal): Promise<void> {
+    const slow = this.#mode === "slow";
+    this.#opened = [...this.#topics];
     for (;;) {
       // A slow poll asks for the state itself: what moved in between is in no ledger.
-      const due = slow ? this.host.due().filter((topic) => this.topics.has(topic)) : [];
+      const due = slow ? this.host.due().filter((topic) => this.#topics.has(topic)) : [];
       const limit = AbortSignal.timeout((slow ? 10 : 40) * 1000);
-      let response: Response;
-      try {
-        response = await this.http.raw("GET", "v1/poll", {
-          query: { ...this.query(due.length ? due : this.opened, !slow), wait: slow ? 1 : 25 },
-          signal: AbortSignal.any([once, limit]),
-        });
-      } catch (error) {
-        if (!slow && limit.aborted) this.worse("slow");
-        throw error;
-      }
-      if (!response.ok) {
-        if (!slow && response.status >= 502) this.worse("slow");
-        throw await refusal(response);
-      }
+      const response = await this.http.raw("GET", "v1/poll", {
+        query: { ...this.#query(due.length ? due : this.#opened, !slow), wait: slow ? 1 : 25 },
+        signal: AbortSignal.any([once, limit]),
+      });
+      if (!response.ok) throw await refusal(response);
       const said = (await response.json()) as { resume: string; cursor: string; now: string; events: { event: string; data: Told }[] };
-      this.fails = 0;
+      this.#fails = 0;
+      this.#greeted = true;
       this.host.status("polling");
       this.host.heard("poll", { resume: said.resume, head: said.cursor, now: said.now });
-      for (const { event, data } of said.events) this.heard(event, data, undefined);
-      this.cursor = said.cursor;
-      if (!slow) for (const topic of this.opened) this.stated.add(topic);
+      for (const { event, data } of said.events) this.#heard(event, data, undefined);
+      this.#cursor = said.cursor;
+      if (!slow) for (const topic of this.#opened) this.#stated.add(topic);
       this.host.heard("live", { now: said.now });
       if (slow) await wait(this.host.rest(), once);
-      if (once.aborted || Date.now() > this.modeUntil) return;
+      if (once.aborted || Date.now() > this.#modeUntil) return;
     }
   }
 }

@@ -5,7 +5,7 @@
 // whatever order, cut or replay events come in, nothing that is shown goes backwards. Only another epoch (a store made
 // anew or restored) begins again. Data and its meta change together: a change that tells of a version whose data is
 // not here yet shows only once that was read.
-import type { Batch, Counts, Job, Meta, Outcome, Problem } from "./types.js";
+import type { Batch, Counts, Job, Meta, Outcome, Problem, State } from "./types.js";
 
 export type Row = { seq?: number } & Record<string, unknown>;
 
@@ -43,6 +43,7 @@ export interface Told {
   seq?: number;
   head?: string;
   resume?: string;
+  server?: string;
   problem?: Problem;
 }
 
@@ -50,6 +51,8 @@ interface Slot extends Entry {
   revision: number;
   heard: Set<(entry: Entry) => void>;
   readers: number;
+  /** Somebody who looks at old or no data has read it, so that the server refreshes what nothing else would. */
+  asked: boolean;
   /** The next snapshot replaces the rows. */
   renew: boolean;
   awaited?: Meta;
@@ -69,33 +72,34 @@ function follows(known: { seq?: number } | undefined, next: { seq?: number }): b
 }
 
 export class Store {
-  private readonly slots = new Map<string, Slot>();
-  private epoch = "";
+  readonly #slots = new Map<string, Slot>();
+  #epoch = "";
+  server: string | undefined;
 
   /** @param load  reads a version that an event did not bring along; absent where nobody reads (another tab will). */
   constructor(private readonly load?: Load) {}
 
   peek(topic: string): Entry | undefined {
-    return this.slots.get(topic);
+    return this.#slots.get(topic);
   }
 
   all(): Iterable<Entry> {
-    return this.slots.values();
+    return this.#slots.values();
   }
 
-  private slot(topic: string): Slot {
-    let slot = this.slots.get(topic);
-    if (!slot) this.slots.set(topic, (slot = { topic, revision: 0, heard: new Set(), readers: 0, renew: true }));
+  #slot(topic: string): Slot {
+    let slot = this.#slots.get(topic);
+    if (!slot) this.#slots.set(topic, (slot = { topic, revision: 0, heard: new Set(), readers: 0, asked: false, renew: true }));
     return slot;
   }
 
   /** @param reads  whether the data itself is wanted, not its meta alone. */
   listen(topic: string, heard: (entry: Entry) => void, reads = true): () => void {
-    const slot = this.slot(topic);
+    const slot = this.#slot(topic);
     slot.heard.add(heard);
     if (reads) {
       slot.readers++;
-      if (slot.meta && slot.ver !== slot.meta.ver) this.read(slot, slot.meta);
+      if (slot.meta && slot.ver !== slot.meta.ver) this.#read(slot, slot.meta);
     }
     return () => {
       if (slot.heard.delete(heard) && reads) slot.readers--;
@@ -105,59 +109,81 @@ export class Store {
   /** Keeps these, whoever listens, and forgets what nobody wants any more. */
   keep(topics: Iterable<string>): void {
     const kept = new Set(topics);
-    for (const topic of kept) this.slot(topic);
-    for (const [topic, slot] of this.slots)
-      if (!kept.has(topic) && slot.heard.size === 0 && !kept.has(`data/${slot.meta?.source}/*`)) this.slots.delete(topic);
+    for (const topic of kept) this.#slot(topic);
+    for (const [topic, slot] of this.#slots)
+      if (!kept.has(topic) && slot.heard.size === 0 && !kept.has(`data/${slot.meta?.source}/*`)) this.#slots.delete(topic);
+  }
+
+  /** Reads a key once, as a page does that shows old data: hearing of it alone starts no work. */
+  hint(topic: string, word: State): void {
+    const slot = this.#slots.get(topic);
+    if (!slot?.meta || !this.load || word === "failing") return;
+    if (word === "fresh") slot.asked = false;
+    else if (!slot.asked && slot.readers > 0 && !slot.meta.refreshing) {
+      slot.asked = true;
+      this.load(slot.meta.key, 0).then(
+        ({ meta, data }) => this.#putMeta(slot, meta, { data }),
+        () => undefined,
+      );
+    }
   }
 
   /** Tells those who listen that a topic is to be looked at again. */
   touch(topic: string): void {
-    const slot = this.slots.get(topic);
-    if (slot) this.notify(slot);
+    const slot = this.#slots.get(topic);
+    if (slot) this.#notify(slot);
   }
 
-  private notify(own: Slot): void {
+  #notify(own: Slot): void {
     own.revision++;
-    for (const heard of [...own.heard]) heard(own);
-    if (own.meta) for (const heard of [...(this.slots.get(`data/${own.meta.source}/*`)?.heard ?? [])]) heard(own);
-  }
-
-  apply(event: string, told: Told): void {
-    if (event === "hello" || event === "poll") this.begins(told);
-    const { topic } = told;
-    if (topic === undefined) return;
-    const slot = this.slots.get(topic);
-    if (told.problem) {
-      if (slot) (slot.problem = told.problem), this.notify(slot);
-    } else if (told.meta) {
-      const known = slot ?? (this.slots.has(`data/${told.meta.source}/*`) ? this.slot(topic) : undefined);
-      if (known) this.putMeta(known, told.meta, told);
-    } else if (told.job) {
-      if (slot && follows(slot.job, told.job)) (slot.job = told.job), this.notify(slot);
-      this.putRows(this.slots.get(`jobs/${told.job.queue}`), [told.job as unknown as Row]);
-    } else if (topic.startsWith("batch/")) {
-      const batch = told.batch;
-      if (slot) {
-        if (event === "snapshot") this.renews(slot);
-        // A batch that runs again is no step back, and its items begin again with it.
-        const put = batch && follows(slot.batch, batch as Row);
-        if (put) slot.batch = batch;
-        if (!this.putRows(slot, told.items ?? []) && put) this.notify(slot);
+    const wide = own.meta && this.#slots.get(`data/${own.meta.source}/*`)?.heard;
+    for (const heard of [...own.heard, ...(wide ?? [])]) {
+      try {
+        heard(own);
+      } catch (error) {
+        // A listener's mistake is the page's; the stream goes on.
+        queueMicrotask(() => { throw error; });
       }
-      if (batch) this.putRows(this.slots.get("batches"), [batch as unknown as Row]);
-    } else if (told.worker || told.schedule) {
-      this.putRows(this.slots.get(told.worker ? "workers" : "schedules"), [(told.worker ?? told.schedule)!]);
-    } else if (told.items && slot) {
-      if (event === "snapshot") this.renews(slot);
-      if (!this.putRows(slot, told.items) && event === "snapshot") this.notify(slot);
     }
   }
 
-  private begins(told: Told): void {
-    const epoch = told.head?.split(":")[0] ?? this.epoch;
-    const anew = this.epoch !== "" && epoch !== this.epoch;
-    this.epoch = epoch;
-    for (const slot of this.slots.values()) {
+  apply(event: string, told: Told): void {
+    if (event === "hello" || event === "poll") this.#begins(told);
+    const { topic } = told;
+    if (topic === undefined) return;
+    const slot = this.#slots.get(topic);
+    if (told.problem) {
+      if (slot) (slot.problem = told.problem), this.#notify(slot);
+    } else if (told.meta) {
+      const known = slot ?? (this.#slots.has(`data/${told.meta.source}/*`) ? this.#slot(topic) : undefined);
+      if (known) this.#putMeta(known, told.meta, told);
+    } else if (told.job) {
+      if (slot && follows(slot.job, told.job)) (slot.job = told.job), this.#notify(slot);
+      this.#putRows(this.#slots.get(`jobs/${told.job.queue}`), [told.job as unknown as Row]);
+    } else if (topic.startsWith("batch/")) {
+      const batch = told.batch;
+      if (slot) {
+        if (event === "snapshot") this.#renews(slot);
+        // A batch that runs again is no step back, and its items begin again with it.
+        const put = batch && follows(slot.batch, batch as Row);
+        if (put) slot.batch = batch;
+        if (!this.#putRows(slot, told.items ?? []) && put) this.#notify(slot);
+      }
+      if (batch) this.#putRows(this.#slots.get("batches"), [batch as unknown as Row]);
+    } else if (told.worker || told.schedule) {
+      this.#putRows(this.#slots.get(told.worker ? "workers" : "schedules"), [(told.worker ?? told.schedule)!]);
+    } else if (told.items && slot) {
+      if (event === "snapshot") this.#renews(slot);
+      if (!this.#putRows(slot, told.items) && event === "snapshot") this.#notify(slot);
+    }
+  }
+
+  #begins(told: Told): void {
+    this.server = told.server ?? this.server;
+    const epoch = told.head?.split(":")[0] ?? this.#epoch;
+    const anew = this.#epoch !== "" && epoch !== this.#epoch;
+    this.#epoch = epoch;
+    for (const slot of this.#slots.values()) {
       if (told.resume !== "ok") slot.renew = true;
       if (!anew) continue;
       for (const thing of [slot.meta, slot.job, slot.batch, ...(slot.items?.values() ?? [])]) if (thing) thing.seq = -1;
@@ -166,14 +192,14 @@ export class Store {
     }
   }
 
-  private renews(slot: Slot): void {
+  #renews(slot: Slot): void {
     // Rows that are told again keep what is newer here; those that are gone go.
     if (slot.renew) slot.items = new Map(slot.topic.startsWith("batch/") ? slot.items : []);
     slot.items ??= new Map();
     slot.renew = false;
   }
 
-  private putRows(slot: Slot | undefined, rows: readonly Row[]): boolean {
+  #putRows(slot: Slot | undefined, rows: readonly Row[]): boolean {
     if (!slot) return false;
     slot.items ??= new Map();
     let put = false;
@@ -182,35 +208,36 @@ export class Store {
       slot.items.set(idOf(row), row);
       put = true;
     }
-    if (put) this.notify(slot);
+    if (put) this.#notify(slot);
     return put;
   }
 
-  private putMeta(own: Slot, meta: Meta, told: Told): void {
+  #putMeta(own: Slot, meta: Meta, told: Told): void {
     if (own.meta && (meta.seq < own.meta.seq || meta.gen < own.meta.gen)) return;
     if (own.awaited && (meta.seq < own.awaited.seq || meta.gen < own.awaited.gen)) return;
     if (told.outcome) (own.outcome = told.outcome), (own.counts = told.counts!);
     if ("data" in told) (own.data = told.data), (own.ver = meta.ver);
-    if (own.ver !== meta.ver && meta.ver > 0 && own.readers > 0 && this.load) return this.read(own, meta);
+    if (own.ver !== meta.ver && meta.ver > 0 && own.readers > 0 && this.load) return this.#read(own, meta);
     delete own.awaited;
     delete own.problem;
     own.meta = meta;
-    this.notify(own);
+    this.#notify(own);
+    this.hint(own.topic, meta.state);
   }
 
-  private read(slot: Slot, meta: Meta): void {
+  #read(slot: Slot, meta: Meta): void {
     const under_way = slot.awaited;
     slot.awaited = meta;
     if (under_way || !this.load) return;
     const read = async (): Promise<void> => {
-      for (let tries = 0; slot.awaited && this.slots.get(slot.topic) === slot && tries < 8; ++tries) {
+      for (let tries = 0; slot.awaited && this.#slots.get(slot.topic) === slot && tries < 8; ++tries) {
         try {
           const { meta: now, data } = await this.load!(meta.key, slot.awaited.gen);
           const awaited: Meta = slot.awaited ?? now;
           if (awaited.gen > now.gen && awaited.ver !== now.ver) continue;
           delete slot.awaited;
           // What was told meanwhile of the same version is newer than what the read says of it.
-          return this.putMeta(slot, awaited.ver === now.ver && awaited.seq > now.seq ? awaited : now, { data });
+          return this.#putMeta(slot, awaited.ver === now.ver && awaited.seq > now.seq ? awaited : now, { data });
         } catch {
           await new Promise((done) => setTimeout(done, 500 * 2 ** tries));
         }
@@ -222,10 +249,10 @@ export class Store {
 
   /** The events that tell somebody who comes later what is known of these topics. */
   retell(topics: Iterable<string>): [string, Told][] {
-    const events: [string, Told][] = this.epoch ? [["hello", { resume: "ok", head: `${this.epoch}:0` }]] : [];
+    const events: [string, Told][] = this.#epoch ? [["hello", { resume: "ok", head: `${this.#epoch}:0` }]] : [];
     for (const topic of topics) {
       const wildcard = topic.endsWith("/*") && topic.slice(0, -1);
-      const slots = wildcard ? [...this.slots.values()].filter((one) => one.meta && one.topic.startsWith(wildcard)) : [this.slots.get(topic)];
+      const slots = wildcard ? [...this.#slots.values()].filter((one) => one.meta && one.topic.startsWith(wildcard)) : [this.#slots.get(topic)];
       for (const slot of slots) {
         if (!slot) continue;
         const { meta, job, batch, problem } = slot;

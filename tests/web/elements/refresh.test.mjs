@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Refresh button and the badge in a real browser, against the real server.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { shown, sleep, until, World } from "./world.mjs";
+
+/** A page as a team would write it: the rows are drawn on each snapshot of the badge. */
+const body = `<freshet-badge source="list" label="List"></freshet-badge> <freshet-refresh source="list"></freshet-refresh><ul id="rows"></ul>`;
+const script = `
+  const badge = document.querySelector("freshet-badge"), events = (window.events = []), seen = (window.seen = []);
+  const draw = ({ detail: { data, meta } }) => {
+    seen.push(meta.gen);
+    document.getElementById("rows").replaceChildren(...data.map((row) => Object.assign(document.createElement("li"), { textContent: row.name })));
+  };
+  badge.addEventListener("freshet-snapshot", draw);
+  if (badge.data) draw({ detail: badge });
+  for (const name of ["freshet-request", "freshet-progress", "freshet-refreshed", "freshet-error"]) addEventListener(name, (event) => events.push([name, event.detail?.id ?? event.detail?.key, event.detail?.state]));
+`;
+
+let world;
+let url;
+let person;
+before(async () => {
+  world = await World.start();
+  url = world.page("/list", body, { script });
+  await world.rows("ant", "bee");
+  person = await world.person();
+});
+after(() => world?.stop());
+
+const rows = (page) => page.locator("#rows li").allTextContents();
+const button = (page) => page.locator("freshet-refresh button");
+
+test("F3: a press while a flight from before runs brings the new row without reload, by one further flight", async () => {
+  const page = await person.newPage();
+  await page.goto(url);
+  await until("the first rows", async () => (await rows(page)).join() === "ant,bee");
+
+  // A flight begins, and has read the old rows before the press: it must not pass for the press's own.
+  await world.site({ delay_ms: 1500, content_at: "arrival" });
+  const older = await world.api("POST", "/v1/data/list/refresh", undefined, { prefer: "respond-async" });
+  await until("the older flight runs", async () => (await world.api("GET", `/v1/jobs/${older.id}`)).state === "running");
+  await sleep(300);
+  await world.rows("ant", "bee", "cow");
+  await button(page).click();
+  await until("the button is busy", () => button(page).evaluate((b) => b.getAttribute("aria-busy") === "true" && b.getAttribute("aria-disabled") === "true"));
+  for (let i = 0; i < 2; ++i) await button(page).click({ force: true });
+  assert.equal(await button(page).evaluate((b) => b.getRootNode().host.ownerDocument.activeElement?.localName), "freshet-refresh", "the focus stays on the button");
+
+  await until("the new row", async () => (await rows(page)).join() === "ant,bee,cow");
+  await until("the outcome", async () => /updated/.test(await shown(page, "freshet-refresh")));
+  assert.match(await shown(page, "freshet-refresh"), /updated \+1 ?−0 ?net \+1/);
+  const jobs = (await world.api("GET", "/v1/jobs?source=list")).items.filter((job) => job.trigger !== "cold" && job.key === "list");
+  assert.ok(jobs.length <= 2, `one flight from before and one of the press, not ${jobs.length}`);
+  const events = (await page.evaluate(() => window.events)).filter((_, i, all) => i >= all.findIndex(([name]) => name === "freshet-request"));
+  assert.equal(events.filter(([name]) => name === "freshet-request").length, 1);
+  assert.equal(events.filter(([name]) => name === "freshet-refreshed").length, 1, JSON.stringify(events));
+  await page.close();
+});
+
+test("F4: a reload right after a refresh never shows the older data", async () => {
+  const page = await person.newPage();
+  await world.site({ delay_ms: 0 });
+  await page.goto(url);
+  for (const names of [["ant"], ["ant", "dog"], ["ant", "dog", "eel"]]) {
+    await world.rows(...names);
+    await button(page).click();
+    await until(`rows ${names}`, async () => (await rows(page)).join() === names.join());
+    await page.reload();
+    await until("rows after the reload", async () => (await rows(page)).length > 0);
+    assert.deepEqual(await rows(page), names);
+  }
+  await page.close();
+});
+
+test("F5: a second tab and a second browser show the same flight and the same end", async () => {
+  const other = await world.person();
+  const pages = [await person.newPage(), await person.newPage(), await other.newPage()];
+  for (const page of pages) await page.goto(url);
+  for (const page of pages) await until("rows", async () => (await rows(page)).length > 0);
+  await world.site({ delay_ms: 1500 });
+  await world.rows("ant", "fox");
+  await button(pages[0]).click();
+  for (const page of pages) await until("all show that it runs", () => page.locator("freshet-refresh[busy]").count());
+  for (const page of pages) await until("a phase in words", async () => /waiting for the source/.test(await shown(page, "freshet-refresh")));
+  for (const page of pages) await until("the new rows", async () => (await rows(page)).join() === "ant,fox");
+  for (const page of pages) await until("the outcome", async () => /updated \+1 ?−2 ?net −1/.test(await shown(page, "freshet-refresh")));
+  const ids = await Promise.all(pages.map((page) => page.evaluate(() => window.events.filter(([name]) => name === "freshet-refreshed").map(([, id]) => id))));
+  assert.deepEqual(ids[1], ids[0]);
+  assert.deepEqual(ids[2], ids[0]);
+  for (const page of pages) await page.close();
+  await other.close();
+});
+
+test("F8: a refresh that fails says why, and the old rows and their age stay", async () => {
+  const page = await person.newPage();
+  await world.site({ delay_ms: 0 });
+  await page.goto(url);
+  await until("rows", async () => (await rows(page)).length > 0);
+  const kept = await rows(page);
+  await world.site({ status: 404 });
+  await button(page).click();
+  await until("the failure in words", async () => /failed: .*404.*showing the data of/.test(await shown(page, "freshet-refresh")));
+  assert.deepEqual(await rows(page), kept);
+  await world.site({ status: 200 });
+  await button(page).click();
+  await until("it recovers", async () => /nothing new|updated/.test(await shown(page, "freshet-refresh")));
+  await page.close();
+});
+
+test("F2: a badge turns stale by itself when its time has come, and looking at it reads the source again", async () => {
+  const quick = await World.start(`[source.quick]\nkind = "http"\nurl = "http://127.0.0.1:${world.sitesPort}/any"\nkey = ["name"]\nallow_private = true\nfresh_for = "2s"\n`);
+  try {
+    await world.site({ delay_ms: 1200 });
+    const context = await world.browser.newContext();
+    const page = await context.newPage();
+    await page.goto(quick.page("/quick", `<freshet-badge source="quick"></freshet-badge>`, { script: `window.states = []; document.querySelector("freshet-badge").addEventListener("freshet-state", (event) => states.push(event.detail.state));` }));
+    await until("stale, then fresh again", async () => /stale,fresh/.test((await page.evaluate(() => window.states)).join()), 12_000);
+    await context.close();
+  } finally {
+    await quick.stop();
+    await world.site({ delay_ms: 0 });
+  }
+});
+
+test("A wrong source on a page says so and silences nothing else", async () => {
+  const page = await person.newPage();
+  await page.goto(world.page("/wrong", `<freshet-badge id="a" source="nix"></freshet-badge><freshet-badge id="b" source="list"></freshet-badge>`));
+  await until("the wrong one says why", async () => /no source "nix"/.test(await shown(page, "#a")));
+  await until("the right one lives", async () => /fresh/.test(await shown(page, "#b")));
+  await page.close();
+});
+
+test("Nothing on these pages broke the content policy or threw", () => {
+  assert.deepEqual(person.complaints, []);
+});

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+// The world of a browser test: the real binary with slow sites behind it, a front that serves pages of one's own on the
+// same origin and can misbehave as proxies do, workers that can be killed, and Debian's Chromium.
+import { spawn, spawnSync } from "node:child_process";
+import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, request } from "node:http";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { extname, join, normalize } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+const top = fileURLToPath(new URL("../../..", import.meta.url));
+const require = createRequire(join(top, "web/package.json"));
+export const { chromium } = require("playwright-core");
+export const { default: AxeBuilder } = require("@axe-core/playwright");
+
+const build = process.env.FRESHET_BUILD ?? join(top, "build/release");
+const dist = process.env.FRESHET_WEB_OUT ?? join(top, "build/web/dist");
+const types = { ".js": "text/javascript", ".css": "text/css", ".html": "text/html; charset=utf-8", ".json": "application/json" };
+/** What the server itself sends with its pages. */
+export const policy = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/** The worker SDK that the workers of these tests are written with. */
+function buildSdk() {
+  if (existsSync(join(top, "sdk/node/dist/src/index.js"))) return;
+  const { status, stdout } = spawnSync(process.execPath, [join(top, "web/node_modules/typescript/bin/tsc"), "-p", join(top, "sdk/node"), "--typeRoots", join(top, "web/node_modules/@types")], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`The Node SDK does not build: ${stdout}`);
+}
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  const { port } = server.address();
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+export async function until(what, holds, ms = 15_000) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const value = await holds();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
+    await sleep(50);
+  }
+}
+
+export class World {
+  static async start(config = "") {
+    buildSdk();
+    const world = new World();
+    world.folder = mkdtempSync(join(tmpdir(), "freshet-web-"));
+    world.pages = new Map();
+    world.processes = new Set();
+    world.mode = "pass";
+    [world.port, world.sitesPort] = [await freePort(), await freePort()];
+    writeFileSync(join(world.folder, "freshet.toml"), `
+[server]
+listen = "127.0.0.1:${world.port}"
+data_dir = "./data"
+[defaults]
+fresh_for = "60s"
+manual_limit = "600/min"
+retry = { attempts = 2, wait = "1s", max_wait = "2s" }
+[source.list]
+kind = "http"
+url = "http://127.0.0.1:${world.sitesPort}/any"
+key = ["name"]
+allow_private = true
+[queue.slack]
+lease = "3s"
+progress_deadline = "2s"
+[queue.fails]
+lease = "3s"
+retry = { attempts = 1, wait = "1s" }
+[queue.work]
+lease = "2s"
+retry = { attempts = 3, wait = "1s" }
+${config}`);
+    world.sites = world.spawn(join(build, "freshet-upstream"), ["--port", String(world.sitesPort)]);
+    await world.startServer();
+    await world.startFront();
+    return world;
+  }
+
+  spawn(program, args, options = {}) {
+    const child = spawn(program, args, { cwd: this.folder, stdio: ["ignore", "pipe", "pipe"], ...options });
+    child.out = "";
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (child.out += text));
+    child.ended = new Promise((done) => child.on("exit", (code, signal) => (this.processes.delete(child), done(signal ?? code))));
+    this.processes.add(child);
+    return child;
+  }
+
+  async startServer() {
+    this.server = this.spawn(join(build, "freshet"), ["serve", "--config", "freshet.toml"]);
+    await until("the server is ready", () => fetch(`http://127.0.0.1:${this.port}/healthz`).then((r) => r.ok, () => false));
+  }
+
+  async stopServer(signal = "SIGTERM") {
+    this.server.kill(signal);
+    await this.server.ended;
+  }
+
+  // ---- the front: pages, built files, and everything else passed on in one of several ways ----
+
+  async startFront() {
+    this.open = new Set();
+    this.front = createServer((ask, answer) => this.serve(ask, answer));
+    this.front.keepAliveTimeout = 20_000;
+    await new Promise((done) => this.front.listen(0, "127.0.0.1", done));
+    this.url = `http://127.0.0.1:${this.front.address().port}`;
+  }
+
+  /** @param body  what stands in the page; elements.js is loaded. */
+  page(path, body, { lang = "en", script = "", head = "" } = {}) {
+    this.pages.set(path, ["text/html; charset=utf-8", `<!doctype html><html lang="${lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark"><title>test</title>${head}<script type="module" src="/elements.js"></script>${script ? `<script type="module" src="${path}.js"></script>` : ""}</head><body><main><h1>Test</h1>${body}</main></body></html>`]);
+    if (script) this.pages.set(`${path}.js`, ["text/javascript", script]);
+    return this.url + path;
+  }
+
+  serve(ask, answer) {
+    const path = new URL(ask.url, this.url).pathname;
+    const page = this.pages.get(path);
+    if (page) return answer.writeHead(200, { "content-type": page[0], "content-security-policy": policy, "cache-control": "no-store" }).end(page[1]);
+    const file = normalize(join(dist, path.endsWith("/") ? `${path}index.html` : path));
+    if (file.startsWith(dist) && existsSync(file) && extname(file)) {
+      answer.writeHead(200, { "content-type": types[extname(file)] ?? "application/octet-stream", "content-security-policy": policy, "cache-control": path.startsWith("/assets/") ? "public, max-age=31536000, immutable" : "no-cache" });
+      return createReadStream(file).pipe(answer);
+    }
+    this.pass(ask, answer);
+  }
+
+  pass(ask, answer) {
+    if (this.mode === "down") return ask.socket.destroy();
+    const on = request({ host: "127.0.0.1", port: this.port, method: ask.method, path: ask.url, headers: ask.headers }, (got) => {
+      if (this.mode === "buffer") {
+        // Keeps every byte back until the answer ends, and gives up on what takes too long, as some proxies do.
+        const parts = [];
+        const limit = setTimeout(() => (on.destroy(), answer.headersSent || answer.writeHead(504).end("Gateway Timeout")), this.patience ?? 60_000);
+        got.on("data", (part) => parts.push(part));
+        got.on("end", () => (clearTimeout(limit), answer.writeHead(got.statusCode, got.headers).end(Buffer.concat(parts))));
+        got.on("error", () => clearTimeout(limit));
+        return;
+      }
+      answer.writeHead(got.statusCode, got.headers);
+      answer.flushHeaders();
+      got.on("data", (part) => {
+        const cut = this.cutBefore?.(ask, part);
+        if (cut) return answer.destroy(), got.destroy();
+        answer.write(part);
+      });
+      got.on("end", () => answer.end());
+      got.on("error", () => answer.destroy());
+    });
+    this.open.add(answer);
+    answer.on("close", () => (this.open.delete(answer), on.destroy()));
+    on.on("error", () => (answer.headersSent ? answer.destroy() : answer.writeHead(502).end("Bad Gateway")));
+    ask.pipe(on);
+  }
+
+  cutAll() {
+    for (const answer of this.open) answer.destroy();
+  }
+
+  streams() {
+    return [...this.open].filter((answer) => answer.req.url.startsWith("/v1/stream?") || answer.req.url.startsWith("/v1/poll")).length;
+  }
+
+  // ---- what goes on behind ----
+
+  async api(method, path, body, headers = {}) {
+    const response = await fetch(`http://127.0.0.1:${this.port}${path}`, { method, headers: { ...(body !== undefined && { "content-type": "application/json" }), ...headers }, ...(body !== undefined && { body: JSON.stringify(body) }) });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return text ? JSON.parse(text) : undefined;
+  }
+
+  /** What the site shows from now on, and how long it takes. */
+  async site(fields) {
+    const response = await fetch(`http://127.0.0.1:${this.sitesPort}/_control/any`, { method: "PUT", headers: { "content-type": "application/json" }, body: JSON.stringify(fields) });
+    if (!response.ok) throw new Error(await response.text());
+  }
+
+  rows(...names) {
+    return this.site({ body: JSON.stringify(names.map((name) => ({ name, price: name.length }))), content_type: "application/json" });
+  }
+
+  /** A worker of its own process for a queue; each step takes so long. */
+  worker(queue, stepMs = 200, more = {}) {
+    return this.spawn(process.execPath, [fileURLToPath(new URL("worker.mjs", import.meta.url)), `http://127.0.0.1:${this.port}`, queue, String(stepMs), JSON.stringify(more)]);
+  }
+
+  async stop() {
+    await this.browser?.close();
+    for (const child of this.processes) child.kill("SIGKILL");
+    this.cutAll();
+    this.front?.closeAllConnections();
+    this.front?.close();
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  async launch(more = []) {
+    this.browser = await chromium.launch({
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage", ...more],
+    });
+    return this.browser;
+  }
+
+  /** A browser of its own: its own storage, locks and channels. What it complains of is kept. */
+  async person(options = {}) {
+    const context = await (this.browser ?? (await this.launch())).newContext({ viewport: { width: 900, height: 600 }, ...options });
+    context.complaints = [];
+    context.on("page", (page) => {
+      page.on("pageerror", (error) => context.complaints.push(String(error)));
+      page.on("console", (message) => /Content Security Policy|Refused to/.test(message.text()) && context.complaints.push(message.text()));
+    });
+    return context;
+  }
+}
+
+/** The text that an element shows, without what only a machine reads. */
+export const shown = (page, selector) => page.locator(selector).first().evaluate((element) => (element.shadowRoot ?? element).textContent.replace(/\s+/g, " ").trim());
+
+export { sleep, readFileSync };
