@@ -245,6 +245,20 @@ TEST_P(Sdk, F10LosesNothingWhenTheServerRestartsInTheMiddle)
     EXPECT_EQ(await(add("who"), "succeeded").json("/state"), "succeeded"); // it claims again
 }
 
+TEST_P(Sdk, ComputesNextToNothingWhileTheServerIsGoneForGood)
+{
+    TestWorker idle = worker({{"WORKER_SLOTS", "5"}});
+    for (int i = 0; i < 4; ++i) add("slow", R"({"ms":60000,"steps":3000})");
+    for (int i = 0; i < 4; ++i) ASSERT_TRUE(idle.await("begin slow")) << i;
+    server.kill();
+    // Until its leases are over it tries often.
+    std::this_thread::sleep_for(4s);
+    const Millis before = idle.computed();
+    std::this_thread::sleep_for(5s);
+    // The handlers themselves go on: four loops that wake fifty times a second and tell their progress.
+    EXPECT_LT(idle.computed() - before, Millis{400});
+}
+
 TEST_P(Sdk, BringsLargeResults)
 {
     TestWorker big = worker();

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
@@ -158,6 +159,14 @@ bool TestWorker::said(const std::string& beginning)
 void TestWorker::signal(int number) const
 {
     if (pid_ > 0) ::kill(pid_, number);
+}
+
+Millis TestWorker::computed() const
+{
+    clockid_t clock{};
+    timespec time{};
+    if (clock_getcpuclockid(pid_, &clock) != 0 || clock_gettime(clock, &time) != 0) return Millis{0};
+    return Millis{time.tv_sec * 1000 + time.tv_nsec / 1'000'000};
 }
 
 void TestWorker::kill()

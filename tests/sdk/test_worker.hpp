@@ -44,6 +44,8 @@ public:
     std::vector<std::string> take();
 
     void signal(int number) const;
+    /// Time that it computed so far, of all its threads.
+    Millis computed() const;
     /// SIGKILL, and waits until it is gone.
     void kill();
     /// Exit code; nullopt if it did not end `within`.

@@ -131,6 +131,15 @@ void Worker::Core::stop()
     [[maybe_unused]] const auto written = write(wake_write_, "s", 1);
 }
 
+// Each beat says it anew: only a person's second word means hurry.
+void Worker::Core::drain()
+{
+    if (drained_.exchange(true)) return;
+    say("the server wants no more work done here");
+    const std::lock_guard lock{mutex_};
+    if (phase_ == Phase::running) stop();
+}
+
 int Worker::Core::run()
 {
     if (ran_) throw std::logic_error{"a worker runs once"};

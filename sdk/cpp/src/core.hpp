@@ -34,6 +34,7 @@ public:
     void add(std::string queue, Handler handler);
     int run();
     void stop();
+    void drain();
     const std::string& id() const { return options_.id; }
 
 private:
@@ -96,6 +97,8 @@ private:
     int slots_idle_ = 0;
     bool sending_ = false, to_tell_ = false, claim_open_ = false;
     std::atomic<bool> beat_refused_{false}; ///< said once
+    std::atomic<bool> drained_{false};
+    std::optional<detail::Clock::time_point> failing_since_; ///< the beater's: since when no beat was answered
     std::vector<std::thread> slot_threads_;
     std::thread claimer_, beater_, sender_;
     std::unique_ptr<detail::Connection> claim_connection_;

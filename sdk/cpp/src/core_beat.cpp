@@ -108,11 +108,15 @@ bool Worker::Core::beat(detail::Connection& connection, std::vector<detail::Beat
                 if (job.progress) job.attempt->said.progress_told = job.progress_said;
                 if (!job.checkpoint.empty()) job.attempt->said.checkpoint_told = job.checkpoint_said;
             }
-        // Nothing is lost: what was to be told stays to be told, and the server's own timer judges the lease.
-        wait = std::min(backoff.next(answer), shortest / 6);
+        // Nothing is lost: what was to be told stays to be told, and the server's own timer judges the lease. Soon
+        // again while a lease can be saved; then ever more rarely, since the server may be gone for good.
+        wait = backoff.next(answer);
+        if (now - failing_since_.value_or(now) < shortest) wait = std::min(wait, shortest / 6);
+        if (!failing_since_) failing_since_ = now;
         return false;
     }
     backoff.reset();
+    failing_since_.reset();
     {
         const std::lock_guard lock{mutex_};
         for (const detail::BeatOf& job : jobs) {
@@ -143,10 +147,7 @@ void Worker::Core::learn(const std::vector<detail::BeatOf>& told, const detail::
             if (!known) say("lost the lease of " + id + "; its handler is told to stop, its result will not count");
         }
     }
-    if (answer.drain) {
-        say("the server wants no more work done here");
-        stop();
-    }
+    if (answer.drain) drain();
     if (answer.reconnect) claim_connection_->abort();
 }
 

@@ -70,10 +70,7 @@ void Worker::Core::claim_loop()
             if (told) say("the server answers again");
             told = name_holds = false;
             backoff.reset();
-            if (claimed->drain) {
-                say("the server wants no more work done here");
-                stop();
-            }
+            if (claimed->drain) drain();
             take(std::move(*claimed));
             continue;
         }

@@ -52,6 +52,9 @@ let checkpointsAt = 0;
 let timer: NodeJS.Timeout | undefined;
 let timerAt = Infinity;
 let sending = false;
+/** Since when nothing was answered; and until when nothing is said because of that. */
+let failingSince: number | undefined;
+let quietUntil = 0;
 
 const intervalMs = (leaseMs: number): number => (leaseMs / 3) * (0.8 + Math.random() * 0.2);
 const hasProgress = (job: HeldJob): boolean => job.words !== undefined && cells.changed(job.cell) !== cells.told(job.cell);
@@ -88,7 +91,7 @@ function wake(): void {
   if (sending || held.size === 0) return;
   const now = performance.now();
   const checkpoints = [...held.values()].some(hasCheckpoint);
-  const at = Math.min(beatAt, checkpoints ? checkpointsAt : Math.max(newsAt, now + 1));
+  const at = Math.max(quietUntil, Math.min(beatAt, checkpoints ? checkpointsAt : Math.max(newsAt, now + 1)));
   if (timer !== undefined && timerAt <= at) return;
   clearTimeout(timer);
   timerAt = at;
@@ -107,10 +110,15 @@ async function turn(): Promise<void> {
   sending = true;
   try {
     if (jobs.length > 0) await beat(jobs, withProgress);
+    failingSince = undefined;
     if (everything) beatAt = Math.min(...[...held.values()].map((job) => startedAt + intervalMs(job.leaseMs)), Infinity);
   } catch {
-    // Soon again: two thirds of the lease are left for it.
-    beatAt = startedAt + Math.min(1_000, ...jobs.map((job) => job.leaseMs / 10));
+    // Soon again while a lease can be saved; then ever more rarely, since the server may be gone for good.
+    const leaseMs = Math.min(...jobs.map((job) => job.leaseMs));
+    failingSince ??= startedAt;
+    const soonMs = Math.min(1_000, leaseMs / 10);
+    const laterMs = Math.min(5_000, startedAt - failingSince - leaseMs);
+    beatAt = quietUntil = startedAt + Math.max(soonMs, laterMs) * (0.5 + Math.random() / 2);
   } finally {
     sending = false;
   }

@@ -154,6 +154,11 @@ export class Worker {
     this.#changed?.();
   }
 
+  /** Each beat says it anew: only a person's second word means hurry. */
+  #drain(): void {
+    if (!this.#stopping.signal.aborted) this.stop();
+  }
+
   /** Works until SIGTERM, SIGINT or stop(); gives the exit code: 0 ended as asked, 1 some jobs could neither end nor be handed back, 4 the server does not let this worker in. */
   async run(): Promise<number> {
     if (this.#tasks.size === 0) throw new Error('This worker has no task. Write worker.task("queue", handler) first.');
@@ -161,7 +166,7 @@ export class Worker {
     process.on("SIGTERM", stop).on("SIGINT", stop);
     this.#wire = new Wire(this.#address, 4);
     // Held are those that run, those whose end is not told, and what one claim brings.
-    this.#beats = new Beats(this.#address, this.id, endsWaitingMax + 3 * (this.slots + this.ahead), { drain: stop, reconnect: () => this.#claim?.abort() });
+    this.#beats = new Beats(this.#address, this.id, endsWaitingMax + 3 * (this.slots + this.ahead), { drain: () => this.#drain(), reconnect: () => this.#claim?.abort() });
     this.#sender = new Sender(this.#wire, this.id, (jobs) => this.#told(jobs), this.#say);
     try {
       await this.#beats.ready;
@@ -182,7 +187,8 @@ export class Worker {
     let said = false;
     while (!this.#stopping.signal.aborted) {
       const free = this.slots + this.ahead - this.#running.size - this.#waiting.length;
-      if (free <= 0 || this.#sender.backlog > endsWaitingMax) {
+      // Work ahead is claimed by halves, so that calls are few when jobs are short.
+      if (free <= this.ahead / 2 || this.#sender.backlog > endsWaitingMax) {
         await new Promise<void>((resolve) => (this.#changed = resolve));
         continue;
       }

@@ -243,6 +243,24 @@ describe("a worker", () => {
     assert.ok(server.of("/v1/work/beat").length >= 1);
   });
 
+  test("beats ever more rarely once its lease is over and nobody answers", async () => {
+    server.scripts.set("/v1/work/beat", () => undefined);
+    server.offer(aJob(1, { lease_ms: 300 }));
+    const gone = gate();
+    start(async (job) => {
+      for (let done = 0; done < 160; ++done) job.progress(done), await sleep(25);
+      await gone.wait;
+    });
+    await server.until(() => server.of("/v1/work/beat").length > 0);
+    const first = server.of("/v1/work/beat")[0]!.at;
+    await sleep(3_700);
+    const times = server.of("/v1/work/beat").map((call) => call.at - first);
+    assert.ok(times.filter((at) => at < 300).length >= 4, `soon at first: ${times}`);
+    assert.ok(times.filter((at) => at > 1_700).length <= 4, `rarely then: ${times}`);
+    server.scripts.delete("/v1/work/beat");
+    gone.open();
+  });
+
   test("says what it holds when the answer to a claim was lost", async () => {
     const go = gate();
     const claims: unknown[] = [];
@@ -326,11 +344,13 @@ describe("a worker", () => {
     assert.equal(server.calls[0]!.headers.authorization, "Bearer secret");
   });
 
-  test("stops when it is drained", async () => {
+  test("stops when it is drained, and lets what runs end however often it is told", async () => {
     server.scripts.set("/v1/work/beat", () => [200, { jobs: [], drain: true }]);
     server.offer(aJob(1, { lease_ms: 200 }));
-    start(() => sleep(500));
+    start((job) => sleep(500).then(() => job.stopReason ?? "whole"));
     assert.equal(await running[0]!.code, 0);
+    assert.ok(server.of("/v1/work/beat").length >= 3);
+    assert.deepEqual(server.ended().map((job) => job.result), ["whole"]);
   });
 });
 

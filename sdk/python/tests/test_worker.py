@@ -176,6 +176,27 @@ class Working(unittest.TestCase):
         self.assertEqual({job["result"] for job in self.server.ended()}, {"kept"})
         self.assertGreaterEqual(len(self.server.of("/v1/work/beat")), 1)
 
+    def test_beats_ever_more_rarely_once_its_lease_is_over_and_nobody_answers(self) -> None:
+        self.server.scripts["/v1/work/beat"] = lambda call: None
+        self.server.offer(a_job(1, lease_ms=300))
+        gone = threading.Event()
+
+        def handler(job, *_):
+            for done in range(160):
+                job.progress(done)
+                time.sleep(0.025)
+            gone.wait(10)
+
+        self.start(handler)
+        self.server.wait_until(lambda: len(self.server.of("/v1/work/beat")) > 0)
+        first = self.server.of("/v1/work/beat")[0].at
+        time.sleep(3.7)
+        times = [call.at - first for call in self.server.of("/v1/work/beat")]
+        self.assertGreaterEqual(len([at for at in times if at < 0.3]), 4, times)
+        self.assertLessEqual(len([at for at in times if at > 1.7]), 4, times)
+        del self.server.scripts["/v1/work/beat"]
+        gone.set()
+
     def test_says_what_it_holds_when_the_answer_to_a_claim_was_lost(self) -> None:
         go = threading.Event()
         claims = []
@@ -266,12 +287,19 @@ class Working(unittest.TestCase):
         self.assertEqual(self.running[0][2], [4])
         self.assertEqual(self.server.calls[0].headers["Authorization"], "Bearer secret")
 
-    def test_stops_when_it_is_drained(self) -> None:
+    def test_stops_when_it_is_drained_and_lets_what_runs_end_however_often_it_is_told(self) -> None:
         self.server.scripts["/v1/work/beat"] = lambda call: (200, {"jobs": [], "drain": True})
         self.server.offer(a_job(1, lease_ms=200))
-        self.start(lambda job: time.sleep(0.5))
+
+        def handler(job, *_):
+            time.sleep(0.5)
+            return job.stop_reason or "whole"
+
+        self.start(handler)
         self.running[0][1].join(10)
         self.assertEqual(self.running[0][2], [0])
+        self.assertGreaterEqual(len(self.server.of("/v1/work/beat")), 3)
+        self.assertEqual([job["result"] for job in self.server.ended()], ["whole"])
 
     def test_ends_on_sigterm_with_0(self) -> None:
         root = pathlib.Path(__file__).parent.parent

@@ -69,7 +69,8 @@ public:
     /// @return 0 ended as asked · 1 some jobs could neither end nor be handed back · 4 the server does not let us in
     /// @throws std::logic_error without a task, or if it ran before.
     int run();
-    /// As a SIGTERM does. Threads: any.
+    /// As a SIGTERM does: takes no more, lets what runs end within `grace`. A second call, like a second signal, means
+    /// hurry: the grace is over, handlers are told to stop at once. A third one ends `stop_wait`, too. Threads: any.
     void stop();
 
     const std::string& id() const;

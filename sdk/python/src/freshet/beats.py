@@ -12,7 +12,7 @@ import logging
 import random
 import threading
 import time
-from typing import Callable, Dict, List
+from typing import Callable, Dict, List, Optional
 
 from . import protocol
 from .errors import Cancelled, LeaseLost, Refused, Unreachable
@@ -74,7 +74,8 @@ class Beats(threading.Thread):
     # ---- this thread
 
     def run(self) -> None:
-        news_at = checkpoints_at = 0.0
+        news_at = checkpoints_at = quiet_until = 0.0
+        failing_since: Optional[float] = None
         while True:
             with self._changed:
                 while not self._over:
@@ -82,6 +83,7 @@ class Beats(threading.Thread):
                     due = self._beat_at if self._held else now + 3600
                     if self._news:
                         due = min(due, checkpoints_at if self._checkpoints else news_at)
+                    due = max(due, quiet_until)
                     if due <= now:
                         break
                     self._changed.wait(due - now)
@@ -100,13 +102,16 @@ class Beats(threading.Thread):
                 if with_progress:
                     for job in held:
                         send_lines(self._connection, job)
+                failing_since = None
             except (Unreachable, Refused) as error:
-                # Soon again: two thirds of the lease are left for it.
+                # Soon again while a lease can be saved; then ever more rarely, since the server may be gone for good.
                 _log.debug("beat: %s", error)
+                failing_since = failing_since or started
+                lease = min((job.lease for job in held), default=30.0)
+                wait = max(min(1.0, lease / 10), min(5.0, started - failing_since - lease))
+                quiet_until = started + wait * random.uniform(0.5, 1.0)
                 with self._changed:
-                    soonest = min((job.lease for job in held), default=30.0)
-                    self._beat_at = min(self._beat_at, started + min(1.0, soonest / 10))
-                    self._changed.wait(0.05)
+                    self._beat_at = min(self._beat_at, quiet_until)
             checkpoints_at = started + CHECKPOINTS_EVERY
             if with_progress:
                 news_at = started + NEWS_EVERY

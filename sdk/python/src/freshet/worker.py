@@ -43,6 +43,10 @@ class Task:
         self.fn = fn
         self.lease = lease
         self.steps = tuple(steps)
+        try:
+            self._signature: Optional[inspect.Signature] = inspect.signature(fn)
+        except ValueError:  # some built-in functions do not say what they take
+            self._signature = None
 
     def call(self, job: Job) -> Any:
         """An object becomes keyword arguments, null none, anything else one argument. What does not fit is Fatal."""
@@ -53,7 +57,8 @@ class Task:
         elif job.input is not None:
             args = (job.input,)
         try:
-            inspect.signature(self.fn).bind(job, *args, **named)
+            if self._signature is not None:
+                self._signature.bind(job, *args, **named)
         except TypeError as error:
             raise Fatal(f"The input does not fit the handler: {error}", "bad_input") from None
         result = self.fn(job, *args, **named)
@@ -127,6 +132,8 @@ class Worker:
         self.host = socket.gethostname()
         self.id = id or f"{self.host}-{os.getpid()}-{random.randrange(1 << 16):04x}"
         self.ahead = ahead
+        # Work ahead is claimed by halves, so that calls are few when jobs are short.
+        self._claim_below = slots + ahead - ahead // 2
         self._grace = seconds(grace)
         self._stop_wait = seconds(stop_wait)
         self._wait = seconds(wait)
@@ -140,7 +147,7 @@ class Worker:
         self._threads: List[threading.Thread] = []
         self._idle = threading.Semaphore(0)
         self._claims = Connection(self.server)
-        self._beats = Beats(self.server, self.id, self.stop, self._claims.abort)
+        self._beats = Beats(self.server, self.id, self._drain, self._claims.abort)
         self._sender = Sender(self.server, self.id, self._told)
 
     def task(self, queue_name: str, *, lease: Optional[Duration] = None,
@@ -200,6 +207,11 @@ class Worker:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    def _drain(self) -> None:
+        # Each beat says it anew: only a person's second word means hurry.
+        if not self._stopping:
+            self.stop()
+
     # ---- the thread that claims
 
     def _claim_all(self) -> None:
@@ -209,7 +221,7 @@ class Worker:
         told = False
         while True:
             with self._changed:
-                while not self._stopping and (len(self._running) >= self.slots + self.ahead or
+                while not self._stopping and (len(self._running) >= self._claim_below or
                                                   self._sender.backlog() > ENDS_WAITING_MAX):
                     self._changed.wait(1)
                 if self._stopping:
@@ -288,7 +300,9 @@ class Worker:
         with self._changed:
             if self._running.get(job.id) is job:
                 del self._running[job.id]
-            self._changed.notify_all()
+            # Whoever waits for less than that is woken once it is so, not for each of a thousand short jobs.
+            if self._stopping or len(self._running) < self._claim_below:
+                self._changed.notify_all()
 
     def _told(self, jobs: List[Job]) -> None:
         self._beats.drop(jobs)
