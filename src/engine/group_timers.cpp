@@ -43,13 +43,16 @@ void Group::end_timer(const Job& before, bool paused)
     const WallTime sign = std::max(before.beat_at.value_or(now_), state_.started_at);
     const bool unheard = paused && now_ - sign < policy.lease * 3;
     const bool away = sign == state_.started_at && now_ < state_.started_at + policy.lease;
-    if (ran_out && !cancel_over && (unheard || away)) {
+    const bool keeps = ran_out && (unheard || away);
+    const bool limit_over = policy.run_limit.count() > 0 && *before.began_at + policy.run_limit <= now_;
+    if (keeps && !cancel_over && !limit_over) {
         Job again = before;
-        again.lease_until = away && !unheard ? state_.started_at + policy.lease : now_ + policy.lease;
+        again.lease_until = away && !unheard ? state_.started_at + policy.lease
+                                             : std::min(now_ + policy.lease, sign + policy.lease * 3);
         put_quietly(again);
         return;
     }
-    if (cancel_over || ran_out) {
+    if (cancel_over || (ran_out && !keeps)) {
         auto after = lease_ended(before, policy, now_);
         FRESHET_ASSERT(after.has_value());
         if (after->state == JobState::failed && before.kind == JobKind::refresh) {
@@ -58,7 +61,7 @@ void Group::end_timer(const Job& before, bool paused)
         }
         put_job(&before, std::move(*after), before.cancel_requested_at ? AttemptEnd::cancelled : AttemptEnd::lost);
         close_claim_of_lost(before);
-    } else if (policy.run_limit.count() > 0 && *before.began_at + policy.run_limit <= now_) {
+    } else if (limit_over) {
         fail_attempt(before,
                      {{ErrorClass::retryable, "run_limit",
                        fmt::format("ran longer than its limit of {}", to_text(policy.run_limit))},

@@ -235,6 +235,30 @@ TEST_F(Turns, F7AfterARestartRemoteLeasesGetTheirLengthAgainAndNoMore)
     EXPECT_EQ(job(id).state, JobState::queued);
 }
 
+TEST_F(Turns, F7AServerThatStandsStillKeepsASilentWorkersLeaseForThreeOfItsLengthsAtMost)
+{
+    const JobId id = add_one("mails");
+    ASSERT_EQ(claim_from("mails").size(), 1u);
+    now += 80s; // without a step: what the worker said meanwhile could not be read
+    step();
+    EXPECT_EQ(job(id).state, JobState::running);
+    now += 10s;
+    step();
+    EXPECT_EQ(job(id).state, JobState::queued);
+}
+
+TEST_F(Turns, F7AServerThatStandsStillDoesNotLengthenARunLimit)
+{
+    queue("mails").run_limit = 1min;
+    start();
+    const JobId id = add_one("mails");
+    ASSERT_EQ(claim_from("mails").size(), 1u);
+    now += 70s; // without a step
+    step();
+    EXPECT_EQ(job(id).state, JobState::queued);
+    EXPECT_EQ(job(id).error->code, "run_limit");
+}
+
 TEST_F(Turns, F7ARunLimitEndsAnAttemptWhateverItsBeatsSay)
 {
     queue("mails").run_limit = 1min;
