@@ -113,6 +113,19 @@ TEST_F(Schedules, LetOneWaitBehindTheOneThatRuns)
     EXPECT_EQ(rows()[1].decision, "ran");
 }
 
+TEST_F(Schedules, LetOneWaitWhenSeveralFiresComeTogether)
+{
+    TaskSchedule& schedule = task();
+    schedule.when.overlap = OverlapRule::queue_one;
+    schedule.when.every = 10s;
+    begin();
+    go_to_fire(25s); // as after a while without a server, within the misfire grace
+    EXPECT_EQ(tasks(JobState::queued).size(), 1u);
+    ASSERT_EQ(rows().size(), 3u);
+    EXPECT_EQ(rows()[0].reason, "one waits already");
+    EXPECT_EQ(rows()[2].decision, "ran");
+}
+
 TEST_F(Schedules, ReplaceWhatIsLive)
 {
     TaskSchedule& schedule = task();

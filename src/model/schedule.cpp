@@ -37,7 +37,8 @@ FireDecision decide_one(const SourceSchedule& schedule, const NominalFire& fire,
 void note(LiveFlight& live, const FireDecision& decision)
 {
     if (decision.act == FireAct::nothing) return;
-    live.waiting = live.any;
+    // A task that was just enqueued waits as well; of a key, the next ask shares it.
+    live.waiting = live.any || live.side_by_side;
     live.any = true;
 }
 

@@ -126,6 +126,18 @@ TEST(Fires, ThatAreAllMadeUpForKeepToTheOverlapRule)
     EXPECT_EQ(acts(OverlapRule::queue_one), (std::vector{ask, ask_after, nothing}));
 }
 
+TEST(Fires, OfATaskThatComeTogetherLetOneWait)
+{
+    auto schedule = every(10s);
+    schedule.overlap = OverlapRule::queue_one;
+    const WallTime nominal = next_fire(schedule, 0, t0)->at;
+    const DueFires due = decide_fires(schedule, 0, nominal, {.side_by_side = true}, nominal + 25s);
+    ASSERT_EQ(due.fires.size(), 3u);
+    EXPECT_EQ(due.fires[0].act, FireAct::ask);
+    EXPECT_EQ(due.fires[1].act, FireAct::nothing);
+    EXPECT_EQ(due.fires[1].reason, "one waits already");
+}
+
 TEST(Fires, ThatWereMissedWhileTheOneBeforeStillRunsAreSkipped)
 {
     const auto schedule = every(1h);
