@@ -144,10 +144,12 @@ BatchState end_by_counts(const BatchCounts& counts)
     return counts.failed > 0 ? BatchState::failed : BatchState::cancelled;
 }
 
-// A follow-up over the successes waits on when there are none: a retry may bring some.
+// Nothing follows a cancel, of the batch or of all its items; a follow-up over the successes waits on when there are
+// none. A retry may bring some in either case.
 void offer_follow_up(Batch& batch)
 {
     if (!batch.then || batch.then->state != FollowUp::State::waiting) return;
+    if (batch.state == BatchState::cancelled || batch.state == BatchState::aborted) return;
     if (batch.then->per_succeeded && batch.counts.succeeded == 0) return;
     batch.then->state = FollowUp::State::available;
 }

@@ -434,6 +434,22 @@ TEST(FollowUp, IsDroppedAfterCancelAbortAndReset)
     EXPECT_EQ(reset.batch.then->state, FollowUp::State::dropped);
 }
 
+TEST(FollowUp, DoesNotComeWhenAllItemsWereCancelledButMayAfterARetry)
+{
+    BatchWorld world = sealed(with_follow_up(FollowUp::Start::auto_), 1);
+    world.move(world.items[0], cancel(world.items[0], world.now));
+    world.settle();
+    EXPECT_EQ(world.batch.state, BatchState::cancelled);
+    EXPECT_EQ(world.batch.then->state, FollowUp::State::waiting);
+    EXPECT_FALSE(starts_by_itself(world.batch));
+    ASSERT_TRUE(world.take(retry_failed(world.batch, {}, world.now)));
+    world.move(world.items[0], retry(world.items[0], {}, 0, world.now));
+    world.take(items_set_back(world.batch, world.now));
+    world.succeed(world.items[0]);
+    world.settle();
+    EXPECT_TRUE(starts_by_itself(world.batch));
+}
+
 TEST(FollowUp, IsWithdrawnWhileARetryRuns)
 {
     BatchWorld world = sealed(with_follow_up(FollowUp::Start::person, true), 2);
