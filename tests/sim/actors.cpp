@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <functional>
 
 namespace freshet::sim {
 
@@ -27,7 +28,7 @@ void Actors::begin()
 void Actors::act()
 {
     if (world_.settling()) return;
-    switch (world_.rng().below(16)) {
+    switch (world_.rng().below(20)) {
     case 0:
     case 1:
     case 2:
@@ -42,7 +43,11 @@ void Actors::act()
     case 11: verb_on_job(); break;
     case 12:
     case 13: verb_on_batch(); break;
-    case 14: operate(); break;
+    case 14:
+    case 15: operate(); break;
+    case 16: decide(); break;
+    case 17: foreign(); break;
+    case 18: repeat(); break;
     default: break;
     }
     world_.after(world_.between(5, 1500), [this] { act(); });
@@ -58,10 +63,13 @@ void Actors::refresh()
                    .source = source,
                    .trigger = Trigger::manual,
                    .caller = "somebody"};
-    world_.post(ask, [this, tenant](const Reply& reply) {
+    if (world_.chance(10)) ask.max_age = 2s;
+    if (world_.chance(10)) ask.attach_only = true;
+    const bool read_after_now = !ask.max_age;
+    world_.post(ask, [this, tenant, read_after_now](const Reply& reply) {
         if (!reply) return;
         const Asked& asked = std::get<Asked>(*reply);
-        world_.checker().asked(asked, true, world_.source_version());
+        world_.checker().asked(asked, read_after_now, world_.source_version());
         remember(jobs_, std::pair{asked.job->id, tenant});
     });
 }
@@ -100,13 +108,98 @@ void Actors::add_jobs()
         }
         add.jobs.push_back(std::move(job));
     }
-    if (world_.chance(30)) add.idempotency = IdempotencyScope{"POST /v1/jobs", fmt::format("k{}", ++number_), {1, 2}};
-    world_.post(add, [this, tenant](const Reply& reply) {
+    if (world_.chance(30)) {
+        add.idempotency = IdempotencyScope{"POST /v1/jobs", fmt::format("k{}", ++number_), {1, 2}};
+        remember_ask(add);
+    }
+    send(add);
+}
+
+void Actors::send(const AddJobs& add)
+{
+    const std::string key = add.idempotency ? add.idempotency->key : "";
+    world_.post(add, [this, tenant = add.tenant, key](const Reply& reply) {
         if (!reply) return;
         const Added& added = std::get<Added>(*reply);
         world_.checker().added(added);
-        for (const AddedJob& one : added.jobs) remember(jobs_, std::pair{one.job->id, tenant});
+        std::vector<JobId> made;
+        for (const AddedJob& one : added.jobs) {
+            made.push_back(one.job->id);
+            if (one.attached) world_.saw(Seen::unique_attached);
+            remember(jobs_, std::pair{one.job->id, tenant});
+        }
+        if (!key.empty()) world_.checker().idempotent(key, made);
     });
+}
+
+void Actors::remember_ask(const AddJobs& add)
+{
+    constexpr std::size_t remembered_max = 8;
+    if (said_.size() >= remembered_max) said_.erase(said_.begin());
+    said_.push_back(add);
+}
+
+// Somebody did not hear the answer and says it again, with the same Idempotency-Key.
+void Actors::repeat()
+{
+    if (!said_.empty()) send(said_[world_.rng().below(said_.size())]);
+}
+
+// A held or late result waits for a person.
+void Actors::decide()
+{
+    const char* key = world_.chance(50) ? "prices/a" : "prices/b";
+    if (world_.chance(50)) {
+        DecideHeld word{any_tenant(), key, "prices", world_.chance(60), {}, "somebody"};
+        world_.post(word, {});
+        return;
+    }
+    std::vector<std::pair<JobId, std::string>> fit;
+    const auto is_refresh = [&](const auto& one) { return world_.checker().job(one.first)->kind == JobKind::refresh; };
+    for (const auto& one : jobs_)
+        if (const Job* job = world_.checker().job(one.first); job != nullptr && is_terminal(job->state) && job->late)
+            fit.push_back(one);
+    if (fit.empty()) return;
+    const bool refreshes = std::ranges::any_of(fit, is_refresh) && world_.chance(70);
+    if (refreshes) std::erase_if(fit, std::not_fn(is_refresh));
+    const auto& [id, tenant] = fit[world_.rng().below(fit.size())];
+    const Job& job = *world_.checker().job(id);
+    AdoptJob adopt{id, tenant, "somebody", {}};
+    if (job.kind == JobKind::refresh) {
+        PreparedResult result;
+        auto body = std::make_shared<Body>();
+        body->bytes = job.late->result;
+        body->hash = hash128(body->bytes);
+        body->rows = 1;
+        result.body = std::move(body);
+        adopt.result = std::move(result);
+    }
+    world_.checker().person_adopts(id);
+    world_.post(adopt, [this](const Reply& reply) {
+        if (!reply && reply.error().refusal == Refusal::held_changed) world_.saw(Seen::older_data_refused);
+    });
+}
+
+// The same verbs in another tenant's name.
+void Actors::foreign()
+{
+    const JobId job = any_job(world_.chance(70));
+    if (!job) return;
+    const std::string other = tenant_ == "acme" ? "default" : "acme";
+    const auto told = [this](const Reply& reply) { world_.checker().foreign_answered(reply); };
+    const Seq fence = world_.checker().job(job)->fence;
+    switch (world_.rng().below(6)) {
+    case 0: return world_.post(CancelJob{job, other, "thief"}, told);
+    case 1: return world_.post(RetryJob{job, other, "thief", {}, {}}, told);
+    case 2: return world_.post(RunJob{job, other, "thief"}, told);
+    case 3: return world_.post(AdoptJob{job, other, "thief", {}}, told);
+    case 4: return world_.post(AddLog{job, fence, other, {{"info", "mine"}}}, told);
+    default: break;
+    }
+    if (const BatchId batch = any_batch()) {
+        const std::string another = tenant_ == "acme" ? "default" : "acme";
+        world_.post(ChangeBatch{batch, another, "thief", BatchVerb::cancel, {}}, told);
+    }
 }
 
 void Actors::add_batch()
@@ -168,7 +261,7 @@ void Actors::verb_on_job()
         if (world_.chance(60))
             world_.post(CancelJob{job, tenant_, "somebody"}, {});
         else
-            world_.post(RunJob{job, tenant_, "somebody"}, {});
+            run(job);
         return;
     }
     if (world_.chance(70)) {
@@ -179,6 +272,12 @@ void Actors::verb_on_job()
     }
 }
 
+void Actors::run(JobId job)
+{
+    world_.checker().run_asked(job);
+    world_.post(RunJob{job, tenant_, "somebody"}, {});
+}
+
 void Actors::verb_on_batch()
 {
     const BatchId batch = any_batch();
@@ -186,7 +285,9 @@ void Actors::verb_on_batch()
     const auto known = world_.checker().batches().find(batch.value);
     if (known == world_.checker().batches().end()) return;
     if (known->second.driver == BatchDriver::caller && world_.chance(60)) {
-        world_.post(ProcessNext{batch, tenant_, "somebody"}, {});
+        world_.post(ProcessNext{batch, tenant_, "somebody"}, [this](const Reply& reply) {
+            if (reply && std::get<Processed>(*reply).item) world_.saw(Seen::driver_released);
+        });
         return;
     }
     switch (world_.rng().below(5)) {
@@ -211,7 +312,7 @@ void Actors::verb_on_batch()
 void Actors::operate()
 {
     const std::string queue = world_.chance(50) ? "fast" : "slow";
-    switch (world_.rng().below(6)) {
+    switch (world_.rng().below(10)) {
     case 0: {
         const PurgeMode mode = static_cast<PurgeMode>(world_.rng().below(3));
         world_.post(PurgeKey{any_tenant(), "prices/a", "prices", mode, "somebody"}, {});
@@ -229,6 +330,25 @@ void Actors::operate()
         if (world_.chance(20)) world_.post(ResetTenant{"acme", "somebody", false, {}, {}}, {});
         break;
     case 4: world_.post(DrainWorker{"w-9", "default", "somebody"}, {}); break;
+    case 5:
+        world_.post(PauseSource{"prices", true, "default", "somebody"}, {});
+        world_.after(world_.between(100, 10'000),
+                     [this] { world_.post(PauseSource{"prices", false, "default", "somebody"}, {}); });
+        break;
+    case 6: {
+        BulkJobs bulk{any_tenant(), "somebody", static_cast<BulkAction>(world_.rng().below(3)), {}, world_.chance(20)};
+        bulk.filter.queue = queue;
+        if (bulk.action == BulkAction::retry) bulk.filter.state = JobState::failed;
+        world_.post(bulk, {});
+        break;
+    }
+    case 7: world_.post(RunSchedule{"tick", "default", "somebody"}, {}); break;
+    case 8:
+        world_.post(PauseSchedule{"tick", true, "default", "somebody"}, {});
+        world_.after(world_.between(100, 60'000),
+                     [this] { world_.post(PauseSchedule{"tick", false, "default", "somebody"}, {}); });
+        break;
+    case 9: world_.post(TouchKey{any_tenant(), "prices/a", "prices"}, {}); break;
     default: break;
     }
 }
@@ -239,6 +359,7 @@ void Actors::settle()
     for (const Millis wait : {0ms, 21'000ms})
         world_.after(wait, [this] {
             for (const char* queue : {"fast", "slow"}) world_.post(PauseQueue{queue, false, "default", "somebody"}, {});
+            world_.post(PauseSource{"prices", false, "default", "somebody"}, {});
         });
     tidy();
 }

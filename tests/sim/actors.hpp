@@ -23,6 +23,12 @@ private:
     void stale();
     void add_jobs();
     void add_batch();
+    void send(const AddJobs& add);
+    void remember_ask(const AddJobs& add);
+    void repeat();
+    void decide();
+    void foreign();
+    void run(JobId job);
     void verb_on_job();
     void verb_on_batch();
     void operate();
@@ -34,6 +40,7 @@ private:
     World& world_;
     std::vector<std::pair<JobId, std::string>> jobs_; ///< acknowledged ones with their tenants
     std::vector<std::pair<BatchId, std::string>> batches_;
+    std::vector<AddJobs> said_; ///< with an Idempotency-Key, to be said again
     int number_ = 0;
     std::string tenant_; ///< of what any_job() and any_batch() chose
 };

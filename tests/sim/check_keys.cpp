@@ -10,6 +10,7 @@ void Checker::asked(const Asked& asked, bool read_after_now, std::int64_t source
 {
     const auto stored = store_.reader()->job(asked.job->id);
     if (!stored) broken("F10: an acknowledged click is durable", to_text(asked.job->id));
+    if (asked.joined) saw(Seen::flights_joined);
     if (!read_after_now || asked.replayed) return;
     promises_[asked.job->id.value].push_back({asked.job->id, asked.asked, source_version});
     // It may have ended in the same commit.
@@ -50,6 +51,16 @@ void Checker::key_moved(const KeyView& view)
         broken("F5: one flight",
                fmt::format("{}: {} running, {} queued", record.key, flights->second.first, flights->second.second));
     KnownKey& known = keys_[{record.tenant, record.key}];
+    if (record.gone_seq > known.gone_seq) {
+        saw(Seen::purges);
+        if (record.has_data && record.data_fence <= record.gone_seq)
+            broken("what was purged is gone", fmt::format("{} shows data of {}", record.key, record.data_fence));
+    }
+    if (record.gen > known.gen && record.data_fence <= known.gone_seq)
+        broken("what was purged is not published", fmt::format("{} gen {}", record.key, record.gen));
+    if (known.held && !record.held) saw(Seen::held_decided);
+    known.held = record.held ? std::optional{record.held->job} : std::nullopt;
+    known.gone_seq = record.gone_seq;
     if (record.gen < known.gen || record.ver < known.ver)
         broken("F4: never backwards", fmt::format("{}: gen {} after {}", record.key, record.gen, known.gen));
     if (record.has_data) {

@@ -9,7 +9,10 @@ namespace freshet::sim {
 
 namespace {
 
-constexpr Millis noticed_within = 1s; ///< of a lease's end
+bool same_generation(const Job& before, const Job& after)
+{
+    return before.generation == after.generation;
+}
 
 } // namespace
 
@@ -28,6 +31,10 @@ const Job* Checker::job(JobId id) const
 
 void Checker::process_began(WallTime now)
 {
+    touched_.clear();
+    queues_.clear(); // told anew
+    // Each process gives those that it finds at work their time again.
+    for (const std::int64_t id : live_) jobs_.at(id).sign = uptime_;
     whole(now);
 }
 
@@ -38,7 +45,10 @@ void Checker::noticed(const Notice& notice, WallTime now)
             Seq& head = heads_[told.tenant];
             if (entry.seq != head + 1) broken("the ledger has no holes", fmt::format("{} after {}", entry.seq, head));
             head = entry.seq;
+            if (entry.event.kind == EventKind::fire) saw(Seen::fires);
         }
+    if (notice.definitions) now_defined_ = notice.definitions;
+    for (const auto& queue : notice.queues) queues_[queue->queue] = *queue;
     std::set<std::int64_t> batches;
     std::map<std::string, Seq> fences = fences_; // those of one commit come in no order
     for (const auto& job : notice.jobs) {
@@ -47,18 +57,22 @@ void Checker::noticed(const Notice& notice, WallTime now)
         if (job->superseded_by && (before == nullptr || before->superseded_by != job->superseded_by))
             inherited_[job->superseded_by.value] = job->failed;
     }
+    went_out_.clear();
     for (const auto& job : notice.jobs) {
         fences[job->tenant] = std::max(fences[job->tenant], job->fence);
         if (job->batch) batches.insert(job->batch.value);
         job_moved(*job, now);
+        touched_.push_back(job->id.value);
     }
     fences_ = std::move(fences);
+    queues_within_limits(notice);
     for (const auto& view : notice.keys) key_moved(*view);
     for (const auto& batch : notice.batches) {
         batches.insert(batch->id.value);
         batch_moved(*batch);
     }
     batches_add_up(batches);
+    for (const auto& job : notice.jobs) has_next_action(*job, now);
 }
 
 void Checker::job_moved(const Job& after, WallTime now)
@@ -100,6 +114,13 @@ void Checker::job_moved(const Job& after, WallTime now)
     }
     if (after.kind != JobKind::refresh) budget_spent(known, before, after, now);
     if (after.kind == JobKind::refresh) refresh_counts(before, after);
+    if (after.fence != before.fence) went_out(before, after, now);
+    if (!fresh && same_generation(before, after)) waits_its_turn(before, after, now);
+    if (before.id && before.state == JobState::running) --running_[before.queue];
+    if (after.state == JobState::running) ++running_[after.queue];
+    if (before.behind) behind_[before.behind.value].erase(after.id.value);
+    if (after.behind) behind_[after.behind.value].insert(after.id.value);
+    count(before, after, fresh);
     if (after.batch) item_moved(fresh ? nullptr : &before, after);
     known.job = after;
     if (is_terminal(after.state)) {
@@ -186,49 +207,45 @@ void Checker::failure_sent(JobId id, Seq fence)
     if (found != jobs_.end()) ++found->second.failures[found->second.job.generation];
 }
 
-void Checker::after_step(WallTime now, bool judged)
+void Checker::beat_taken(JobId id, Seq fence)
 {
-    if (!judged) return;
-    for (const std::int64_t id : live_) {
-        const Job& job = jobs_.at(id).job;
-        if (job.state != JobState::running) continue;
-        const auto stored = store_.reader()->job(job.id); // beats move the row without an event
-        if (stored && stored->state == JobState::running && *stored->lease_until + noticed_within < now)
-            broken("F7: the end of a lease is found though nobody looks",
-                   fmt::format("{} is {} ms over", to_text(job.id), (now - *stored->lease_until).count()));
-    }
+    const auto found = jobs_.find(id.value);
+    if (found != jobs_.end() && found->second.job.fence == fence) found->second.sign = uptime_;
 }
 
-void Checker::whole(WallTime now)
+void Checker::idempotent(const std::string& key, const std::vector<JobId>& made)
 {
-    const auto reader = store_.reader();
-    for (const auto& [id, known] : jobs_) {
-        const auto stored = reader->job(JobId{id});
-        if (!stored) {
-            if (!is_terminal(known.job.state)) broken("F10: a live job is there after a restart", to_text(JobId{id}));
-            continue;
-        }
-        if (stored->state != known.job.state || stored->seq != known.job.seq || stored->fence != known.job.fence)
-            broken("what was told is what is stored",
-                   fmt::format("{}: told {} at {}, stored {} at {}", to_text(JobId{id}), to_text(known.job.state),
-                               known.job.seq, to_text(stored->state), stored->seq));
-        if (is_terminal(stored->state)) continue;
-        if (stored->behind) {
-            const auto first = reader->job(stored->behind);
-            if (!first || is_terminal(first->state))
-                broken("every live job has a next action",
-                       fmt::format("{} is behind an ended one", to_text(JobId{id})));
-        }
-        if (stored->gated) {
-            const auto batch = reader->batch(stored->batch);
-            if (!batch || is_terminal(batch->state))
-                broken("every live job has a next action", fmt::format("{} is gated for ever", to_text(JobId{id})));
-        }
-        if (stored->state == JobState::queued && stored->due_at > now + 24h * 30)
-            broken("every live job has a next action", fmt::format("{} is due too far off", to_text(JobId{id})));
+    const auto [at, fresh] = made_.try_emplace(key, made);
+    if (fresh) return;
+    saw(Seen::idempotent_repeats);
+    if (at->second != made) broken("an Idempotency-Key makes its jobs once", key);
+}
+
+void Checker::foreign_answered(const Reply& reply)
+{
+    if (reply || (reply.error().refusal != Refusal::not_found && reply.error().refusal != Refusal::store_failed))
+        broken("F9: tenants apart", "a verb on another tenant's object was not answered not_found");
+    if (reply.error().refusal == Refusal::not_found) saw(Seen::foreign_refused);
+}
+
+QueuePolicy Checker::policy_of(const Job& job) const
+{
+    QueuePolicy policy;
+    policy.run_limit = 0ms;
+    if (const auto source = definitions_.sources.find(job.queue);
+        source != definitions_.sources.end() && source->second->kind != SourceKind::worker) {
+        policy.lease = source->second->lease;
+        policy.retry = source->second->retry;
+        return policy;
     }
-    for (const auto& [tenant, head] : heads_)
-        if (reader->ledger_head(tenant).head != head) broken("F10: every event was told", tenant);
+    const auto queue = definitions_.queues.find(job.queue);
+    if (queue == definitions_.queues.end()) return policy;
+    policy.lease = queue->second.lease;
+    policy.retry = queue->second.retry;
+    policy.run_limit = queue->second.run_limit;
+    policy.cancel_grace = queue->second.cancel_grace;
+    policy.on_lost_retry = queue->second.on_lost == LostRule::retry;
+    return policy;
 }
 
 bool Checker::all_over() const

@@ -5,12 +5,30 @@
 #include <CLI/CLI.hpp>
 
 #include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 namespace {
 
 using namespace freshet;
+
+constexpr int seeds_that_see_all = 1000;
+
+/// What is said when the server's own assertions end the process.
+std::uint64_t seed_now = 0;
+int steps_now = 0;
+void aborted(int)
+{
+    fmt::print("seed {} broke a promise: an invariant of the server's own (above).\n  replay: ./dev sim --seed {} "
+               "--steps {}\n",
+               seed_now, seed_now, steps_now);
+    std::fflush(stdout);
+    std::_Exit(1);
+}
 
 struct Options {
     std::uint64_t seed = 0, first = 1;
@@ -19,10 +37,14 @@ struct Options {
 };
 
 /// The words of what broke; nothing if all held.
-std::optional<std::string> run_one(std::uint64_t seed, int steps, bool told)
+std::optional<std::string> run_one(std::uint64_t seed, int steps, bool told, sim::Coverage& coverage)
 {
+    seed_now = seed;
+    steps_now = steps;
     try {
-        sim::World{{.seed = seed, .steps = steps, .told = told}}.run();
+        sim::World world{{.seed = seed, .steps = steps, .told = told}};
+        world.run();
+        coverage.add(world.coverage());
         return std::nullopt;
     } catch (const sim::Broken& broken) {
         return broken.what();
@@ -46,16 +68,25 @@ int main(int argc, char** argv)
     if (options.seed != 0) options.first = options.seed, options.seeds = 1, options.told = true;
     spdlog::set_level(spdlog::level::off); // thousands of worlds, each with its troubles
 
+    std::signal(SIGABRT, aborted);
+    sim::Coverage coverage;
     const auto began = std::chrono::steady_clock::now();
     for (int i = 0; i < options.seeds; ++i) {
         const std::uint64_t seed = options.first + static_cast<std::uint64_t>(i);
-        if (const auto broken = run_one(seed, options.steps, options.told)) {
+        if (const auto broken = run_one(seed, options.steps, options.told, coverage)) {
             fmt::print("seed {} broke a promise after {} worlds.\n  {}\n  replay: ./dev sim --seed {} --steps {}\n",
                        seed, i, *broken, seed, options.steps);
             return 1;
         }
     }
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    fmt::print("{}", coverage.shown());
+    // Few worlds need not see all there is.
+    if (const auto never = coverage.never_seen(); options.seeds >= seeds_that_see_all && !never.empty()) {
+        fmt::print("No world saw: {}.   try: make it happen in tests/sim/actors.cpp or workers.cpp\n",
+                   fmt::join(never, ", "));
+        return 1;
+    }
     fmt::print("{} worlds of {} steps held every promise, in {:.1f} s\n", options.seeds, options.steps, took.count());
     return 0;
 }

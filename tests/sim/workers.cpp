@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/workers.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace freshet::sim {
@@ -15,9 +16,11 @@ std::string content_of(std::int64_t version)
     return fmt::format("[{}]", version - version % 3 % 2);
 }
 
-PreparedResult prepared(std::int64_t version)
+PreparedResult prepared(std::int64_t version, const std::string& known)
 {
     PreparedResult result;
+    result.data.validators.etag = content_of(version);
+    if (known == content_of(version)) return result; // 304
     auto body = std::make_shared<Body>();
     body->bytes = content_of(version);
     body->hash = hash128(body->bytes);
@@ -64,6 +67,12 @@ void Workers::server_began()
     own.claims = false;
     claim(own);
     beat(own);
+}
+
+bool Workers::idle() const
+{
+    return std::ranges::all_of(workers_,
+                               [](const auto& worker) { return worker->held.empty() && worker->ending.empty(); });
 }
 
 bool Workers::has(const Worker& worker, JobId job, Seq fence) const
@@ -129,12 +138,25 @@ void Workers::given(Worker& worker, const Claimed& claimed)
         if (const auto found = worker.held.find(job.id); found != worker.held.end() && found->second.fence >= job.fence)
             continue;
         Held held{.fence = job.fence, .kind = job.kind, .queue = job.queue, .source_version = world_.source_version()};
+        held.etag = one.validators.etag;
         held.total = 1 + static_cast<std::int64_t>(world_.rng().below(5));
         worker.held[job.id] = held;
         world_.tell(fmt::format("{} is given {} fence {}", worker.id, to_text(job.id), job.fence));
         world_.after(world_.between(1, 3000),
                      [this, &worker, id = job.id, fence = job.fence] { go_on(worker, id, fence); });
     }
+}
+
+PreparedResult Workers::refreshed(const Held& held)
+{
+    if (world_.settling() || !world_.chance(8)) return prepared(held.source_version, held.etag);
+    // The source answers, but with nothing: what the guard is for.
+    PreparedResult result;
+    auto body = std::make_shared<Body>();
+    body->bytes = "[]";
+    body->hash = hash128(body->bytes);
+    result.body = std::move(body);
+    return result;
 }
 
 // A bit of work: another of the counted things, or the end.
@@ -167,7 +189,7 @@ void Workers::end(Worker& worker, JobId job)
     } else if (well) {
         CompleteJob complete{job, held.fence, {}};
         if (held.kind == JobKind::refresh)
-            complete.result = prepared(held.source_version);
+            complete.result = refreshed(held);
         else
             complete.result = TaskResult{.json = "{\"fence\":" + std::to_string(held.fence) + "}"};
         word = std::move(complete);
@@ -176,7 +198,9 @@ void Workers::end(Worker& worker, JobId job)
                                  : roll < 89 ? ErrorClass::rate_limited
                                              : ErrorClass::fatal;
         world_.checker().failure_sent(job, held.fence);
-        word = FailJob{job, held.fence, {error, "boom", "it went wrong", {}, {}}};
+        FailJob fail{job, held.fence, {error, "boom", "it went wrong", {}, {}}};
+        if (world_.chance(10)) fail.failure.retry_after = world_.between(1000, 30'000);
+        word = std::move(fail);
     } else {
         world_.checker().release_sent(job, held.fence);
         ReleaseJob release{job, held.fence, {}};
@@ -194,7 +218,10 @@ void Workers::end(Worker& worker, JobId job)
     if (worker.builtin) {
         Request request = std::visit([](auto& one) { return Request{one}; }, word);
         world_.post_inside(std::move(request), [this, job, fence = held.fence, completes, done](const Reply& reply) {
-            if (completes && reply) world_.checker().completion_taken(job, fence);
+            if (completes && reply)
+                if (const auto* ended = std::get_if<std::shared_ptr<const Job>>(&*reply);
+                    ended != nullptr && (*ended)->state == JobState::succeeded)
+                    world_.checker().completion_taken(job, fence);
             done();
         });
         return;
@@ -202,6 +229,8 @@ void Workers::end(Worker& worker, JobId job)
     const auto told = [this, job, fence = held.fence, completes](const Reply& reply) {
         if (!reply || !completes) return;
         const auto& ended = std::get<EndedWork>(*reply);
+        if (!ended.jobs.at(0) && ended.jobs[0].error().refusal == Refusal::lease_lost)
+            world_.saw(Seen::late_completions_refused);
         if (ended.jobs.at(0) && ended.jobs[0].value()->state == JobState::succeeded)
             world_.checker().completion_taken(job, fence);
     };
@@ -232,6 +261,13 @@ void Workers::beat(Worker& worker)
                 if (!worker.builtin && world_.chance(20)) one.checkpoint = "{\"at\":" + std::to_string(held.done) + "}";
                 work.jobs.push_back({job, one});
             }
+            const auto taken = [this, work](const Reply& reply) {
+                if (!reply) return;
+                const auto& answers = std::get<Beaten>(*reply).answers;
+                for (std::size_t i = 0; i < answers.size(); ++i)
+                    if (answers[i].word != BeatWord::lost)
+                        world_.checker().beat_taken(work.jobs[i].job, work.jobs[i].beat.fence);
+            };
             const auto answered = [this, &worker, life](const Reply* reply) {
                 if (life != worker.life || reply == nullptr || !*reply) return;
                 for (const BeatAnswer& answer : std::get<Beaten>(**reply).answers) {
@@ -246,9 +282,9 @@ void Workers::beat(Worker& worker)
                 claim(worker);
             };
             if (worker.builtin)
-                world_.post_inside(work, [answered](const Reply& reply) { answered(&reply); });
+                world_.post_inside(work, [answered, taken](const Reply& reply) { taken(reply), answered(&reply); });
             else
-                world_.post(work, {}, answered);
+                world_.post(work, taken, answered);
         }
         beat(worker);
     });
@@ -257,6 +293,7 @@ void Workers::beat(Worker& worker)
 void Workers::crash(Worker& worker)
 {
     world_.tell(worker.id + " crashes");
+    world_.saw(Seen::worker_crashes);
     ++worker.life;
     worker.held.clear();
     worker.ending.clear();
@@ -280,6 +317,7 @@ void Workers::trouble(Worker& worker)
         crash(worker);
     } else {
         world_.tell(worker.id + " is stopped");
+        world_.saw(Seen::worker_stops);
         worker.paused = true;
         world_.after(world_.between(100, 40'000), [this, &worker] {
             worker.paused = false;

@@ -18,12 +18,14 @@ public:
     explicit Workers(World& world);
     void begin();
     void server_began();
+    /// Nobody works, also not on what the server gave up.
+    bool idle() const;
 
 private:
     struct Held {
         Seq fence = 0;
         JobKind kind = JobKind::task;
-        std::string queue;
+        std::string queue, etag;
         std::int64_t source_version = 0;
         std::int64_t done = 0, total = 0;
         bool cancel = false;
@@ -42,6 +44,7 @@ private:
     void given(Worker& worker, const Claimed& claimed);
     void beat(Worker& worker);
     void go_on(Worker& worker, JobId job, Seq fence);
+    PreparedResult refreshed(const Held& held);
     void end(Worker& worker, JobId job);
     void crash(Worker& worker);
     void trouble(Worker& worker);

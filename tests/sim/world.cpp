@@ -46,19 +46,41 @@ std::shared_ptr<const Definitions> world_definitions()
     slow.concurrency = 3;
     slow.on_lost = LostRule::fail;
     QueueDefinition scraped{.name = "scraped", .lease = 5s, .retry = {3, 1s, 10s}};
+    scraped.on_lost = LostRule::fail; // so that late results wait for a person while newer data comes
     made->queues = {{"fast", fast}, {"slow", slow}, {"scraped", scraped}};
+    TaskSchedule tick{.name = "tick", .queue = "fast", .input = "{}"};
+    tick.when.every = 40s;
+    tick.when.overlap = OverlapRule::queue_one;
+    TaskSchedule nightly{.name = "minutely", .queue = "slow", .input = "{}"};
+    nightly.when.cron = "* * * * *";
+    nightly.when.overlap = OverlapRule::replace;
+    nightly.tenants = {"acme"};
+    made->schedules = {{tick.name, tick}, {nightly.name, nightly}};
+    return made;
+}
+
+// What an edit of the file would make of it: another definition of a source, and one source less.
+std::shared_ptr<const Definitions> edited(const Definitions& definitions)
+{
+    auto made = std::make_shared<Definitions>(definitions);
+    auto prices = std::make_shared<SourceDefinition>(*made->sources.at("prices"));
+    prices->hash = hash64("prices, edited");
+    made->sources["prices"] = prices;
+    made->sources.erase("news");
     return made;
 }
 
 } // namespace
 
 World::World(const WorldOptions& options)
-    : options_{options}, rng_{options.seed}, clock_{time_}, definitions_{world_definitions()},
-      store_{std::make_unique<MemoryStore>()}, checker_{*store_, *definitions_},
+    : options_{options}, rng_{options.seed}, clock_{time_}, variants_{world_definitions()},
+      definitions_{variants_.front()}, store_{std::make_unique<MemoryStore>()}, checker_{*store_, *definitions_},
       actors_{std::make_unique<Actors>(*this)}, workers_{std::make_unique<Workers>(*this)}
 {
+    variants_.push_back(edited(*definitions_));
     static_cast<MemoryStore&>(*store_).refuse_commits([this] {
         failed_ = disk_full_ || (!settling_ && chance(1));
+        if (failed_) saw(Seen::commits_refused);
         return failed_;
     });
 }
@@ -86,15 +108,21 @@ void World::post(Request request, std::function<void(const Reply&)> told, std::f
     const auto arrival = [this, told, answer](Request&& sent) {
         arrive(std::move(sent), [this, told, answer](const Reply& reply) {
             if (told) told(reply);
-            if (!settling_ && chance(3)) return; // the answer is lost
-            const Millis way = chance(4) && !settling_ ? between(100, 8000) : between(0, 30);
+            const bool lost = !settling_ && chance(3), late = !settling_ && chance(4);
+            if (lost) return saw(Seen::messages_lost);
+            if (late) saw(Seen::messages_late);
+            const Millis way = late ? between(100, 8000) : between(0, 30);
             after(way, [answer, reply] { answer(&reply); });
         });
     };
     const int copies = settling_ ? 1 : chance(3) ? 0 : chance(4) ? 2 : 1;
-    for (int i = 0; i < copies; ++i)
-        after(chance(4) && !settling_ ? between(100, 20'000) : between(0, 30),
+    if (copies != 1) saw(copies == 0 ? Seen::messages_lost : Seen::messages_twice);
+    for (int i = 0; i < copies; ++i) {
+        const bool late = chance(4) && !settling_;
+        if (late) saw(Seen::messages_late);
+        after(late ? between(100, 20'000) : between(0, 30),
               [arrival, copy = request]() mutable { arrival(std::move(copy)); });
+    }
     const bool waits = std::holds_alternative<ClaimWork>(request);
     if (!waits) after(answer_awaited, [answer] { answer(nullptr); });
 }
@@ -132,7 +160,9 @@ void World::engine_step()
     if (!settling_ && chance(1)) {
         const Millis pause = between(500, 20'000);
         tell(fmt::format("server stands still for {} ms", pause.count()));
+        saw(Seen::server_standstills);
         time_.advance(pause);
+        checker_.count_uptime(clock_.wall(), serving_since_.has_value());
     }
     std::vector<Posted> group = std::exchange(inbox_, {});
     for (const Posted& posted : group)
@@ -142,27 +172,40 @@ void World::engine_step()
     try {
         const auto wake = engine_->step(std::move(group), clock_.wall());
         if (wake) wake_engine(time_.steady() + std::max(*wake - clock_.wall(), 0ms));
-        checker_.after_step(clock_.wall(), !failed_ && (!wake || *wake > clock_.wall()));
+        checker_.after_step(clock_.wall(), !failed_);
+        const bool caught_up = !failed_ && (!wake || *wake > clock_.wall());
+        if (!caught_up)
+            serving_since_.reset();
+        else if (!serving_since_)
+            serving_since_ = clock_.wall();
     } catch (const Died&) {
         tell("server dies in the midst of its answers");
+        saw(Seen::server_died_answering);
         crash();
+    }
+}
+
+void World::tell_all(const Notice& notice) const
+{
+    for (const auto& of : notice.events)
+        for (const LedgerEntry& entry : of.entries)
+            if (entry.event.kind != EventKind::job && entry.event.kind != EventKind::batch)
+                tell(fmt::format("{} {} {}", of.tenant, entry.seq, entry.event.topic));
+    for (const auto& job : notice.jobs)
+        tell(fmt::format("{} {} {}{} generation {} attempt {} fence {} of {}", to_text(job->kind), to_text(job->id),
+                         to_text(job->state), job->cancel_requested_at ? " (cancel)" : "", job->generation,
+                         job->attempt, job->fence, job->worker));
+    for (const auto& batch : notice.batches) {
+        const BatchCounts& counts = batch->counts;
+        tell(fmt::format("batch {} {} generation {}: {} of {} done, {} running, {} gated, cursor {}",
+                         to_text(batch->id), to_text(batch->state), batch->generation, counts.done(), counts.total,
+                         counts.running, batch->gated, batch->cursor));
     }
 }
 
 void World::publish(std::shared_ptr<const Notice> notice)
 {
-    if (options_.told)
-        for (const auto& job : notice->jobs)
-            tell(fmt::format("{} {} {}{} generation {} attempt {} fence {} of {}", to_text(job->kind), to_text(job->id),
-                             to_text(job->state), job->cancel_requested_at ? " (cancel)" : "", job->generation,
-                             job->attempt, job->fence, job->worker));
-    if (options_.told)
-        for (const auto& batch : notice->batches) {
-            const BatchCounts& counts = batch->counts;
-            tell(fmt::format("batch {} {} generation {}: {} of {} done, {} running, {} gated, cursor {}",
-                             to_text(batch->id), to_text(batch->state), batch->generation, counts.done(), counts.total,
-                             counts.running, batch->gated, batch->cursor));
-        }
+    if (options_.told) tell_all(*notice);
     checker_.noticed(*notice, clock_.wall());
     dies_answering_ = !settling_ && rng_.below(400) == 0;
 }
@@ -208,6 +251,7 @@ void World::start_server()
 void World::crash()
 {
     engine_.reset();
+    serving_since_.reset();
     inbox_.clear();
     wake_at_.reset();
     ++life_;
@@ -224,6 +268,7 @@ void World::mischief()
     case 0:
         if (engine_) {
             tell("server is killed");
+            saw(Seen::server_kills);
             crash();
         }
         break;
@@ -236,8 +281,10 @@ void World::mischief()
         const Millis step = between(-7'200'000, 7'200'000);
         tell(fmt::format("wall clock steps by {} ms", step.count()));
         time_.step_wall(step);
+        saw(Seen::wall_steps);
         break;
     }
+    case 3: reload(); break;
     default: ++source_version_; break;
     }
     after(between(500, 20'000), [this] { mischief(); });
@@ -248,7 +295,17 @@ void World::step_once()
     Event event = agenda_.top();
     agenda_.pop();
     if (event.at > time_.steady()) time_.advance(event.at - time_.steady());
+    checker_.count_uptime(clock_.wall(), engine_ && serving_since_);
     event.act();
+    checker_.time_passed(clock_.wall(), engine_ ? serving_since_ : std::nullopt);
+}
+
+// The file was edited; whoever restarts reads it as it is then.
+void World::reload()
+{
+    definitions_ = variants_[settling_ ? 0 : rng_.below(variants_.size())];
+    saw(Seen::reloads);
+    if (engine_) arrive(Reconfigure{definitions_}, {});
 }
 
 void World::run()
@@ -271,14 +328,33 @@ void World::settle()
     disk_full_ = false;
     tell("faults stop");
     if (!engine_) start_server();
+    reload();
     actors_->settle();
-    for (int round = 0; round < settle_rounds; ++round) {
+    for (int round = 0; round < settle_rounds && !is_over(round); ++round) {
         const SteadyTime until = time_.steady() + 2s;
         while (!agenda_.empty() && agenda_.top().at <= until) step_once();
         if (time_.steady() < until) time_.advance(until - time_.steady());
-        if (round > 10 && checker_.all_over()) break;
     }
     checker_.settled(clock_.wall());
+    stand_still();
+}
+
+bool World::is_over(int round)
+{
+    constexpr int rounds_least = 12; ///< what was said before faults stopped has arrived by then
+    return round > rounds_least && checker_.all_over() && workers_->idle();
+}
+
+// No asks and nothing due: the ledgers stand still.
+void World::stand_still()
+{
+    const auto heads = checker_.heads();
+    const std::uint64_t fires = checker_.coverage().of(Seen::fires);
+    const SteadyTime until = time_.steady() + 10s;
+    while (!agenda_.empty() && agenda_.top().at <= until) step_once();
+    if (checker_.coverage().of(Seen::fires) != fires) return;
+    saw(Seen::quiet_times);
+    if (checker_.heads() != heads) throw Broken{"no asks and nothing due: the ledger stands still"};
 }
 
 } // namespace freshet::sim

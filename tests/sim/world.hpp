@@ -37,6 +37,7 @@ public:
 
     /// Runs all steps, then lets faults stop and waits for the end of everything. @throws Broken
     void run();
+    const Coverage& coverage() { return checker_.coverage(); }
 
     // --- For those who live in it ---
     Rng& rng() { return rng_; }
@@ -59,6 +60,7 @@ public:
     Store& store() { return *store_; }
     std::int64_t source_version() const { return source_version_; }
     const Definitions& definitions() const { return *definitions_; }
+    void saw(Seen seen) { checker_.saw(seen); }
     void tell(const std::string& words) const;
 
     // CommitSink
@@ -77,18 +79,23 @@ private:
     };
 
     void step_once();
+    void tell_all(const Notice& notice) const;
     void arrive(Request request, ReplyTo reply);
     void wake_engine(SteadyTime at);
     void engine_step();
     void start_server();
     void crash();
     void mischief();
+    void reload();
     void settle();
+    void stand_still();
+    bool is_over(int round);
 
     WorldOptions options_;
     Rng rng_;
     ManualClock time_;
     EngineClock clock_;
+    std::vector<std::shared_ptr<const Definitions>> variants_; ///< of the config, that reloads change between
     std::shared_ptr<const Definitions> definitions_;
     std::unique_ptr<Store> store_;
     Checker checker_;
@@ -99,6 +106,7 @@ private:
     std::uint64_t order_ = 0, wake_ = 0, life_ = 0;
     std::optional<SteadyTime> wake_at_;
     std::string boot_;
+    std::optional<WallTime> serving_since_; ///< up, and its commits are kept
     bool disk_full_ = false, failed_ = false, settling_ = false, dies_answering_ = false;
     std::int64_t source_version_ = 1;
     std::unique_ptr<Actors> actors_;
