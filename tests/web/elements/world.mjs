@@ -93,6 +93,11 @@ ${config}`);
     return child;
   }
 
+  async configure(change) {
+    const file = join(this.folder, "freshet.toml");
+    writeFileSync(file, change(readFileSync(file, "utf8")));
+  }
+
   async startServer() {
     this.server = this.spawn(join(build, "freshet"), ["serve", "--config", "freshet.toml"]);
     await until("the server is ready", () => fetch(`http://127.0.0.1:${this.port}/healthz`).then((r) => r.ok, () => false));
@@ -126,7 +131,7 @@ ${config}`);
     if (page) return answer.writeHead(200, { "content-type": page[0], "content-security-policy": policy, "cache-control": "no-store" }).end(page[1]);
     const file = normalize(join(dist, path.endsWith("/") ? `${path}index.html` : path));
     if (file.startsWith(dist) && existsSync(file) && extname(file)) {
-      answer.writeHead(200, { "content-type": types[extname(file)] ?? "application/octet-stream", "content-security-policy": policy, "cache-control": path.startsWith("/assets/") ? "public, max-age=31536000, immutable" : "no-cache" });
+      answer.writeHead(200, { "content-type": types[extname(file)] ?? "application/octet-stream", "content-security-policy": policy, "access-control-allow-origin": "*", "cache-control": path.startsWith("/assets/") ? "public, max-age=31536000, immutable" : "no-cache" });
       return createReadStream(file).pipe(answer);
     }
     this.pass(ask, answer);
@@ -134,7 +139,13 @@ ${config}`);
 
   pass(ask, answer) {
     if (this.mode === "down") return ask.socket.destroy();
-    const on = request({ host: "127.0.0.1", port: this.port, method: ask.method, path: ask.url, headers: ask.headers }, (got) => {
+    // A front of another name speaks to the server under the server's own, as proxies do.
+    const headers = { ...ask.headers };
+    if (this.host) {
+      headers.host = `127.0.0.1:${this.port}`;
+      if (headers.origin) headers.origin = `http://127.0.0.1:${this.port}`;
+    }
+    const on = request({ host: "127.0.0.1", port: this.port, method: ask.method, path: ask.url, headers }, (got) => {
       if (this.mode === "buffer") {
         // Keeps every byte back until the answer ends, and gives up on what takes too long, as some proxies do.
         const parts = [];

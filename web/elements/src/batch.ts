@@ -11,7 +11,7 @@ import { Steps } from "./task.js";
 const itemsMax = 50;
 
 export class FreshetBatch extends FreshetElement {
-  static override styles = [common, css`.succeeded svg { color: var(--_fresh); } .failed svg { color: var(--_failing); } .running svg { color: var(--_accent); } li svg { align-self: center; } li progress { inline-size: 5em; align-self: center; }`];
+  static override styles = [common, css`.succeeded svg { color: var(--_fresh); } .failed svg { color: var(--_failing); } .running svg { color: var(--_accent); } li svg { align-self: center; } li bdi { flex: none; max-inline-size: 100%; } .card li progress { inline-size: 5em; align-self: center; }`];
   static override properties = { batchId: { type: String, attribute: "batch" }, cancelable: { type: Boolean }, retryFailed: { type: Boolean, attribute: "retry-failed" } };
   declare batchId: string | undefined;
   declare cancelable: boolean;

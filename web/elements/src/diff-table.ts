@@ -12,10 +12,10 @@ const at = (value: unknown, path: string): unknown => path.split("/").filter(Boo
 
 /** @param by  the field that names a row. */
 export function table(diff: Diff, by: string | undefined, word: (kind: Kind) => string, dir: "ltr" | "rtl"): TemplateResult {
-  const name = (row: unknown) => (by && row && typeof row === "object" ? (row as Record<string, unknown>)[by] : row);
-  const rest = (row: unknown) => (by && row && typeof row === "object" ? Object.entries(row).filter(([key]) => key !== by).map(([key, value]) => `${key} ${text(value)}`).join(" · ") : "");
+  const name = (row: unknown) => (by && row && typeof row === "object" ? (row as Record<string, unknown>)[by] : undefined);
+  const rest = (row: unknown) => (row && typeof row === "object" ? Object.entries(row).filter(([key]) => key !== by).map(([key, value]) => `${key} ${text(value)}`).join(" · ") : text(row));
   const row = (kind: Kind, head: unknown, body: unknown) =>
-    html`<tr part=${kind} class=${kind}><td><span class="line"><bdi dir="ltr">${signs[kind]}</bdi><span>${word(kind)}</span></span></td><th scope="row"><bdi dir="auto">${text(head)}</bdi></th><td>${body}</td></tr>`;
+    html`<tr part=${kind} class=${kind}><td><span class="line"><bdi dir="ltr">${signs[kind]}</bdi><span>${word(kind)}</span></span></td>${by || kind === "changed" ? html`<th scope="row"><bdi dir="auto">${text(head)}</bdi></th><td>${body}</td>` : html`<td colspan="2">${body}</td>`}</tr>`;
   const changes = ({ before, after, paths }: Diff["changed"][number]) =>
     (paths?.length ? paths : [""]).map(
       (path) => html`<div>${path ? html`<bdi class="quiet">${path.replace(/^\//, "")}</bdi> ` : ""}<del><bdi>${text(at(before, path))}</bdi></del> <span aria-hidden="true">${dir === "rtl" ? "←" : "→"}</span> <ins><bdi>${text(at(after, path))}</bdi></ins></div>`,

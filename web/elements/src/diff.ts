@@ -78,7 +78,7 @@ export class FreshetDiff extends FreshetElement {
       <div class="line" part="counts">${this.label ? html`<bdi class="title">${this.label}</bdi>` : nothing}${diff ? html`${this.number(`+${added}`)}${this.number(`−${removed}`)}${this.number(`~${changed}`)}` : nothing}</div>
       ${!diff || added + removed + changed === 0
         ? html`<slot name="empty"><span class="quiet">${this.#problem ? html`<bdi dir="auto">${this.#problem}</bdi>` : this.word("noDiff")}</span></slot>`
-        : html`<div class="scroll" tabindex="0" role="group" aria-label=${this.label ?? this.source ?? ""}>${this.#table?.(diff, this.by, (kind) => this.localize.term(kind, 1), this.dirOf)}</div>`}
+        : html`<div class="scroll" tabindex="0" role="group" aria-label=${this.label ?? this.source ?? ""}>${this.#table?.(diff, this.by, (kind) => this.word(`${kind}Row`), this.dirOf)}</div>`}
     </div>`;
   }
 }

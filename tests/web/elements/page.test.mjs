@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// The page at /elements/, and what holds for the elements on any page: languages, accessibility, other origins, pages
+// without a secure context.
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { after, before, test } from "node:test";
+import { AxeBuilder, shown, until, World } from "./world.mjs";
+
+let world;
+let batch;
+before(async () => {
+  world = await World.start();
+  await world.rows("ant", "bee");
+  await world.api("GET", "/v1/data/list");
+  await world.rows("ant", "cow");
+  await world.api("POST", "/v1/data/list/refresh", undefined, { prefer: "wait=5" });
+  batch = await world.api("POST", "/v1/batches", { name: "Parts", queue: "work", items: [{ key: "a" }, { key: "b" }], then: { label: "Publish", start: "person", queue: "after", input: {} } });
+  await world.api("POST", "/v1/jobs", { queue: "idle", input: {} });
+});
+after(() => world?.stop());
+
+for (const lang of ["en", "he"])
+  for (const colorScheme of ["light", "dark"])
+    test(`The page of the elements is alive and without a finding of axe: ${lang}, ${colorScheme}`, async () => {
+      const person = await world.person({ colorScheme });
+      const page = await person.newPage();
+      await page.goto(`${world.url}/elements/?lang=${lang}`);
+      await until("the badge tells", async () => (lang === "he" ? /טרי/ : /fresh/).test(await shown(page, "freshet-badge")));
+      await until("the diff tells", async () => /cow/.test(await shown(page, "freshet-diff")));
+      await until("the batch tells", async () => /0 \/ 2/.test(await shown(page, "freshet-batch")));
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      assert.deepEqual(violations.map(({ id, impact, nodes }) => [id, impact, nodes[0].target.join(" ")]), []);
+      assert.deepEqual(person.complaints, []);
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false, "nothing sticks out");
+      await person.close();
+    });
+
+test("The page of the elements fits a phone", async () => {
+  const person = await world.person({ viewport: { width: 360, height: 700 } });
+  const page = await person.newPage();
+  await page.goto(`${world.url}/elements/?lang=he`);
+  await until("it is drawn", async () => (await page.locator("freshet-batch").count()) > 0);
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false);
+  await person.close();
+});
+
+test("Hebrew runs from right to left by the nearest lang, also in a page that is English, and numbers keep their way", async () => {
+  const person = await world.person();
+  const page = await person.newPage();
+  await page.goto(world.page("/mixed", `<freshet-batch id="en" batch="${batch.id}"></freshet-batch><section lang="iw"><freshet-batch id="he" batch="${batch.id}"></freshet-batch><freshet-refresh id="r" source="list"></freshet-refresh></section>`));
+  await until("the Hebrew one speaks Hebrew", async () => /ממתין/.test(await shown(page, "#he")));
+  assert.match(await shown(page, "#en"), /waiting/);
+  const look = (id) => page.locator(id).evaluate((element) => {
+    const counts = element.shadowRoot.querySelector("[part=counts] bdi");
+    return [getComputedStyle(element.shadowRoot.querySelector("[dir]")).direction, getComputedStyle(counts).direction, counts.textContent];
+  });
+  assert.deepEqual(await look("#en"), ["ltr", "ltr", "0 / 2"]);
+  assert.deepEqual(await look("#he"), ["rtl", "ltr", "0 / 2"]);
+  await world.rows("ant");
+  await page.locator("#r button").click();
+  await until("the outcome in Hebrew", async () => /עודכן \+0 ?−1 ?נטו −1/.test(await shown(page, "#r")));
+  await person.close();
+});
+
+test("Only one voice speaks, politely, and the focus never moves", async () => {
+  const person = await world.person();
+  const page = await person.newPage();
+  await page.goto(world.page("/voice", `<input id="field"><freshet-badge source="list"></freshet-badge><freshet-refresh source="list" label="List"></freshet-refresh>`));
+  await until("the badge tells", async () => /fresh/.test(await shown(page, "freshet-badge")));
+  await page.locator("#field").focus();
+  await world.rows("ant", "elk", "fly");
+  await page.evaluate(() => void document.querySelector("freshet-refresh").refresh());
+  await until("the outcome", async () => /updated/.test(await shown(page, "freshet-refresh")));
+  assert.equal(await page.evaluate(() => document.activeElement.id), "field");
+  await until("it is spoken", async () => /List: updated: 2 added/.test(await page.locator("[role=status]").textContent()), 8_000);
+  assert.equal(await page.locator("[role=status], [aria-live]").count(), 1);
+  assert.equal(await page.locator("freshet-badge").evaluate((badge) => badge.shadowRoot.querySelectorAll("[aria-live], [role=status], [role=alert]").length), 0);
+  await person.close();
+});
+
+test("The keyboard alone refreshes, and a busy button keeps the focus", async () => {
+  const person = await world.person();
+  const page = await person.newPage();
+  await world.site({ delay_ms: 700 });
+  await page.goto(world.page("/keys", `<freshet-refresh source="list"></freshet-refresh>`));
+  await page.locator("freshet-refresh button").waitFor();
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  const focused = () => page.evaluate(() => document.activeElement?.shadowRoot?.activeElement?.getAttribute("aria-disabled") ?? document.activeElement?.shadowRoot?.activeElement?.localName);
+  await until("busy, with the focus", async () => (await focused()) === "true");
+  await until("over, with the focus", async () => (await focused()) === "button");
+  await world.site({ delay_ms: 0 });
+  await person.close();
+});
+
+test("A page of another origin lives by a short token from its own server, and sees nothing else", async () => {
+  const strict = await World.start();
+  let asked = 0;
+  const site = createServer(async (ask, answer) => {
+    if (ask.url === "/token") {
+      ++asked;
+      return answer.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(await strict.api("POST", "/v1/tokens/short", { sources: ["list"], refresh: true, ttl: "10m" }, { authorization: `Bearer ${admin.token}` })));
+    }
+    answer.writeHead(200, { "content-type": "text/html" }).end(`<!doctype html><html lang="en"><script type="module" src="${strict.url}/elements.js"></script>
+      <freshet-provider server="${strict.url}" token-src="/token"><freshet-badge source="list"></freshet-badge><freshet-refresh source="list"></freshet-refresh></freshet-provider><freshet-badge id="bare" source="list"></freshet-badge></html>`);
+  });
+  await new Promise((done) => site.listen(0, "127.0.0.1", done));
+  const origin = `http://127.0.0.1:${site.address().port}`;
+  let admin;
+  try {
+    await strict.stopServer();
+    await strict.configure((text) => text.replace("[server]", `[server]\norigins = ["${origin}"]`));
+    await strict.startServer();
+    admin = await strict.api("POST", "/v1/tokens", { name: "boss", role: "admin" });
+    await strict.rows("ant");
+    const person = await world.browser.newContext();
+    const page = await person.newPage();
+    await page.goto(origin);
+    await until("the badge tells", async () => /fresh/.test(await shown(page, "freshet-provider freshet-badge")));
+    await strict.rows("ant", "bee");
+    await page.locator("freshet-refresh button").click();
+    await until("the outcome", async () => /updated \+1/.test(await shown(page, "freshet-refresh")));
+    assert.equal(asked, 1, "one token for all requests");
+    assert.equal(await page.locator("freshet-provider").getAttribute("state"), "live");
+    assert.doesNotMatch(await shown(page, "#bare"), /fresh/, "without a token nothing is told");
+    await person.close();
+  } finally {
+    site.close();
+    site.closeAllConnections();
+    await strict.stop();
+  }
+});
+
+test("Without a secure context, where there are no locks, a shared worker holds the one stream of all tabs", async () => {
+  const plain = await World.start();
+  try {
+    const browser = await plain.launch(["--host-resolver-rules=MAP dashboard.test 127.0.0.1"]);
+    const person = await browser.newContext();
+    const url = plain.page("/plain", `<freshet-badge source="list"></freshet-badge><freshet-refresh source="list"></freshet-refresh>`).replace("127.0.0.1", "dashboard.test");
+    plain.host = true;
+    await plain.rows("ant");
+    const pages = [await person.newPage(), await person.newPage(), await person.newPage()];
+    for (const page of pages) await page.goto(url);
+    assert.equal(await pages[0].evaluate(() => isSecureContext || "locks" in navigator), false);
+    for (const page of pages) await until("fresh", async () => /fresh/.test(await shown(page, "freshet-badge")));
+    assert.equal(plain.streams(), 1);
+    await plain.rows("ant", "bee");
+    await pages[1].locator("freshet-refresh button").click();
+    for (const page of pages) await until("the outcome", async () => /updated \+1/.test(await shown(page, "freshet-refresh")));
+  } finally {
+    await plain.stop();
+  }
+});

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// What each element takes, gives and says: the one list from which the page at /elements/ and custom-elements.json are made.
+
+export interface Entry {
+  tag: string;
+  about: { en: string; he: string };
+  attributes: Record<string, string>;
+  properties: Record<string, string>;
+  events: Record<string, string>;
+  slots: string[];
+  parts: string[];
+  /** HTML for a page; {key}, {job} and {batch} are put in. */
+  example: string;
+}
+
+export const reference: Entry[] = [
+  {
+    tag: "freshet-badge",
+    about: { en: "How a source stands, and how old its data is. Draw your own rows on freshet-snapshot.", he: "מצב המקור וגיל הנתונים. את השורות שלכם מציירים באירוע freshet-snapshot." },
+    attributes: { source: "the whole key: prices, or rates/EUR", label: "a name in front", clock: "as_of, checked_at (default) or changed_at" },
+    properties: { meta: "what is known of the key", data: "the data itself" },
+    events: { "freshet-state": "the word changed, also by time alone", "freshet-snapshot": "{meta, data}: data to draw" },
+    slots: ["fresh", "stale", "overdue", "failing", "empty", "checking", "refreshing", "why"],
+    parts: ["icon", "label", "age", "why"],
+    example: `<freshet-badge source="{key}"></freshet-badge>`,
+  },
+  {
+    tag: "freshet-refresh",
+    about: { en: "Reads the source again and says what came of it. Shows every flight of its key, whoever asked for it.", he: "קורא את המקור מחדש ומספר מה יצא מזה. מציג כל קריאה של המפתח, לא משנה מי ביקש אותה." },
+    attributes: { source: "the whole key", label: "what is refreshed, for those who only hear the button" },
+    properties: { meta: "what is known of the key", receipt: "the job that runs or ran last", "refresh()": "presses the button" },
+    events: { "freshet-request": "before it asks; preventDefault() stops it", "freshet-progress": "the job, at each step", "freshet-refreshed": "the receipt: updated or unchanged", "freshet-error": "failed, held or limited, with the reason" },
+    slots: ["(default)", "phase", "updated", "unchanged", "limited", "failed", "held"],
+    parts: ["button", "bar", "phase", "elapsed", "eta", "outcome"],
+    example: `<freshet-refresh source="{key}"></freshet-refresh>`,
+  },
+  {
+    tag: "freshet-age",
+    about: { en: "Only the age, in words that go on by themselves.", he: "הגיל בלבד, במילים שמתקדמות מעצמן." },
+    attributes: { source: "the whole key", clock: "as_of, checked_at (default) or changed_at", label: "a name in front" },
+    properties: { meta: "what is known of the key; may be set instead of source" },
+    events: {},
+    slots: [],
+    parts: ["time"],
+    example: `<freshet-age source="{key}" clock="changed_at"></freshet-age>`,
+  },
+  {
+    tag: "freshet-diff",
+    about: { en: "What changed since the version before, row by row. Needs the source's key setting.", he: "מה השתנה מאז הגרסה הקודמת, שורה אחר שורה. נדרשת הגדרת key במקור." },
+    attributes: { source: "the whole key", from: "a version, or -1 for the one before", to: "a version; the newest if left out", by: "the field that names a row", label: "a heading" },
+    properties: { diff: "as the API gives it" },
+    events: { "freshet-diff": "another difference was read" },
+    slots: ["empty"],
+    parts: ["table", "added", "removed", "changed", "counts"],
+    example: `<freshet-diff source="{key}"></freshet-diff>`,
+  },
+  {
+    tag: "freshet-task",
+    about: { en: "A long job: how far, when it was last heard of, whether it is stuck or its worker lost.", he: "עבודה ארוכה: כמה הושלם, מתי נשמעה לאחרונה, והאם נתקעה או שהעובד אבד." },
+    attributes: { job: "the job's id", label: "its name", cancelable: "shows Cancel while it runs", retryable: "shows Run again when it is over" },
+    properties: { job: "the job as it is known", "cancel()": "", "retry()": "" },
+    events: { "freshet-progress": "the job, at each step", "freshet-finished": "once per generation; detail.late: it was over when the page came", "freshet-error": "a cancel or retry that was refused" },
+    slots: ["title", "stalled", "lost", "succeeded", "failed", "cancelled"],
+    parts: ["card", "bar", "phase", "beat", "eta", "warning", "button"],
+    example: `<freshet-task job="{job}" cancelable retryable></freshet-task>`,
+  },
+  {
+    tag: "freshet-batch",
+    about: { en: "Parts of a whole, what failed, and the button that goes on when it is over.", he: "חלקים מתוך השלם, מה נכשל, והכפתור שממשיך בסיום." },
+    attributes: { batch: "the batch's id", label: "its name", cancelable: "shows Cancel while it runs", "retry-failed": "shows Retry when parts failed" },
+    properties: { batch: "the batch as it is known", items: "its items", "cancel()": "", "retry()": "", "goOn()": "presses the button that follows" },
+    events: { "freshet-progress": "the batch and its items", "freshet-finished": "once per generation", "freshet-then": "what follows was started", "freshet-error": "a verb that was refused" },
+    slots: ["title", "then", "empty"],
+    parts: ["bar", "counts", "list", "item", "button"],
+    example: `<freshet-batch batch="{batch}" cancelable retry-failed></freshet-batch>`,
+  },
+  {
+    tag: "freshet-provider",
+    about: { en: "Around the others: another server, a token, a time zone. On a page of another origin, token-src is your own address that answers with a short token.", he: "סביב האחרים: שרת אחר, אסימון, אזור זמן. בדף ממקור אחר, token-src היא כתובת שלכם שעונה באסימון קצר." },
+    attributes: { server: "where freshet is; where elements.js came from if left out", "token-src": "answers {token, expires_at} of POST /v1/tokens/short", "time-zone": "Asia/Jerusalem; the viewer's if left out" },
+    properties: { client: "of @freshet/client", token: "a text, or a function that gives one" },
+    events: { "freshet-connection": "{state}: live · reconnecting · polling · paused · signed-out", "freshet-update": "the server is another version now" },
+    slots: ["(default)"],
+    parts: [],
+    example: `<freshet-provider time-zone="Asia/Jerusalem">\n  <freshet-age source="{key}"></freshet-age>\n</freshet-provider>`,
+  },
+];
+
+/** Custom properties, with what they are when nobody sets them. */
+export const themes = ["--freshet-fresh", "--freshet-stale", "--freshet-overdue", "--freshet-failing", "--freshet-quiet", "--freshet-accent", "--freshet-line", "--freshet-soft", "--freshet-button", "--freshet-radius"];
