@@ -122,7 +122,7 @@ private:
     };
     using Runs = std::map<std::uint64_t, Active>;
 
-    static constexpr std::uint64_t inbox_tag = 0, spawner_tag = 1; // tags of runs are serial * 4 + pipe, serial > 0
+    static constexpr std::uint64_t inbox_tag = 0; // tags of runs are serial * 4 + pipe, serial > 0
 
     bool watch(int fd, std::uint64_t tag, std::uint32_t events, int operation = EPOLL_CTL_ADD)
     {
@@ -155,6 +155,8 @@ private:
     Millis grace_;
     std::shared_ptr<Inbox> inbox_;
     Spawner spawner_;
+    /// A serial of its own for each spawner: what epoll told of one that is gone must not be taken for its follower.
+    std::uint64_t spawner_tag_ = 0;
     Descriptor epoll_;
     Runs runs_;
     std::deque<std::uint64_t> waiting_; ///< not handed over yet: the spawner's socket is full
@@ -218,7 +220,7 @@ void CommandRunner::Loop::take_event(const epoll_event& event)
 {
     const std::uint64_t tag = event.data.u64;
     if (tag == inbox_tag) return take_inbox();
-    if (tag == spawner_tag) return take_spawner_event(event.events);
+    if (tag == spawner_tag_) return take_spawner_event(event.events);
     const auto at = runs_.find(tag >> 2);
     if (at == runs_.end()) return;
     CommandRun& run = at->second.run;
@@ -276,13 +278,14 @@ void CommandRunner::Loop::hand_over(Runs::iterator at)
     for (int tries = 0; tries < 2; ++tries) {
         if (!spawner_.running()) {
             error = spawner_.start();
-            if (error == 0 && !watch(spawner_.socket(), spawner_tag, EPOLLIN)) error = errno;
+            spawner_tag_ = ++serials_ * 4;
+            if (error == 0 && !watch(spawner_.socket(), spawner_tag_, EPOLLIN)) error = errno;
             if (error != 0) break;
         }
         error = spawner_.send(at->second.run.pipes().child);
         if (error == 0) return at->second.run.sent();
         if (error == EAGAIN) {
-            watch(spawner_.socket(), spawner_tag, EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
+            watch(spawner_.socket(), spawner_tag_, EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
             return waiting_.push_back(at->first);
         }
         if (error == ETOOMANYREFS || error == EMFILE) break;
@@ -315,7 +318,7 @@ void CommandRunner::Loop::take_spawner_event(std::uint32_t events)
         log::warn("the process that starts commands was lost; the next run starts another");
         spawner_.stop();
     } else {
-        watch(spawner_.socket(), spawner_tag, EPOLLIN, EPOLL_CTL_MOD);
+        watch(spawner_.socket(), spawner_tag_, EPOLLIN, EPOLL_CTL_MOD);
     }
     hand_over_waiting();
 }

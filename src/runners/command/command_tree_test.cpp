@@ -2,6 +2,7 @@
 // Whatever a command starts, and however it detaches, is gone when its flight ends; nor does the runner leave anything.
 #include "runners/command/test_world.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -50,6 +51,14 @@ std::size_t sleepers(const std::string& mark)
 bool tree_stands(const std::string& mark)
 {
     return within_ten_seconds([&] { return sleepers(mark) >= 3; });
+}
+void kill_spawner(const std::string& mark)
+{
+    for (const pid_t pid : processes_with(mark)) {
+        std::ifstream comm{fmt::format("/proc/{}/comm", pid)};
+        std::string name;
+        if (comm >> name; name == "freshet-spawner") ::kill(pid, SIGKILL);
+    }
 }
 bool all_gone(const std::string& mark)
 {
@@ -179,11 +188,7 @@ TEST(F7CommandTree, GoesOnWithoutTheSpawnerAndGetsANewOne)
     const std::string go = testing::TempDir() + "freshet-go-" + mark;
     const JobId job = world.start(script("echo '::progress 1' >&2; " + wait_for_file(go) + "echo done"));
     world.sink.wait_progress(job);
-    for (const pid_t pid : processes_with(spawner)) {
-        std::ifstream stat{fmt::format("/proc/{}/comm", pid)};
-        std::string name;
-        if (stat >> name; name == "freshet-spawner") ::kill(pid, SIGKILL);
-    }
+    kill_spawner(spawner);
     // One that was handed over just before the end is lost, and may be tried again.
     FlightEnd next = world.run(source_of({"echo", "next"}));
     if (const auto* lost = std::get_if<FlightFailure>(&next)) {
@@ -195,6 +200,62 @@ TEST(F7CommandTree, GoesOnWithoutTheSpawnerAndGetsANewOne)
     std::ofstream{go} << "go";
     EXPECT_EQ(data_of(world.sink.wait(job)).json, R"(["done"])");
     std::filesystem::remove(go);
+}
+
+// Holds the runner's thread in the first progress that it tells, until it is let go.
+class HoldingSink final : public FlightSink {
+public:
+    void progress(JobId, Seq, Progress) override
+    {
+        std::unique_lock lock{mutex_};
+        held_ = true;
+        changed_.notify_all();
+        changed_.wait(lock, [&] { return let_go_; });
+    }
+    void ended(JobId, Seq, FlightEnd) override {}
+    bool wait_held()
+    {
+        std::unique_lock lock{mutex_};
+        return changed_.wait_for(lock, 60s, [&] { return held_; });
+    }
+    void let_go()
+    {
+        const std::lock_guard lock{mutex_};
+        let_go_ = true;
+        changed_.notify_all();
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool held_ = false, let_go_ = false;
+};
+
+TEST(F7CommandTree, DoesNotTakeTheEndOfALostSpawnerForThatOfTheNextOne)
+{
+    const std::string spawner = marker();
+    HoldingSink holding; // outlives the runner
+    World world{marked(spawner)};
+    FlightOrder order;
+    order.job = JobId{1'000};
+    order.fence = 7;
+    order.source = std::make_shared<const SourceDefinition>(script("echo '::progress 1' >&2; exec sleep " + marker()));
+    order.now = world.clock.wall();
+    order.run_limit = 30s;
+    world.runner.start(std::move(order), holding);
+    ASSERT_TRUE(holding.wait_held());
+    // The runner hears of the next run first, and of the spawner's end with it.
+    const JobId next = world.start(source_of({"echo", "next"}));
+    kill_spawner(spawner);
+    EXPECT_TRUE(within_ten_seconds([&] {
+        return std::ranges::none_of(processes_with(spawner), [](pid_t pid) {
+            std::ifstream comm{fmt::format("/proc/{}/comm", pid)};
+            std::string name;
+            return comm >> name && name == "freshet-spawner";
+        });
+    }));
+    holding.let_go();
+    EXPECT_EQ(data_of(world.sink.wait(next)).json, R"(["next"])");
 }
 
 TEST(F7CommandTree, IsReportedWhenItsWatcherWasLost)
