@@ -15,7 +15,7 @@ namespace freshet::http {
 using RowsThen = std::function<void(std::shared_ptr<const streams::Rows>)>;
 
 void queue_rows(Core& core, const std::string& tenant, RowsThen then);                   ///< queues.cpp
-void schedule_rows(Core& core, const std::string& tenant, RowsThen then);                ///< overview.cpp
+void schedule_rows(Core& core, const std::string& tenant, RowsThen then);                ///< schedules.cpp
 std::shared_ptr<const streams::Rows> worker_rows(Core& core, const std::string& tenant); ///< workers.cpp
 
 /// Reads the disk for rows and tells them when all that was on it is applied here.

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What there is as a whole: freshness of every key, schedules, pauses, and who is asking (spec "The wire contract" §4).
+// What there is as a whole: freshness of every key, and pauses of sources (spec "The wire contract" §4).
 // Threads: the loop's.
 #include "http/gate.hpp"
-#include "http/list_rows.hpp"
 #include "http/problems.hpp"
 #include "http/route.hpp"
-#include "http/schedules.hpp"
 #include "http/status_answer.hpp"
 #include "http/streams/present.hpp"
 
@@ -21,7 +19,6 @@ namespace {
 constexpr int scan_page = 500;
 /// Beyond this many keys the counts are left out: they would cost a scan.
 constexpr std::size_t counted_max = 5000;
-constexpr int schedules_max = 500;
 
 constexpr std::array state_words{SnapshotState::fresh, SnapshotState::stale, SnapshotState::overdue,
                                  SnapshotState::failing, SnapshotState::empty};
@@ -223,121 +220,13 @@ void resume(Core& core, const ExchangePtr& exchange, std::span<const std::string
     pause_source(core, exchange, captures[0], false);
 }
 
-// --- Schedules ---
-
-struct Scheduled {
-    std::shared_ptr<const KeyView> view;
-    std::vector<FireRecord> fires;
-};
-
-void schedule_row(JsonOut& out, Core& core, const Scheduled& one, const SourceDefinition& source, bool paused)
-{
-    const SourceSchedule& schedule = source.schedule;
-    out.begin();
-    out.text("id", one.view->record.key);
-    out.text("source", source.name);
-    out.text("queue", source.queue);
-    schedule_terms(out, schedule);
-    out.yes("paused", paused || is_paused(core, one.view->record.tenant, one.view->record.key));
-    schedule_next(out, schedule, one.view->record.next_at);
-    out.begin_list("last");
-    for (const FireRecord& fire : one.fires) out.raw(fire_json(fire));
-    out.end_list();
-    out.unsigned_whole("seq", one.view->record.seq);
-    out.end();
-}
-
-void read_schedules(Reads& reads, const Definitions& definitions, const std::string& tenant, const ListQuery& query,
-                    std::size_t limit, std::vector<Scheduled>& found)
-{
-    // Keys in byte order follow their sources in name order, but for names that begin alike: each source by itself.
-    for (const auto& [name, source] : definitions.sources) {
-        if (!source->schedule.any() || (!query.source.empty() && query.source != name) ||
-            !tenant_has_source(definitions, tenant, name))
-            continue;
-        const std::string_view after_source = std::string_view{query.after}.substr(0, query.after.find('/'));
-        if (name < after_source) continue;
-        const std::string after = name == after_source ? query.after : std::string{};
-        for (auto& view : reads.keys(tenant, name, after, schedules_max)) {
-            if (found.size() > limit) return;
-            auto fires = reads.fires(tenant, view->record.key, fires_shown);
-            found.push_back({std::move(view), std::move(fires)});
-        }
-    }
-}
-
-void list_schedules(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
-{
-    const auto query = list_query(exchange, {"source"});
-    if (!query || !has_tenant(exchange)) return;
-    const auto found = std::make_shared<std::vector<Scheduled>>();
-    const auto stands = std::make_shared<ScheduleStands>();
-    const auto definitions = core.definitions();
-    const std::size_t limit = static_cast<std::size_t>(query->limit);
-    read_then(
-        core, exchange,
-        [found, stands, definitions, limit, query = *query, tenant = exchange->caller().tenant](Reads& reads) {
-            *stands = read_stands(reads, *definitions, tenant);
-            if (!query.source.empty()) stands->tasks.clear();
-            read_schedules(reads, *definitions, tenant, query, limit, *found);
-        },
-        [&core, exchange, found, stands, definitions, limit](streams::Cursor cursor) {
-            const bool more = found->size() > limit;
-            if (more) found->resize(limit);
-            JsonOut out;
-            out.begin();
-            out.begin_list("items");
-            for (const Scheduled& one : *found)
-                schedule_row(out, core, one, *definitions->source(one.view->record.source),
-                             stands->paused(one.view->record.key));
-            // Schedules of tasks are few, as the config holds them: they end the last page.
-            if (!more)
-                for (const auto& [record, fires] : stands->tasks)
-                    task_schedule_row(out, *definitions, record, fires, stands->head);
-            out.end_list();
-            end_list(out, more ? found->back().view->record.key : std::string{}, cursor, core.now());
-            out.end();
-            respond_status(exchange, out.take());
-        });
-}
-
 constexpr std::array overview_table{
     Route{"GET", "/v1/freshness", Right::read, &show_freshness},
     Route{"POST", "/v1/sources/{source}/pause", Right::operate, &pause},
     Route{"POST", "/v1/sources/{source}/resume", Right::operate, &resume},
-    Route{"GET", "/v1/schedules", Right::read, &list_schedules},
 };
 
 } // namespace
-
-void schedule_rows(Core& core, const std::string& tenant, RowsThen then)
-{
-    const auto found = std::make_shared<std::vector<Scheduled>>();
-    const auto stands = std::make_shared<ScheduleStands>();
-    const auto definitions = core.definitions();
-    read_rows(
-        core, tenant,
-        [found, stands, definitions, tenant](Reads& reads) {
-            *stands = read_stands(reads, *definitions, tenant);
-            read_schedules(reads, *definitions, tenant, {}, static_cast<std::size_t>(schedules_max), *found);
-        },
-        [&core, found, stands, definitions] {
-            streams::Rows rows;
-            for (const Scheduled& one : *found) {
-                JsonOut out;
-                schedule_row(out, core, one, *definitions->source(one.view->record.source),
-                             stands->paused(one.view->record.key));
-                rows.emplace(one.view->record.key, out.take());
-            }
-            for (const auto& [record, fires] : stands->tasks) {
-                JsonOut out;
-                task_schedule_row(out, *definitions, record, fires, stands->head);
-                rows.emplace(record.name, out.take());
-            }
-            return rows;
-        },
-        std::move(then));
-}
 
 Routes overview_routes()
 {

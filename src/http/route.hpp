@@ -53,8 +53,8 @@ Routes work_routes();       ///< work.cpp: claim, beat, complete, fail, release,
 Routes worker_routes();     ///< workers.cpp
 Routes queue_routes();      ///< queues.cpp
 Routes operate_routes();    ///< operate.cpp: bulk, audit, reset
-Routes overview_routes();   ///< overview.cpp: freshness, sources, schedules
-Routes schedule_routes();   ///< schedules.cpp: pause, resume, run
+Routes overview_routes();   ///< overview.cpp: freshness, sources
+Routes schedule_routes();   ///< schedules.cpp
 Routes stream_routes();     ///< stream_routes.cpp: SSE and long poll
 Routes access_routes();     ///< access.cpp: tokens, tickets, who asks
 Routes system_routes();     ///< system.cpp: health, metrics, openapi, problem pages, the status page

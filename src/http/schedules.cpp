@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// Schedules: the rows of those of tasks, and pause, resume and run of any (spec "The wire contract" §4). The list
-// itself is in overview.cpp, with the keys. Threads: the loop's, but read_stands().
-#include "http/schedules.hpp"
-
+// Schedules of keys and of tasks: the list; pause, resume and run, which answer with the schedule after them (spec "The
+// wire contract" §4). Threads: the loop's, but what is handed to read_then().
+#include "http/gate.hpp"
+#include "http/job_answer.hpp"
+#include "http/list_rows.hpp"
 #include "http/problems.hpp"
 #include "http/route.hpp"
 #include "http/status_answer.hpp"
+#include "http/streams/present.hpp"
 #include "model/schedule.hpp"
 
 #include <algorithm>
 #include <array>
 
 namespace freshet::http {
+
+namespace {
+
+constexpr int fires_shown = 5;
+constexpr int schedules_max = 500;
+
+// --- Rows ---
 
 std::string_view to_word(OverlapRule rule)
 {
@@ -34,11 +43,18 @@ std::string_view to_word(MisfireRule rule)
     return "coalesce";
 }
 
-bool ScheduleStands::paused(std::string_view name) const
-{
-    const auto found = std::ranges::find(records, name, &ScheduleRecord::name);
-    return found != records.end() && found->paused;
-}
+/// Where the schedules of a tenant stand: of tasks, and of keys whose schedule was paused by itself.
+struct ScheduleStands {
+    Seq head = 0; ///< of the ledger, before they were read
+    std::vector<ScheduleRecord> records;
+    std::vector<std::pair<ScheduleRecord, std::vector<FireRecord>>> tasks; ///< with their last fires
+
+    bool paused(std::string_view name) const
+    {
+        const auto found = std::ranges::find(records, name, &ScheduleRecord::name);
+        return found != records.end() && found->paused;
+    }
+};
 
 ScheduleStands read_stands(Reads& reads, const Definitions& definitions, const std::string& tenant)
 {
@@ -51,6 +67,7 @@ ScheduleStands read_stands(Reads& reads, const Definitions& definitions, const s
     return stands;
 }
 
+/// Cron, interval and rules, as every schedule's row shows them.
 void schedule_terms(JsonOut& out, const SourceSchedule& schedule)
 {
     out.text_if("cron", schedule.cron);
@@ -60,6 +77,7 @@ void schedule_terms(JsonOut& out, const SourceSchedule& schedule)
     out.text("misfire", to_word(schedule.misfire));
 }
 
+/// The stored next fire, and what follows from it.
 void schedule_next(JsonOut& out, const SourceSchedule& schedule, std::optional<WallTime> next)
 {
     out.begin_list("next");
@@ -72,6 +90,7 @@ void schedule_next(JsonOut& out, const SourceSchedule& schedule, std::optional<W
     out.end_list();
 }
 
+/// Nothing where the schedule has left the config.
 void task_schedule_row(JsonOut& out, const Definitions& definitions, const ScheduleRecord& record,
                        const std::vector<FireRecord>& fires, Seq seq)
 {
@@ -91,16 +110,130 @@ void task_schedule_row(JsonOut& out, const Definitions& definitions, const Sched
     out.end();
 }
 
-namespace {
+struct Scheduled {
+    std::shared_ptr<const KeyView> view;
+    std::vector<FireRecord> fires;
+};
+
+void schedule_row(JsonOut& out, Core& core, const Scheduled& one, const SourceDefinition& source, bool paused)
+{
+    const SourceSchedule& schedule = source.schedule;
+    out.begin();
+    out.text("id", one.view->record.key);
+    out.text("source", source.name);
+    out.text("queue", source.queue);
+    schedule_terms(out, schedule);
+    out.yes("paused", paused || is_paused(core, one.view->record.tenant, one.view->record.key));
+    schedule_next(out, schedule, one.view->record.next_at);
+    out.begin_list("last");
+    for (const FireRecord& fire : one.fires) out.raw(fire_json(fire));
+    out.end_list();
+    out.unsigned_whole("seq", one.view->record.seq);
+    out.end();
+}
+
+// --- The list ---
+
+void read_schedules(Reads& reads, const Definitions& definitions, const std::string& tenant, const ListQuery& query,
+                    std::size_t limit, std::vector<Scheduled>& found)
+{
+    // Keys in byte order follow their sources in name order, but for names that begin alike: each source by itself.
+    for (const auto& [name, source] : definitions.sources) {
+        if (!source->schedule.any() || (!query.source.empty() && query.source != name) ||
+            !tenant_has_source(definitions, tenant, name))
+            continue;
+        const std::string_view after_source = std::string_view{query.after}.substr(0, query.after.find('/'));
+        if (name < after_source) continue;
+        const std::string after = name == after_source ? query.after : std::string{};
+        for (auto& view : reads.keys(tenant, name, after, schedules_max)) {
+            if (found.size() > limit) return;
+            auto fires = reads.fires(tenant, view->record.key, fires_shown);
+            found.push_back({std::move(view), std::move(fires)});
+        }
+    }
+}
+
+void list_schedules(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
+{
+    const auto query = list_query(exchange, {"source"});
+    if (!query || !has_tenant(exchange)) return;
+    const auto found = std::make_shared<std::vector<Scheduled>>();
+    const auto stands = std::make_shared<ScheduleStands>();
+    const auto definitions = core.definitions();
+    const std::size_t limit = static_cast<std::size_t>(query->limit);
+    read_then(
+        core, exchange,
+        [found, stands, definitions, limit, query = *query, tenant = exchange->caller().tenant](Reads& reads) {
+            *stands = read_stands(reads, *definitions, tenant);
+            if (!query.source.empty()) stands->tasks.clear();
+            read_schedules(reads, *definitions, tenant, query, limit, *found);
+        },
+        [&core, exchange, found, stands, definitions, limit](streams::Cursor cursor) {
+            const bool more = found->size() > limit;
+            if (more) found->resize(limit);
+            JsonOut out;
+            out.begin();
+            out.begin_list("items");
+            for (const Scheduled& one : *found)
+                schedule_row(out, core, one, *definitions->source(one.view->record.source),
+                             stands->paused(one.view->record.key));
+            // Schedules of tasks are few, as the config holds them: they end the last page.
+            if (!more)
+                for (const auto& [record, fires] : stands->tasks)
+                    task_schedule_row(out, *definitions, record, fires, stands->head);
+            out.end_list();
+            end_list(out, more ? found->back().view->record.key : std::string{}, cursor, core.now());
+            out.end();
+            respond_status(exchange, out.take());
+        });
+}
+
+// --- Verbs ---
+
+/// Answers with the schedule after the verb, as the list shows it. `more` adds members in front.
+void answer_schedule(Core& core, const ExchangePtr& exchange, const std::string& name,
+                     std::function<std::string(std::string)> more = {})
+{
+    struct Found {
+        ScheduleStands stands;
+        Scheduled of_key;
+    };
+    const auto found = std::make_shared<Found>();
+    const auto definitions = core.definitions();
+    read_then(
+        core, exchange,
+        [found, definitions, name, tenant = exchange->caller().tenant](Reads& reads) {
+            found->stands = read_stands(reads, *definitions, tenant);
+            if (definitions->schedules.contains(name)) return;
+            found->of_key = {reads.view(tenant, name), reads.fires(tenant, name, fires_shown)};
+        },
+        [&core, exchange, found, definitions, name, more = std::move(more)](streams::Cursor) {
+            JsonOut out;
+            const auto task =
+                std::ranges::find(found->stands.tasks, name, [](const auto& one) { return one.first.name; });
+            const auto& view = found->of_key.view;
+            const SourceDefinition* source = view ? definitions->source(view->record.source) : nullptr;
+            if (task != found->stands.tasks.end())
+                task_schedule_row(out, *definitions, task->first, task->second, found->stands.head);
+            else if (source != nullptr)
+                schedule_row(out, core, found->of_key, *source, found->stands.paused(name));
+            std::string json = out.take();
+            if (json.empty()) // the config has let go of it meanwhile
+                return exchange->fail(make_problem(404, "not_found", "No such schedule", "It has left the config.",
+                                                   "GET /v1/schedules lists what there is."));
+            respond_status(exchange, more ? more(std::move(json)) : std::move(json));
+        });
+}
 
 void pause_schedule(Core& core, const ExchangePtr& exchange, const std::string& name, bool paused)
 {
     if (!only_parameters(exchange, {}) || !has_tenant(exchange)) return;
     const Caller& caller = exchange->caller();
-    const bool taken = core.post(PauseSchedule{name, paused, caller.tenant, caller.name},
-                                 [&core, exchange, name, paused](const Reply& reply) {
-                                     respond_paused(core, exchange, reply, "id", name, paused);
-                                 });
+    const bool taken =
+        core.post(PauseSchedule{name, paused, caller.tenant, caller.name}, [&core, exchange, name](const Reply& reply) {
+            if (!reply) return fail_refused(core, exchange, reply.error());
+            answer_schedule(core, exchange, name);
+        });
     if (!taken) exchange->fail(busy_problem());
 }
 
@@ -122,25 +255,51 @@ void run(Core& core, const ExchangePtr& exchange, std::span<const std::string> c
         core.post(RunSchedule{name, caller.tenant, caller.name}, [&core, exchange, name](const Reply& reply) {
             if (!reply) return fail_refused(core, exchange, reply.error());
             const AddedJob& run = std::get<Added>(*reply).jobs.at(0);
-            JsonOut out;
-            out.begin();
-            out.text("id", name);
-            out.text("job", to_text(run.job->id));
-            out.yes("attached", run.attached);
-            out.time("now", core.now());
-            out.end();
-            respond_status(exchange, out.take());
+            answer_schedule(core, exchange, name,
+                            [job = to_text(run.job->id), attached = run.attached](const std::string& json) {
+                                return with_member("job", job, with_member("attached", attached, json));
+                            });
         });
     if (!taken) exchange->fail(busy_problem());
 }
 
 constexpr std::array schedule_table{
+    Route{"GET", "/v1/schedules", Right::read, &list_schedules},
     Route{"POST", "/v1/schedules/{id}/pause", Right::operate, &pause},
     Route{"POST", "/v1/schedules/{id}/resume", Right::operate, &resume},
     Route{"POST", "/v1/schedules/{id}/run", Right::operate, &run},
 };
 
 } // namespace
+
+void schedule_rows(Core& core, const std::string& tenant, RowsThen then)
+{
+    const auto found = std::make_shared<std::vector<Scheduled>>();
+    const auto stands = std::make_shared<ScheduleStands>();
+    const auto definitions = core.definitions();
+    read_rows(
+        core, tenant,
+        [found, stands, definitions, tenant](Reads& reads) {
+            *stands = read_stands(reads, *definitions, tenant);
+            read_schedules(reads, *definitions, tenant, {}, static_cast<std::size_t>(schedules_max), *found);
+        },
+        [&core, found, stands, definitions] {
+            streams::Rows rows;
+            for (const Scheduled& one : *found) {
+                JsonOut out;
+                schedule_row(out, core, one, *definitions->source(one.view->record.source),
+                             stands->paused(one.view->record.key));
+                rows.emplace(one.view->record.key, out.take());
+            }
+            for (const auto& [record, fires] : stands->tasks) {
+                JsonOut out;
+                task_schedule_row(out, *definitions, record, fires, stands->head);
+                rows.emplace(record.name, out.take());
+            }
+            return rows;
+        },
+        std::move(then));
+}
 
 Routes schedule_routes()
 {

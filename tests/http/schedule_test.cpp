@@ -54,6 +54,9 @@ TEST_F(Schedules, FireByThemselvesAndStandStillWhilePausedAlsoOverARestart)
     const Answer paused = client.post("/v1/schedules/tick/pause");
     EXPECT_EQ(paused.status, 200) << paused.body;
     EXPECT_EQ(paused.json("/paused"), "true");
+    EXPECT_EQ(paused.json("/id"), "tick") << "the whole schedule after it: " << paused.body;
+    EXPECT_TRUE(paused.json("/queue") && paused.json("/overlap")) << paused.body;
+    EXPECT_EQ(paused.json("/next/0"), std::nullopt);
     server.kill();
     server.start();
     const Answer list = client.get("/v1/schedules");
@@ -62,7 +65,7 @@ TEST_F(Schedules, FireByThemselvesAndStandStillWhilePausedAlsoOverARestart)
     EXPECT_EQ(list.json("/items/0/next/0"), std::nullopt) << "none comes while it is paused";
     EXPECT_EQ(list.json("/items/1/id"), "yearly");
     EXPECT_THAT(list.json("/items/1/next/4").value_or(""), HasSubstr("-01-01T01:30:00.000Z"));
-    ASSERT_TRUE(await_clock(paused.json("/now").value_or(""), 1200ms)) << "a fire falls into the pause";
+    ASSERT_TRUE(await_clock(list.json("/now").value_or(""), 1200ms)) << "a fire falls into the pause";
     EXPECT_EQ(client.post("/v1/schedules/tick/resume").json("/paused"), "false");
     EXPECT_FALSE(await_list("the schedule was paused: ").empty());
 }
@@ -72,6 +75,8 @@ TEST_F(Schedules, RunAtAPersonsAskAndShareTheJob)
     const Answer first = client.post("/v1/schedules/yearly/run");
     ASSERT_EQ(first.status, 200) << first.body;
     EXPECT_EQ(first.json("/attached"), "false");
+    EXPECT_EQ(first.json("/queue"), "reports") << first.body;
+    EXPECT_EQ(first.json("/last/0/job"), first.json("/job")) << "the fire is among its last: " << first.body;
     const Answer second = client.post("/v1/schedules/yearly/run");
     EXPECT_EQ(second.json("/attached"), "true");
     EXPECT_EQ(second.json("/job"), first.json("/job"));

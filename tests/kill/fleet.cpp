@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <csignal>
 #include <fmt/format.h>
+#include <iostream>
 #include <sstream>
 
 namespace freshet::outside {
@@ -21,6 +22,7 @@ Fleet::Fleet(std::string url, std::string log, int size, int slots)
 void Fleet::start(Place& place)
 {
     place.stopped_at.reset();
+    place.began = false;
     place.worker = std::make_unique<TestWorker>(language_, url_,
                                                 TestWorker::Variables{{"WORKER_ID", place.id},
                                                                       {"WORKER_SLOTS", std::to_string(slots_)},
@@ -43,13 +45,15 @@ void Fleet::kill(int at, bool same_id)
     start(place);
 }
 
-int Fleet::terminate(int at)
+bool Fleet::terminate(int at)
 {
     Place& place = places_[static_cast<std::size_t>(at)];
     const int code = place.worker->terminate(Millis{20'000}).value_or(-1);
     hear(place);
+    const bool well = code == 0 || (code == 128 + SIGTERM && !place.began);
+    if (!well) std::cerr << fmt::format("{} went with {}\n", place.id, code);
     start(place);
-    return code;
+    return well;
 }
 
 void Fleet::stop(int at)
@@ -82,6 +86,7 @@ void Fleet::hear(Place& place)
         int attempt = 0;
         words >> what >> task >> job >> attempt >> why;
         if (what == "begin") begun_.emplace(job, attempt);
+        place.began = place.began || what == "begin";
         told_lost_ += what == "stop" && why == "lost";
     }
 }

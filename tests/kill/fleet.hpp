@@ -28,8 +28,9 @@ public:
     /// SIGKILL, and another worker. With the same id its first claim tells the server that it holds nothing; with
     /// another only the end of the lease does.
     void kill(int place, bool same_id);
-    /// SIGTERM: it hands back what does not end at once. @return its exit code.
-    int terminate(int place);
+    /// SIGTERM: it hands back what does not end at once, and goes with 0. One that has not begun to work may not have
+    /// its handler yet: it goes by the signal. @return false if it went otherwise.
+    bool terminate(int place);
     /// SIGSTOP.
     void stop(int place);
     /// SIGCONT for those that were stopped at least so long ago.
@@ -47,6 +48,7 @@ private:
         std::unique_ptr<TestWorker> worker;
         std::string id;
         int successors = 0;
+        bool began = false; ///< it has worked
         std::optional<std::chrono::steady_clock::time_point> stopped_at;
     };
     void start(Place& place);

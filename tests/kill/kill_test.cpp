@@ -171,7 +171,7 @@ private:
             ++faults_["workers stopped past their lease"];
         } else if (what <= 82) {
             fleet_->go_on(fleet_->stopped(place) ? Millis{0} : stop_length); // a stopped one cannot go
-            EXPECT_EQ(fleet_->terminate(place), 0);
+            EXPECT_TRUE(fleet_->terminate(place));
             ++faults_["workers told to go"];
         } else if (what <= 94) {
             server_.kill();
