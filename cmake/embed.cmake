@@ -1,6 +1,6 @@
-# Writes the C++ file that holds the status page and the API's description: what the binary serves, it has inside.
-#   cmake -DOUT=embedded.cpp -DPAGE=src/http/page -DOPENAPI=openapi.json -P embed.cmake
-# Script and style carry the hash of their content in their names; the page that names them is given those names.
+# Writes the C++ file that holds the style of problem pages and the API's description.
+#   cmake -DOUT=embedded.cpp -DSTYLE=help.css -DOPENAPI=openapi.json -P embed.cmake
+# What the web build makes is embedded by cmake/web.cmake.
 set(rows "")
 
 # Appends a row for the text in the variable `text`; by name, since its bytes must not pass through CMake's quoting.
@@ -12,22 +12,10 @@ function(embed_file name type hashed text)
   set(rows "${rows}    EmbeddedFile{\"${name}\", \"${type}\", ${hashed},\n    \"${bytes}\"sv},\n" PARENT_SCOPE)
 endfunction()
 
-file(READ ${PAGE}/index.html html)
-foreach(file page.css page.js)
-  file(READ ${PAGE}/${file} content)
-  file(SHA256 ${PAGE}/${file} hash)
-  string(SUBSTRING ${hash} 0 12 hash)
-  get_filename_component(stem ${file} NAME_WE)
-  get_filename_component(ending ${file} EXT)
-  string(REPLACE "{{${file}}}" "assets/${stem}.${hash}${ending}" html "${html}")
-  if(ending STREQUAL ".js")
-    set(type "text/javascript; charset=utf-8")
-  else()
-    set(type "text/css; charset=utf-8")
-  endif()
-  embed_file("${stem}.${hash}${ending}" "${type}" true content)
-endforeach()
-embed_file("index.html" "text/html; charset=utf-8" false html)
+file(READ ${STYLE} style)
+file(SHA256 ${STYLE} hash)
+string(SUBSTRING ${hash} 0 12 hash)
+embed_file("assets/help-${hash}.css" "text/css; charset=utf-8" true style)
 file(READ ${OPENAPI} openapi)
 embed_file("openapi.json" "application/json" false openapi)
 

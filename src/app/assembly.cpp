@@ -2,8 +2,11 @@
 #include "app/assembly.hpp"
 
 #include "app/local_token.hpp"
+#include "app/web_files.hpp"
 #include "base/log.hpp"
 #include "engine/prepare.hpp"
+#include "http/gate.hpp"
+#include "http/session.hpp"
 #include "runners/command/command_runner.hpp"
 #include "runners/http/http_runner.hpp"
 #include "runners/shape/pool_call.hpp"
@@ -34,6 +37,7 @@ constexpr const char* own_program = "/proc/self/exe";
 Assembly::Assembly(std::shared_ptr<const Definitions> definitions)
     : definitions_{std::move(definitions)}, boot_{random_hex(8)},
       store_{open_sqlite_store({.data_dir = definitions_->server.data_dir})},
+      local_token_{local_token(definitions_->server.data_dir)},
       reads_{[this] { return store_->reader(); }}, loops_{http::Server::loops_for(definitions_->server.loops)},
       tail_{loops_},
       engine_{std::make_unique<Engine>(*store_, tail_, metrics_,
@@ -48,7 +52,10 @@ Assembly::Assembly(std::shared_ptr<const Definitions> definitions)
                 .epoch = reads_.epoch(),
                 .components = [this] { return components(); },
                 .openapi = nullptr,
-                .speed = definitions_->speed},
+                .speed = definitions_->speed,
+                // Known by the data's own token: a restart signs nobody out, two servers on a machine stay apart.
+                .cookie = fmt::format("freshet_{}", http::sha256_hex("cookie " + local_token_).substr(0, 8)),
+                .web = web_files()},
       shape_pool_{{.executable = own_program, .count_max = children}}
 {
     engine_->start(clock_.wall());
@@ -60,7 +67,7 @@ Assembly::Assembly(std::shared_ptr<const Definitions> definitions)
                                                            .tail = tail_,
                                                            .services = services_,
                                                            .definitions = definitions_,
-                                                           .local_token = local_token(definitions_->server.data_dir),
+                                                           .local_token = local_token_,
                                                            .routes = http::all_routes(),
                                                            .stop_within = answers_within});
     runners_.push_back(std::make_unique<HttpRunner>(clock_, shape_call()));
@@ -87,6 +94,15 @@ void Assembly::start()
     engine_thread_.start();
     server_->start();
     host_->start();
+}
+
+std::string Assembly::sign_in_link()
+{
+    http::Caller caller{"cli", "*", Role::admin, true, true};
+    caller.token = http::sha256_hex(local_token_);
+    const std::string link = http::random_text("fsl_", 32);
+    services_.links->put(http::sha256_hex(link), std::move(caller), clock_.wall());
+    return "/console/#link=" + link;
 }
 
 void Assembly::stop()

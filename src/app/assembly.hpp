@@ -43,6 +43,8 @@ public:
     bool reconfigure(std::shared_ptr<const Definitions> definitions);
 
     int port() const { return server_->port(); }
+    /// What signs a browser in as the command line of this machine, once: the end of a link to the console.
+    std::string sign_in_link();
 
 private:
     static constexpr int plain_threads = 2;
@@ -61,6 +63,7 @@ private:
     std::shared_ptr<const Definitions> definitions_;
     const std::string boot_;
     std::unique_ptr<Store> store_;
+    const std::string local_token_; ///< of the command line on this machine; its folder is the store's
     Reads reads_;
     const int loops_;
     Tail tail_;

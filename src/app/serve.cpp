@@ -5,6 +5,7 @@
 #include "app/config_file.hpp"
 #include "base/log.hpp"
 #include "cli/target.hpp"
+#include "http/sign_in_links.hpp"
 #include "runtime/notify.hpp"
 #include "runtime/signals.hpp"
 
@@ -37,16 +38,19 @@ void raise_descriptor_limit()
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-void tell_ready(const cli::CliContext& context, const Definitions& definitions, int port)
+void tell_ready(const cli::CliContext& context, const Definitions& definitions, Assembly& assembly)
 {
     std::string listen = definitions.server.listen;
-    listen.replace(listen.rfind(':'), std::string::npos, fmt::format(":{}", port));
+    listen.replace(listen.rfind(':'), std::string::npos, fmt::format(":{}", assembly.port()));
     const std::string url = cli::url_of_listen(listen);
     context.out << "freshet " FRESHET_VERSION " listens on " << url << std::endl;
+    std::string base = definitions.server.public_url.empty() ? url : definitions.server.public_url;
+    while (base.ends_with('/')) base.pop_back();
+    context.out << "  console  " << base << assembly.sign_in_link() << "\n           (signs one browser in, within "
+                << to_text(http::sign_in_link_lives) << "; another: freshet console)" << std::endl;
     if (context.out_terminal) {
         const std::string key = definitions.sources.empty() ? "KEY" : definitions.sources.begin()->first;
-        context.out << "  look     open " << url << "/\n  refresh  freshet refresh " << key << " --wait 30s"
-                    << std::endl;
+        context.out << "  refresh  freshet refresh " << key << " --wait 30s" << std::endl;
     }
     log::info("ready", {{"url", url}, {"sources", definitions.sources.size()}});
     if (definitions.speed != 1.0)
@@ -126,7 +130,7 @@ int run_serve(cli::CliContext& context, const ServeOptions& options)
     try {
         Assembly assembly{loaded->definitions};
         assembly.start();
-        tell_ready(context, *loaded->definitions, assembly.port());
+        tell_ready(context, *loaded->definitions, assembly);
         supervise(assembly, file, signals, context.clock);
         notify_manager("STOPPING=1");
         stop_in_order(assembly, signals);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who may speak: tokens that are made, listed and revoked, short tokens for foreign pages, tickets for streams, and who
-// is asking (spec "The wire contract" §5). Threads: the loop's.
+// Who may speak: tokens that are made, listed and revoked, short tokens for foreign pages, and tickets for streams
+// (spec "The wire contract" §5). Threads: the loop's.
 //
 // A token is shown once, in the answer that makes it; what is kept of it, anywhere, is its SHA-256.
 #include "http/gate.hpp"
 #include "http/negotiate.hpp"
 #include "http/problems.hpp"
 #include "http/route.hpp"
+#include "http/session.hpp"
 #include "http/status_answer.hpp"
 
 #include <algorithm>
@@ -14,7 +15,6 @@
 #include <fmt/format.h>
 #include <set>
 #include <simdjson.h>
-#include <sodium.h>
 
 namespace freshet::http {
 
@@ -25,15 +25,6 @@ constexpr Millis short_lives = 10min, short_lives_max = 1h;
 constexpr std::size_t name_bytes_max = 64, sources_max = 100;
 /// Names of callers that have no token in the store.
 constexpr std::array<std::string_view, 3> reserved{"local", "cli", "anonymous"};
-
-std::string random_text(std::string_view prefix, std::size_t bytes)
-{
-    std::array<unsigned char, 32> random;
-    randombytes_buf(random.data(), bytes);
-    std::array<char, 65> text;
-    sodium_bin2hex(text.data(), text.size(), random.data(), bytes);
-    return fmt::format("{}{}", prefix, text.data());
-}
 
 std::unexpected<std::string> bad(std::string words)
 {
@@ -374,35 +365,7 @@ void make_ticket(Core& core, const ExchangePtr& exchange, std::span<const std::s
     respond_status(exchange, out.take(), 201);
 }
 
-// --- Who asks ---
-
-void show_me(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
-{
-    if (!only_parameters(exchange, {})) return;
-    const Caller& caller = exchange->caller();
-    JsonOut out;
-    out.begin();
-    out.text("name", caller.name);
-    out.text("tenant", caller.tenant);
-    out.text("role", role_word(caller.role));
-    out.begin_list("rights");
-    for (const Right right :
-         {Right::read, Right::refresh, Right::enqueue, Right::work, Right::operate, Right::administer})
-        if (Gate::may(caller, right)) out.text(right_word(right));
-    out.end_list();
-    if (!caller.sources.empty()) {
-        out.begin_list("sources");
-        for (const std::string& source : caller.sources) out.text(source);
-        out.end_list();
-    }
-    out.time_if("expires_at", caller.expires_at);
-    out.time("now", core.now());
-    out.end();
-    respond_status(exchange, out.take());
-}
-
 constexpr std::array access_table{
-    Route{.method = "GET", .pattern = "/v1/me", .right = Right::read, .handle = &show_me, .by_source = true},
     Route{"POST", "/v1/tokens/short", Right::read, &make_short_token},
     Route{"POST", "/v1/tokens", Right::administer, &make_token},
     Route{"GET", "/v1/tokens", Right::administer, &list_tokens},

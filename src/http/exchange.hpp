@@ -33,6 +33,7 @@ struct Caller {
     std::string token; ///< SHA-256 of its token, in hex: what it is known by while it lives; empty without one
 
     std::uint64_t ticket = 0; ///< of the stream ticket it came with; 0: none
+    bool session = false;     ///< it came with the console's cookie; `name` is the token's that it was signed in with
 
     /// True unless the caller is limited to other sources.
     bool has_source(std::string_view source) const;

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <set>
+#include <map>
 #include <sodium.h>
 
 namespace freshet::http {
@@ -44,6 +44,15 @@ bool is_json_type(std::string_view content_type)
     return same_word(type, "application/json") || (type.size() > 5 && same_word(type.substr(type.size() - 5), "+json"));
 }
 
+// Of a session's name: the digits that its token's hash begins with; empty if it is no session.
+std::string_view token_digits_of(std::string_view session)
+{
+    const auto tilde = session.find('~');
+    const auto dot = session.find('.');
+    if (tilde == std::string_view::npos || dot == std::string_view::npos || dot < tilde) return {};
+    return session.substr(tilde + 1, dot - tilde - 1);
+}
+
 std::string hex(const std::array<unsigned char, 32>& hash)
 {
     std::array<char, 65> text;
@@ -62,6 +71,12 @@ std::string_view maker_of(std::string_view token_name)
 {
     const auto tilde = token_name.find('~');
     return tilde == std::string_view::npos ? std::string_view{} : token_name.substr(0, tilde);
+}
+
+std::string session_name(std::string_view token_name, std::string_view token_sha256, std::string_view id)
+{
+    constexpr std::size_t digits = 16;
+    return fmt::format("{}~{}.{}", token_name, token_sha256.substr(0, digits), id);
 }
 
 bool role_refreshes(Role role, bool viewer_may)
@@ -155,27 +170,41 @@ void Gate::add(std::string_view sha256, Caller caller)
 Gate::Gate(std::shared_ptr<const Definitions> definitions, const Tokens& tokens, std::string_view local_token)
     : definitions_{std::move(definitions)}, public_url_{parse_public_url(definitions_->server.public_url)}
 {
-    std::set<std::string_view> names;
-    for (const auto& [name, token] : definitions_->tokens) {
-        add(token.sha256, {name, token.tenant, token.role, role_refreshes(token.role, token.refresh)});
-        names.insert(name);
-    }
+    std::map<std::string_view, Caller> makers; // who may have short tokens and sessions
+    const auto add_maker = [&](std::string_view name, std::string_view sha256, Caller caller) {
+        caller.token = sha256;
+        makers.emplace(name, caller);
+        add(sha256, std::move(caller));
+    };
+    for (const auto& [name, token] : definitions_->tokens)
+        add_maker(name, token.sha256,
+                  {name, token.tenant, token.role, role_refreshes(token.role, token.refresh)});
     const std::vector<TokenRecord> none;
     const std::vector<TokenRecord>& stored = tokens ? *tokens : none;
-    for (const TokenRecord& token : stored)
-        if (maker_of(token.name).empty()) names.insert(token.name);
-    open_ = names.empty();
-    if (open_) names.insert("local");
-    if (!local_token.empty()) {
-        const Hash hash = sha256(local_token);
-        add(hex(hash), {"cli", "*", Role::admin, true});
-        names.insert("cli");
-    }
-    for (const TokenRecord& token : stored) {
-        const std::string_view maker = maker_of(token.name);
-        if (!maker.empty() && !names.contains(maker)) continue;
+    const auto caller_of = [](const TokenRecord& token) {
         Caller caller{token.name, token.tenant, token.role, role_refreshes(token.role, token.refresh)};
         caller.sources = token.sources;
+        caller.expires_at = token.expires_at;
+        return caller;
+    };
+    for (const TokenRecord& token : stored)
+        if (maker_of(token.name).empty()) add_maker(token.name, token.sha256, caller_of(token));
+    open_ = makers.empty();
+    if (open_) makers.emplace("local", Caller{});
+    if (!local_token.empty())
+        add_maker("cli", sha256_hex(local_token), {"cli", "*", Role::admin, true});
+    for (const TokenRecord& token : stored) {
+        const auto maker = makers.find(maker_of(token.name));
+        if (maker == makers.end()) continue;
+        const std::string_view digits = token_digits_of(token.name);
+        if (digits.empty()) {
+            add(token.sha256, caller_of(token));
+            continue;
+        }
+        // Another token of the same name is not the one that signed in.
+        if (!maker->second.token.starts_with(digits)) continue;
+        Caller caller = maker->second;
+        caller.session = true;
         caller.expires_at = token.expires_at;
         add(token.sha256, std::move(caller));
     }
@@ -217,21 +246,26 @@ bool Gate::is_listed_origin(std::string_view origin) const
            std::ranges::find(definitions_->server.origins, origin) != definitions_->server.origins.end();
 }
 
+bool Gate::is_own_origin(const GateRequest& request) const
+{
+    if (request.origin.empty()) return true;
+    const auto scheme = request.origin.find("://");
+    const std::string_view site =
+        scheme == std::string_view::npos ? std::string_view{} : request.origin.substr(scheme + 3);
+    // Behind a proxy the page's origin is public_url's; its host was checked against Host before.
+    return !site.empty() && (same_word(site, request.host) ||
+                             (!public_url_.host.empty() && same_word(without_port(site), public_url_.host)));
+}
+
+bool Gate::is_own_page(const GateRequest& request) const
+{
+    return is_own_origin(request) && request.sec_fetch_site != "cross-site" && request.sec_fetch_site != "same-site";
+}
+
 std::optional<Problem> Gate::check_origin(const GateRequest& request) const
 {
     if (is_safe_method(request.method) && !request.upgrade) return std::nullopt;
-    const bool listed = is_listed_origin(request.origin);
-    bool own = request.origin.empty();
-    if (!own && !listed) {
-        const auto scheme = request.origin.find("://");
-        const std::string_view site =
-            scheme == std::string_view::npos ? std::string_view{} : request.origin.substr(scheme + 3);
-        // Behind a proxy the page's origin is public_url's; its host was checked against Host before.
-        own = !site.empty() && (same_word(site, request.host) ||
-                                (!public_url_.host.empty() && same_word(without_port(site), public_url_.host)));
-    }
-    const bool foreign_site = request.sec_fetch_site == "cross-site" || request.sec_fetch_site == "same-site";
-    if (!listed && (!own || foreign_site))
+    if (!is_listed_origin(request.origin) && !is_own_page(request))
         return make_problem(403, "foreign_origin",
                             request.upgrade ? "A foreign page may not open a WebSocket here"
                                             : "A foreign page may not change anything here",
@@ -248,6 +282,11 @@ std::optional<Problem> Gate::check_origin(const GateRequest& request) const
 std::expected<Caller, Problem> Gate::identify(const GateRequest& request, WallTime now) const
 {
     if (request.authorization.empty()) {
+        // A session that has ended is as good as none: the console then shows how to sign in.
+        const Token* session = request.session.empty() ? nullptr : find(sha256(request.session));
+        if (session != nullptr && session->caller.session &&
+            (!session->caller.expires_at || *session->caller.expires_at > now))
+            return session->caller;
         if (!open_)
             return std::unexpected(make_problem(401, "token_missing", "A token is needed",
                                                 "Tokens exist, so every request needs one.",
@@ -266,7 +305,7 @@ std::expected<Caller, Problem> Gate::identify(const GateRequest& request, WallTi
                                             "Authorization does not begin with Bearer.",
                                             "Send Authorization: Bearer with the token."));
     const Token* match = find(sha256(trimmed(value.substr(space + 1))));
-    if (match == nullptr)
+    if (match == nullptr || match->caller.session)
         return std::unexpected(make_problem(401, "token_unknown", "The token is not known",
                                             "No token has this hash; it may have been revoked.",
                                             "Ask for a new token, or leave it out where none is needed."));

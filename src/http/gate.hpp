@@ -6,7 +6,8 @@
 // Always holds: tokens are compared by hash and in constant time; what a refusal says never holds a token.
 //
 // While no token exists a caller on this machine is admin of tenant "default". Short tokens (NAME~ID) do not count as
-// existing: they belong to their maker and are worth nothing once it is gone. Tokens that expired do count, so that no
+// existing: they belong to their maker and are worth nothing once it is gone. Sessions of browsers (NAME~HASH.ID, HASH the
+// first digits of their token's) are the same, and may at each moment what their token may; they come by cookie only. Tokens that expired do count, so that no
 // door opens by itself while nobody looks. The command line's own token works always, so that the first token locks
 // nobody out who may read its file.
 
@@ -36,6 +37,7 @@ PublicUrl parse_public_url(std::string_view url);
 /// What the gate looks at before a route is known.
 struct GateRequest {
     std::string_view method, host, origin, sec_fetch_site, authorization, content_type;
+    std::string_view session; ///< of the console's cookie; empty unless is_own_page()
     bool has_body = false;
     bool upgrade = false; ///< asks for another protocol: a WebSocket, which no page is kept from by CORS
     bool peer_is_loopback = false;
@@ -55,6 +57,8 @@ public:
     /// 403 for a state-changing request or an Upgrade that a foreign page sends; 415 for a body whose type does not say
     /// JSON.
     std::optional<Problem> check_origin(const GateRequest& request) const;
+    /// True unless a page of another origin sends it, also a listed one: the console's cookie is for our pages only.
+    bool is_own_page(const GateRequest& request) const;
     /// True if `origin` is one of server.origins, which may read answers.
     bool is_listed_origin(std::string_view origin) const;
 
@@ -79,6 +83,7 @@ private:
         Caller caller;
     };
     void add(std::string_view sha256, Caller caller);
+    bool is_own_origin(const GateRequest& request) const;
     const Token* find(const Hash& hash) const;
 
     std::shared_ptr<const Definitions> definitions_;
@@ -91,6 +96,8 @@ private:
 std::string sha256_hex(std::string_view text);
 /// "NAME~ID" is a short token that NAME made.
 std::string_view maker_of(std::string_view token_name);
+/// The name of a session of that token. @param id  tells sessions apart
+std::string session_name(std::string_view token_name, std::string_view token_sha256, std::string_view id);
 /// What a role may by itself; a viewer refreshes only where its token says so.
 bool role_refreshes(Role role, bool viewer_may);
 std::string_view role_word(Role role);

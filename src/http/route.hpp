@@ -28,7 +28,7 @@ inline constexpr std::size_t body_bytes_max = 1 << 20;
 inline constexpr std::size_t any_result_bytes_max = 64 << 20;
 
 /// `pattern`: segments; "{name}" takes one, "{key}" takes a whole key (source and its declared parameters), so that
-/// what follows it can be told apart. Captures are decoded, but for the key, which is in its text form.
+/// what follows it can be told apart, "{path...}" takes all that is left, which may be nothing. Captures are decoded, but for the key, which is in its text form.
 struct Route {
     std::string_view method;
     std::string_view pattern;
@@ -56,7 +56,9 @@ Routes operate_routes();    ///< operate.cpp: bulk, audit, reset
 Routes overview_routes();   ///< overview.cpp: freshness, sources
 Routes schedule_routes();   ///< schedules.cpp
 Routes stream_routes();     ///< stream_routes.cpp: SSE and long poll
-Routes access_routes();     ///< access.cpp: tokens, tickets, who asks
-Routes system_routes();     ///< system.cpp: health, metrics, openapi, problem pages, the status page
+Routes access_routes();     ///< access.cpp: tokens, tickets
+Routes session_routes();    ///< session_routes.cpp: who asks, signing a browser in and out
+Routes page_routes();       ///< pages.cpp: the console, the elements, their files, problem pages
+Routes system_routes();     ///< system.cpp: health, metrics, openapi
 
 } // namespace freshet::http

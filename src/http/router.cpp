@@ -53,6 +53,11 @@ Fitting lay(const std::vector<std::string_view>& pattern, std::string_view path,
             path = key->rest;
             continue;
         }
+        if (segment == "{path...}") {
+            fitting.captures.emplace_back(path);
+            fitting.fit = Fit::yes;
+            return fitting;
+        }
         const auto slash = path.find('/');
         const std::string_view here = path.substr(0, slash);
         over = slash == std::string_view::npos;

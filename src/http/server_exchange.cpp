@@ -8,6 +8,7 @@
 #include "http/negotiate.hpp"
 #include "http/problems.hpp"
 #include "http/response_head.hpp"
+#include "http/session.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -116,7 +117,12 @@ Problem no_match_problem(const NoMatch& none, std::string_view method, std::stri
 
 void add_cors_headers(HttpResponse& response, const std::string& origin)
 {
-    if (origin.empty()) return;
+    const auto& known = response.headers;
+    // What every page may read says so itself.
+    if (origin.empty() || std::ranges::find(known, "Access-Control-Allow-Origin", [](const auto& header) {
+            return std::string_view{header.first};
+        }) != known.end())
+        return;
     response.headers.emplace_back("Access-Control-Allow-Origin", origin);
     response.headers.emplace_back("Access-Control-Expose-Headers", exposed);
     for (auto& [name, value] : response.headers) {
@@ -208,7 +214,8 @@ void Connection::remember(const RequestHead& head, const std::string& host, Call
     LoopCore& core = loop_.core();
     known_version_ = 0;
     // Each request of theirs is looked at: by its source, or by its ticket.
-    if (!caller.sources.empty() || caller.ticket != 0) return;
+    // So is each by cookie: the next on this connection may come without, from somebody else behind the same proxy.
+    if (!caller.sources.empty() || caller.ticket != 0 || caller.session) return;
     known_until_ = SteadyTime::max();
     if (caller.expires_at) known_until_ = loop_.coarse_now() + (*caller.expires_at - core.now());
     known_allowance_ = allowance_of(&caller);
@@ -278,6 +285,8 @@ void Connection::take_request(const RequestHead& head)
     asked.has_body = parser_.wants_body();
     asked.upgrade = request.has_header("upgrade");
     asked.peer_is_loopback = peer_is_loopback_;
+    if (asked.authorization.empty() && gate.is_own_page(asked))
+        asked.session = cookie_value(request.header("cookie"), core.services().cookie);
     const bool listed = gate.is_listed_origin(asked.origin);
     if (listed) origin_ = asked.origin;
     if (request.method == "OPTIONS") {

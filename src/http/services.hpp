@@ -7,7 +7,9 @@
 #include "base/metrics.hpp"
 #include "base/time.hpp"
 #include "engine/reads.hpp"
+#include "http/embedded.hpp"
 #include "http/large_results.hpp"
+#include "http/sign_in_links.hpp"
 #include "http/tickets.hpp"
 
 #include <functional>
@@ -29,7 +31,7 @@ struct Component {
 struct Services {
     Metrics& metrics;
     Reads& reads;
-    std::string instance;    ///< random, of this process: streams and the console's cookie carry it
+    std::string instance;    ///< random, of this process: streams carry it
     std::string version;     ///< of the program
     WallTime started_at;     ///< engine time
     std::uint64_t epoch = 1; ///< of the ledger, read once at start: cursors are "epoch:seq"
@@ -41,6 +43,10 @@ struct Services {
     std::shared_ptr<LargeResults> large_results = std::make_shared<LargeResults>();
     std::shared_ptr<StreamTickets> tickets = std::make_shared<StreamTickets>();
     std::shared_ptr<StreamSlots> streams = std::make_shared<StreamSlots>();
+    std::shared_ptr<SignInLinks> links = std::make_shared<SignInLinks>();
+    /// Name of the console's cookie. Ports share cookies: each server on a machine has a name of its own.
+    std::string cookie = "freshet_session";
+    std::span<const EmbeddedFile> web = {}; ///< what the web build made: the console and the elements; may be empty
 };
 
 } // namespace freshet::http

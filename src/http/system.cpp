@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The server about itself: health, figures, the API's description, help for problems, and the status page.
+// The server about itself: health, figures, and the API's description.
 // Threads: the loop's.
 #include "http/embedded.hpp"
 #include "http/negotiate.hpp"
-#include "http/problem_help.hpp"
 #include "http/problems.hpp"
 #include "http/route.hpp"
 #include "http/status_answer.hpp"
@@ -14,61 +13,7 @@
 
 namespace freshet::http {
 
-const EmbeddedFile* embedded_file(std::string_view name)
-{
-    const auto files = embedded_files();
-    const auto found = std::ranges::find(files, name, &EmbeddedFile::name);
-    return found == files.end() ? nullptr : &*found;
-}
-
 namespace {
-
-// The connection adds the policy of pages: nothing inline, nothing from elsewhere, no framing.
-void respond_page(const ExchangePtr& exchange, std::string html)
-{
-    HttpResponse response;
-    response.content_type = "text/html; charset=utf-8";
-    response.headers.emplace_back("Cache-Control", "no-store");
-    response.body = std::move(html);
-    exchange->respond(std::move(response));
-}
-
-Problem nothing_here(std::string_view path)
-{
-    return make_problem(404, "not_found", "No such path", fmt::format("There is nothing at {}.", path.substr(0, 200)),
-                        "See /openapi.json for what there is.");
-}
-
-void show_page(Core&, const ExchangePtr& exchange, std::span<const std::string>)
-{
-    const EmbeddedFile* page = embedded_file("index.html");
-    if (page == nullptr) return exchange->fail(nothing_here(exchange->request().path));
-    respond_page(exchange, std::string{page->bytes});
-}
-
-void show_asset(Core&, const ExchangePtr& exchange, std::span<const std::string> captures)
-{
-    const EmbeddedFile* file = embedded_file(captures[0]);
-    if (file == nullptr || !file->hashed) return exchange->fail(nothing_here(exchange->request().path));
-    HttpResponse response;
-    response.content_type = file->content_type;
-    response.headers.emplace_back("Cache-Control", "public, max-age=31536000, immutable");
-    response.body = file->bytes;
-    exchange->respond(std::move(response));
-}
-
-// The style sheet's address from a page one level down.
-std::string style_address()
-{
-    for (const EmbeddedFile& file : embedded_files())
-        if (file.name.ends_with(".css")) return fmt::format("../assets/{}", file.name);
-    return {};
-}
-
-void show_problem(Core&, const ExchangePtr& exchange, std::span<const std::string> captures)
-{
-    respond_page(exchange, problem_page(captures[0].substr(0, 64), style_address()));
-}
 
 void show_health(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
 {
@@ -129,10 +74,10 @@ void show_openapi(Core& core, const ExchangePtr& exchange, std::span<const std::
     response.headers.emplace_back("Cache-Control", "no-cache");
     if (core.services().openapi)
         response.shared_body = core.services().openapi;
-    else if (const EmbeddedFile* file = embedded_file("openapi.json"))
+    else if (const EmbeddedFile* file = find_file(embedded_files(), "openapi.json"))
         response.body = file->bytes;
     else
-        return exchange->fail(nothing_here(exchange->request().path));
+        return exchange->fail(make_problem(404, "not_found", "No such path", "There is no description in this server.", ""));
     const std::string tag =
         fmt::format("\"{}\"", to_hex(hash128(response.shared_body ? *response.shared_body : response.body)));
     response.headers.emplace_back("ETag", tag);
@@ -146,13 +91,10 @@ void show_openapi(Core& core, const ExchangePtr& exchange, std::span<const std::
 }
 
 constexpr std::array system_table{
-    Route{"GET", "/", Right::anyone, &show_page},
-    Route{"GET", "/assets/{file}", Right::anyone, &show_asset},
     Route{"GET", "/healthz", Right::anyone, &show_health},
     Route{"GET", "/readyz", Right::anyone, &show_ready},
     Route{"GET", "/metrics", Right::read, &show_metrics},
     Route{"GET", "/openapi.json", Right::read, &show_openapi},
-    Route{"GET", "/problems/{code}", Right::anyone, &show_problem},
 };
 
 } // namespace
