@@ -37,9 +37,8 @@ constexpr const char* own_program = "/proc/self/exe";
 Assembly::Assembly(std::shared_ptr<const Definitions> definitions)
     : definitions_{std::move(definitions)}, boot_{random_hex(8)},
       store_{open_sqlite_store({.data_dir = definitions_->server.data_dir})},
-      local_token_{local_token(definitions_->server.data_dir)},
-      reads_{[this] { return store_->reader(); }}, loops_{http::Server::loops_for(definitions_->server.loops)},
-      tail_{loops_},
+      local_token_{local_token(definitions_->server.data_dir)}, reads_{[this] { return store_->reader(); }},
+      loops_{http::Server::loops_for(definitions_->server.loops)}, tail_{loops_},
       engine_{std::make_unique<Engine>(*store_, tail_, metrics_,
                                        EngineOptions{definitions_, boot_, [this] { return clock_.drift(); }})},
       engine_thread_{[this](std::vector<Posted> group, WallTime now) { return step(std::move(group), now); },
@@ -59,17 +58,16 @@ Assembly::Assembly(std::shared_ptr<const Definitions> definitions)
       shape_pool_{{.executable = own_program, .count_max = children}}
 {
     engine_->start(clock_.wall());
-    server_ =
-        std::make_unique<http::Server>(http::ServerOptions{.listen = definitions_->server.listen,
-                                                           .loops = loops_,
-                                                           .clock = clock_,
-                                                           .engine = engine_thread_,
-                                                           .tail = tail_,
-                                                           .services = services_,
-                                                           .definitions = definitions_,
-                                                           .local_token = local_token_,
-                                                           .routes = http::all_routes(),
-                                                           .stop_within = answers_within});
+    server_ = std::make_unique<http::Server>(http::ServerOptions{.listen = definitions_->server.listen,
+                                                                 .loops = loops_,
+                                                                 .clock = clock_,
+                                                                 .engine = engine_thread_,
+                                                                 .tail = tail_,
+                                                                 .services = services_,
+                                                                 .definitions = definitions_,
+                                                                 .local_token = local_token_,
+                                                                 .routes = http::all_routes(),
+                                                                 .stop_within = answers_within});
     runners_.push_back(std::make_unique<HttpRunner>(clock_, shape_call()));
     runners_.push_back(std::make_unique<CommandRunner>(clock_, shape_call()));
     runners_.push_back(std::make_unique<SqlRunner>(clock_));

@@ -123,6 +123,14 @@ void add_run(CLI::App& app, CliContext& context)
     command->callback([&context, options] { context.exit_code = run_run(context, *options); });
 }
 
+void add_console(CLI::App& app, CliContext& context)
+{
+    CLI::App* command = app.add_subcommand("console", "Print a link that signs a browser in to the console, once");
+    const auto options = std::make_shared<ConsoleOptions>();
+    add_common(command, options->common);
+    command->callback([&context, options] { context.exit_code = run_console(context, *options); });
+}
+
 void add_token(CLI::App& app, CliContext& context)
 {
     CLI::App* token = app.add_subcommand("token", "Who may speak to the server");
@@ -246,6 +254,7 @@ void add_client_commands(CLI::App& app, CliContext& context)
     add_watch(app, context);
     add_jobs(app, context);
     add_run(app, context);
+    add_console(app, context);
     add_token(app, context);
     add_top(app, context);
     add_doctor(app, context);

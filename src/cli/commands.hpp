@@ -75,6 +75,11 @@ struct TokenNewOptions {
 /// The token on stdout, alone: it is shown this once.
 int run_token_new(CliContext& context, const TokenNewOptions& options);
 
+struct ConsoleOptions {
+    CommonOptions common;
+};
+int run_console(CliContext& context, const ConsoleOptions& options);
+
 struct TokenListOptions {
     CommonOptions common;
     std::string tenant, after;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// token new, list and revoke: who may speak to the server.
+// token new, list and revoke: who may speak to the server; console: a link that signs a browser in.
 #include "cli/client.hpp"
 #include "cli/commands.hpp"
 #include "cli/words.hpp"
@@ -46,6 +46,28 @@ CliResult<void> token_new(CliContext& context, const TokenNewOptions& options)
                                safe((*made)["role"].text()), safe((*made)["tenant"].text()),
                                ends.empty() ? "until it is revoked" : "until " + safe(ends))
                 << std::endl;
+    return {};
+}
+
+CliResult<void> console_link(CliContext& context, const ConsoleOptions& options)
+{
+    const auto target = find_target(context, options.common.config);
+    if (!target) return std::unexpected(target.error());
+    HttpClient client{context, *target};
+    const auto answer = client.ask({.method = "POST", .path = "/v1/session/links"});
+    if (!answer) return std::unexpected(answer.error());
+    if (!answer->ok()) return std::unexpected(error_of(*answer, "console"));
+    const auto made = Json::parse(answer->body);
+    if (!made || (*made)["href"].text().empty()) return std::unexpected(no_freshet("console"));
+    std::string href = (*made)["href"].text();
+    // Without server.public_url the server does not know by which name it was asked.
+    if (href.starts_with('/')) href = target->url + href;
+    if (options.common.json) {
+        context.out << json_of_texts({{"href", href}, {"expires_at", (*made)["expires_at"].text()}}) << std::endl;
+        return {};
+    }
+    context.out << safe(href) << std::endl;
+    context.err << "signs one browser in, until " << safe((*made)["expires_at"].text()) << std::endl;
     return {};
 }
 
@@ -110,6 +132,10 @@ int run(CliContext& context, const Options& options, CliResult<void> (*command)(
 int run_token_new(CliContext& context, const TokenNewOptions& options)
 {
     return run(context, options, token_new);
+}
+int run_console(CliContext& context, const ConsoleOptions& options)
+{
+    return run(context, options, console_link);
 }
 int run_token_list(CliContext& context, const TokenListOptions& options)
 {

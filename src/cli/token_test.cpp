@@ -53,6 +53,18 @@ TEST(TokenList, ShowsWhatEachTokenIsOf)
     EXPECT_THAT(world.err.str(), HasSubstr("more: --after f"));
 }
 
+TEST(Console, PrintsALinkAloneOnStdout)
+{
+    FakeServer server{[](const FakeRequest&) {
+        return json(201, R"({"link":"fsl_1","href":"/console/#link=fsl_1","expires_at":"2027-01-01T00:00:00.000Z"})");
+    }};
+    TestWorld world{server.url()};
+    EXPECT_EQ(world.run({"console"}), exit_done);
+    EXPECT_EQ(world.out.str(), server.url() + "/console/#link=fsl_1\n");
+    EXPECT_THAT(world.err.str(), HasSubstr("until 2027"));
+    EXPECT_EQ(server.requests().at(0).method + " " + server.requests().at(0).path, "POST /v1/session/links");
+}
+
 TEST(TokenRevoke, EndsWithTheCodeOfWhatTheServerSays)
 {
     FakeServer server{[](const FakeRequest& request) -> FakeAnswer {

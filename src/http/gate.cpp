@@ -177,8 +177,7 @@ Gate::Gate(std::shared_ptr<const Definitions> definitions, const Tokens& tokens,
         add(sha256, std::move(caller));
     };
     for (const auto& [name, token] : definitions_->tokens)
-        add_maker(name, token.sha256,
-                  {name, token.tenant, token.role, role_refreshes(token.role, token.refresh)});
+        add_maker(name, token.sha256, {name, token.tenant, token.role, role_refreshes(token.role, token.refresh)});
     const std::vector<TokenRecord> none;
     const std::vector<TokenRecord>& stored = tokens ? *tokens : none;
     const auto caller_of = [](const TokenRecord& token) {
@@ -191,8 +190,7 @@ Gate::Gate(std::shared_ptr<const Definitions> definitions, const Tokens& tokens,
         if (maker_of(token.name).empty()) add_maker(token.name, token.sha256, caller_of(token));
     open_ = makers.empty();
     if (open_) makers.emplace("local", Caller{});
-    if (!local_token.empty())
-        add_maker("cli", sha256_hex(local_token), {"cli", "*", Role::admin, true});
+    if (!local_token.empty()) add_maker("cli", sha256_hex(local_token), {"cli", "*", Role::admin, true});
     for (const TokenRecord& token : stored) {
         const auto maker = makers.find(maker_of(token.name));
         if (maker == makers.end()) continue;

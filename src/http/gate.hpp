@@ -6,10 +6,10 @@
 // Always holds: tokens are compared by hash and in constant time; what a refusal says never holds a token.
 //
 // While no token exists a caller on this machine is admin of tenant "default". Short tokens (NAME~ID) do not count as
-// existing: they belong to their maker and are worth nothing once it is gone. Sessions of browsers (NAME~HASH.ID, HASH the
-// first digits of their token's) are the same, and may at each moment what their token may; they come by cookie only. Tokens that expired do count, so that no
-// door opens by itself while nobody looks. The command line's own token works always, so that the first token locks
-// nobody out who may read its file.
+// existing: they belong to their maker and are worth nothing once it is gone. Sessions of browsers (NAME~HASH.ID, HASH
+// the first digits of their token's) are the same, and may at each moment what their token may; they come by cookie
+// only. Tokens that expired do count, so that no door opens by itself while nobody looks. The command line's own token
+// works always, so that the first token locks nobody out who may read its file.
 
 #include "base/time.hpp"
 #include "http/exchange.hpp"

@@ -146,6 +146,98 @@ TEST(Gate, F9SettlesTheTenantAndNeverAnothers)
     EXPECT_FALSE(tenant_has_source(definitions, "green", "prices"));
 }
 
+// --- Sessions ---
+
+struct Sessions : testing::Test {
+    Sessions()
+    {
+        definitions.server.origins = {"https://app.example"};
+        maker.name = "page";
+        maker.tenant = "default";
+        maker.role = Role::operator_;
+        maker.sha256 = sha256_hex("token");
+        session.name = session_name(maker.name, maker.sha256, "id");
+        session.tenant = "default";
+        session.sha256 = sha256_hex("cookie");
+        session.expires_at = noon + 1h;
+    }
+    Gate gate(std::vector<TokenRecord> tokens) const
+    {
+        return Gate{std::make_shared<const Definitions>(definitions),
+                    std::make_shared<const std::vector<TokenRecord>>(std::move(tokens)), "cli-token"};
+    }
+    static GateRequest by_cookie(std::string_view cookie = "cookie")
+    {
+        GateRequest request = request_of();
+        request.session = cookie;
+        return request;
+    }
+    Definitions definitions;
+    TokenRecord maker, session;
+};
+
+TEST_F(Sessions, MayWhatTheirTokenMay)
+{
+    const auto caller = gate({maker, session}).identify(by_cookie(), noon);
+    ASSERT_TRUE(caller.has_value());
+    EXPECT_EQ(caller->name, "page");
+    EXPECT_EQ(caller->role, Role::operator_);
+    EXPECT_TRUE(caller->session);
+    EXPECT_EQ(caller->token, session.sha256);
+    maker.role = Role::viewer;
+    EXPECT_EQ(gate({maker, session}).identify(by_cookie(), noon)->role, Role::viewer);
+    EXPECT_EQ(gate({maker, session}).standing(*caller, noon), Gate::Standing::revoked);
+}
+
+TEST_F(Sessions, EndWithTheirTokenAndInTheirTime)
+{
+    const auto caller = gate({maker, session}).identify(by_cookie(), noon);
+    ASSERT_TRUE(caller.has_value());
+    TokenRecord other = maker;
+    other.name = "other";
+    EXPECT_EQ(gate({other, session}).identify(by_cookie(), noon).error().code, "token_missing");
+    EXPECT_EQ(gate({other, session}).standing(*caller, noon), Gate::Standing::revoked);
+    // A token that was made anew under the same name is another one.
+    other = maker;
+    other.sha256 = sha256_hex("another token");
+    EXPECT_EQ(gate({other, session}).identify(by_cookie(), noon).error().code, "token_missing");
+    EXPECT_EQ(gate({maker, session}).identify(by_cookie(), noon + 1h).error().code, "token_missing");
+    EXPECT_EQ(gate({maker, session}).standing(*caller, noon + 1h), Gate::Standing::expired);
+}
+
+TEST_F(Sessions, ComeByCookieOnlyAndTokensNeverDo)
+{
+    const Gate both = gate({maker, session});
+    EXPECT_EQ(both.identify(request_of("Bearer cookie"), noon).error().code, "token_unknown");
+    EXPECT_EQ(both.identify(by_cookie("token"), noon).error().code, "token_missing");
+    // An old cookie does not lock anyone out where no token is needed.
+    EXPECT_EQ(gate({}).identify(by_cookie("old"), noon)->name, "local");
+}
+
+TEST_F(Sessions, AreForOwnPagesOnly)
+{
+    const Gate both = gate({maker, session});
+    const struct {
+        const char *origin, *site;
+        bool own;
+    } rows[] = {
+        {"", "", true},
+        {"", "none", true},
+        {"http://localhost:7878", "same-origin", true},
+        {"https://app.example", "cross-site", false}, // listed: it may read, as itself, with a token of its own
+        {"http://localhost:9999", "same-site", false},
+        {"", "same-site", false},
+        {"", "cross-site", false},
+        {"null", "", false},
+    };
+    for (const auto& row : rows) {
+        GateRequest request = request_of();
+        request.origin = row.origin;
+        request.sec_fetch_site = row.site;
+        EXPECT_EQ(both.is_own_page(request), row.own) << row.origin << " " << row.site;
+    }
+}
+
 } // namespace
 
 } // namespace freshet::http

@@ -10,6 +10,7 @@
 #include "http/problems.hpp"
 #include "http/route.hpp"
 #include "http/session.hpp"
+#include "model/key.hpp"
 
 #include <algorithm>
 #include <array>
@@ -93,8 +94,7 @@ void respond_file(const ExchangePtr& exchange, const EmbeddedFile& file)
     }
     if (!file.hashed) {
         const std::string tag = fmt::format("\"{}\"", file.tag);
-        response.headers.emplace_back(
-            "ETag", coding.empty() ? tag : fmt::format("\"{}-{}\"", file.tag, coding));
+        response.headers.emplace_back("ETag", coding.empty() ? tag : fmt::format("\"{}-{}\"", file.tag, coding));
         if (matches_tag(request.header("if-none-match"), tag)) {
             response.status = 304;
             return exchange->respond(std::move(response));

@@ -28,7 +28,8 @@ inline constexpr std::size_t body_bytes_max = 1 << 20;
 inline constexpr std::size_t any_result_bytes_max = 64 << 20;
 
 /// `pattern`: segments; "{name}" takes one, "{key}" takes a whole key (source and its declared parameters), so that
-/// what follows it can be told apart, "{path...}" takes all that is left, which may be nothing. Captures are decoded, but for the key, which is in its text form.
+/// what follows it can be told apart, "{path...}" takes all that is left, which may be nothing. Captures are decoded,
+/// but for the key, which is in its text form.
 struct Route {
     std::string_view method;
     std::string_view pattern;

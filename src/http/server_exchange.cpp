@@ -120,8 +120,8 @@ void add_cors_headers(HttpResponse& response, const std::string& origin)
     const auto& known = response.headers;
     // What every page may read says so itself.
     if (origin.empty() || std::ranges::find(known, "Access-Control-Allow-Origin", [](const auto& header) {
-            return std::string_view{header.first};
-        }) != known.end())
+                              return std::string_view{header.first};
+                          }) != known.end())
         return;
     response.headers.emplace_back("Access-Control-Allow-Origin", origin);
     response.headers.emplace_back("Access-Control-Expose-Headers", exposed);

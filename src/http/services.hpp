@@ -31,10 +31,10 @@ struct Component {
 struct Services {
     Metrics& metrics;
     Reads& reads;
-    std::string instance;    ///< random, of this process: streams carry it
-    std::string version;     ///< of the program
-    WallTime started_at;     ///< engine time
-    std::uint64_t epoch = 1; ///< of the ledger, read once at start: cursors are "epoch:seq"
+    std::string instance;                               ///< random, of this process: streams carry it
+    std::string version;                                ///< of the program
+    WallTime started_at;                                ///< engine time
+    std::uint64_t epoch = 1;                            ///< of the ledger, read once at start: cursors are "epoch:seq"
     std::function<std::vector<Component>()> components; ///< asked at each /readyz; may be empty: ready
     std::shared_ptr<const std::string> openapi;         ///< text of /openapi.json; null: 404
     double speed = 1.0;

@@ -89,8 +89,7 @@ void begin_session(Core& core, const ExchangePtr& exchange, const Caller& maker,
     record.sha256 = sha256_hex(secret);
     const WallTime expires_at = std::min(core.now() + session_lives, maker.expires_at.value_or(WallTime::max()));
     record.expires_at = expires_at;
-    const std::int64_t seconds =
-        std::chrono::duration_cast<std::chrono::seconds>(expires_at - core.now()).count();
+    const std::int64_t seconds = std::chrono::duration_cast<std::chrono::seconds>(expires_at - core.now()).count();
     std::string cookie = set_cookie(core, exchange, secret, seconds);
     PutToken put{record, record.tenant, maker.name, maker.role, maker.may_refresh};
     const bool taken = core.post(std::move(put), [&core, exchange, then = std::move(then), cookie = std::move(cookie),

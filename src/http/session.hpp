@@ -17,8 +17,8 @@ std::string_view cookie_value(std::string_view header, std::string_view name);
 /// A random text that nobody can guess, in hex behind `prefix`.
 std::string random_text(std::string_view prefix, std::size_t bytes);
 
-/// Opens a session for who showed a token or a link. `then` gets the value of Set-Cookie, after the commit; a refusal is
-/// answered by itself.
+/// Opens a session for who showed a token or a link. `then` gets the value of Set-Cookie, after the commit; a refusal
+/// is answered by itself.
 void begin_session(Core& core, const ExchangePtr& exchange, const Caller& maker,
                    std::function<void(std::string set_cookie, WallTime expires_at)> then);
 

@@ -121,13 +121,13 @@ void sign_out(Core& core, const ExchangePtr& exchange, std::span<const std::stri
     const auto& tokens = *core.tokens();
     const auto row = std::ranges::find(tokens, caller.token, &TokenRecord::sha256);
     if (!caller.session || row == tokens.end()) return done();
-    const bool taken = core.post(RevokeToken{row->name, row->tenant, caller.name},
-                                 [&core, exchange, done](const Reply& reply) {
-                                     // Ended by another page meanwhile is ended, too.
-                                     if (!reply && reply.error().refusal != Refusal::not_found)
-                                         return fail_refused(core, exchange, reply.error());
-                                     done();
-                                 });
+    const bool taken =
+        core.post(RevokeToken{row->name, row->tenant, caller.name}, [&core, exchange, done](const Reply& reply) {
+            // Ended by another page meanwhile is ended, too.
+            if (!reply && reply.error().refusal != Refusal::not_found)
+                return fail_refused(core, exchange, reply.error());
+            done();
+        });
     if (!taken) exchange->fail(busy_problem());
 }
 
@@ -136,10 +136,11 @@ void make_link(Core& core, const ExchangePtr& exchange, std::span<const std::str
     if (!only_parameters(exchange, {})) return;
     const Caller& caller = exchange->caller();
     if (caller.token.empty() || caller.session)
-        return exchange->fail(make_problem(
-            409, "link_without_token", "A link stands for a token",
-            caller.session ? "This came with a cookie." : "This came without a token, which on this machine needs none.",
-            "Ask with Authorization: Bearer; the command line does: freshet console."));
+        return exchange->fail(make_problem(409, "link_without_token", "A link stands for a token",
+                                           caller.session
+                                               ? "This came with a cookie."
+                                               : "This came without a token, which on this machine needs none.",
+                                           "Ask with Authorization: Bearer; the command line does: freshet console."));
     const std::string link = random_text("fsl_", 32);
     core.services().links->put(sha256_hex(link), caller, core.now());
     JsonOut out;

@@ -471,28 +471,6 @@ TEST_F(StatusRoutes, AddTopicsToAnOpenStream)
 
 // --- The server about itself ---
 
-TEST_F(StatusRoutes, ServeTheStatusPageWithoutInlineCode)
-{
-    const Answered page = get("/");
-    EXPECT_EQ(page.status, 200);
-    EXPECT_THAT(page.header("content-security-policy"), HasSubstr("default-src 'self'"));
-    EXPECT_THAT(page.body, Not(HasSubstr("{{")));
-    EXPECT_THAT(page.body, Not(HasSubstr("style=")));
-    EXPECT_THAT(page.body, Not(HasSubstr("<script>")));
-    int files = 0;
-    for (const EmbeddedFile& file : embedded_files()) {
-        if (!file.hashed) continue;
-        ++files;
-        EXPECT_THAT(page.body, HasSubstr(fmt::format("\"assets/{}\"", file.name)));
-        const Answered asset = get(fmt::format("/assets/{}", file.name));
-        EXPECT_EQ(asset.status, 200);
-        EXPECT_EQ(asset.body, file.bytes);
-        EXPECT_THAT(asset.header("cache-control"), HasSubstr("immutable"));
-    }
-    EXPECT_EQ(files, 2);
-    EXPECT_EQ(get("/assets/index.html").status, 404);
-}
-
 TEST_F(StatusRoutes, TellHealthAndReadiness)
 {
     EXPECT_EQ(Json{get("/healthz").body}.text("/status"), "ok");

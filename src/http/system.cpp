@@ -77,7 +77,8 @@ void show_openapi(Core& core, const ExchangePtr& exchange, std::span<const std::
     else if (const EmbeddedFile* file = find_file(embedded_files(), "openapi.json"))
         response.body = file->bytes;
     else
-        return exchange->fail(make_problem(404, "not_found", "No such path", "There is no description in this server.", ""));
+        return exchange->fail(
+            make_problem(404, "not_found", "No such path", "There is no description in this server.", ""));
     const std::string tag =
         fmt::format("\"{}\"", to_hex(hash128(response.shared_body ? *response.shared_body : response.body)));
     response.headers.emplace_back("ETag", tag);

@@ -186,7 +186,20 @@ TEST_F(OpenApi, EveryAnswerIsOneThatItDescribes)
     judge_work();
     judge_batches();
 
-    judge("get", "/", "/", 200);
+    judge("get", "/", "/", 302);
+    judge("get", "/console", "/console", 302);
+    judge("get", "/elements", "/elements", 302);
+    // A binary that was built without Node has no pages, and says so in the ways that are described, too.
+    const int pages = client->get("/console/").status == 404 ? 404 : 200;
+    judge("get", "/console/{path}", "/console/jobs/j_1", pages);
+    judge("get", "/console/{path}", "/console/jobs?token=wrong", pages == 404 ? 404 : 303);
+    judge("get", "/elements.js", "/elements.js", pages);
+    judge("get", "/elements/", "/elements/", pages);
+    judge("post", "/v1/session", "/v1/session", 401, json, R"({"token":"fsh_wrong"})");
+    judge("post", "/v1/session", "/v1/session", 401, json, R"({"link":"fsl_wrong"})");
+    judge("post", "/v1/session", "/v1/session", 400, json, R"({"both":"fsl_wrong"})");
+    judge("delete", "/v1/session", "/v1/session", 204);
+    judge("post", "/v1/session/links", "/v1/session/links", 409);
     judge("get", "/assets/{file}", "/assets/none.js", 404);
     judge("get", "/healthz", "/healthz", 200);
     judge("get", "/readyz", "/readyz", 200);

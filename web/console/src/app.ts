@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+// The shell: who reads, where they are, how the server is heard. Each page is a file of its own, loaded when it is shown.
+import { html, LitElement, nothing, type TemplateResult } from "lit";
+import { keyed } from "lit/directives/keyed.js";
+import { html as literal, unsafeStatic } from "lit/static-html.js";
+import { can, chooseTenant, client, me, onSession, problemOf, root, signIn, signOut, whoAmI } from "./api.js";
+import { lang, own, setLang, t, tw, wantedLang, type Lang, type Word } from "./i18n.js";
+import { href, onPlace, place } from "./router.js";
+import { ago, action, icon, problemBox, sayProblem } from "./ui.js";
+import type { Problem } from "@freshet/client";
+
+interface Known {
+  name: Word;
+  tag: string;
+  load: () => Promise<unknown>;
+  /** One thing of it. */
+  one?: { tag: string; load: () => Promise<unknown> };
+}
+const pages: Record<string, Known> = {
+  "": { name: "nav.freshness", tag: "fc-freshness", load: () => import("./pages/freshness.js") },
+  source: { name: "source", tag: "", load: async () => {}, one: { tag: "fc-source", load: () => import("./pages/source.js") } },
+  jobs: { name: "nav.jobs", tag: "fc-jobs", load: () => import("./pages/jobs.js"), one: { tag: "fc-job", load: () => import("./pages/job.js") } },
+  batches: { name: "nav.batches", tag: "fc-batches", load: () => import("./pages/batches.js"), one: { tag: "fc-batch", load: () => import("./pages/batch.js") } },
+  queues: { name: "nav.queues", tag: "fc-queues", load: () => import("./pages/queues.js") },
+  workers: { name: "nav.workers", tag: "fc-workers", load: () => import("./pages/workers.js") },
+  schedules: { name: "nav.schedules", tag: "fc-schedules", load: () => import("./pages/schedules.js") },
+  access: { name: "nav.access", tag: "fc-access", load: () => import("./pages/access.js") },
+  system: { name: "nav.system", tag: "fc-system", load: () => import("./pages/system.js") },
+};
+const themes = ["auto", "light", "dark"] as const;
+type Theme = (typeof themes)[number];
+const themeKept = "freshet-theme";
+
+class App extends LitElement {
+  private ready = false;
+  private problem: Problem | undefined;
+  private tag = "";
+  private loading = "";
+  private server: string | undefined;
+  private newServer: string | undefined;
+  private wrong = "";
+  private held = false;
+  private tenants: string[] | undefined;
+
+  protected override createRenderRoot(): HTMLElement {
+    return this;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    onPlace(() => this.turn(true));
+    onSession(() => this.requestUpdate());
+    void this.begin();
+  }
+
+  private async begin(): Promise<void> {
+    this.paint((localStorage.getItem(themeKept) ?? "auto") as Theme);
+    await setLang(wantedLang());
+    try {
+      const link = new URLSearchParams(location.hash.slice(1)).get("link");
+      if (link) {
+        // It is used up by this, and leaves the address whatever came of it.
+        history.replaceState(null, "", location.pathname + location.search);
+        await signIn({ link }).catch((error: unknown) => (this.wrong = problemOf(error).detail ?? problemOf(error).title));
+      }
+      if ((await whoAmI()) && me?.tenant === "*") await this.findTenants();
+    } catch (error) {
+      this.problem = problemOf(error);
+    }
+    this.ready = true;
+    this.hear();
+    this.turn(false);
+  }
+
+  /** A reader of all tenants looks at one of them. */
+  private async findTenants(): Promise<void> {
+    const names = new Set<string>();
+    for (const row of (await client.freshness({ limit: 500 })).items) names.add(row.tenant);
+    this.tenants = [...names].sort();
+  }
+
+  private hear(): void {
+    client.onConnection(() => this.requestUpdate());
+    void this.version();
+  }
+  /** A page that is older than its server says so, once. */
+  private async version(): Promise<void> {
+    try {
+      const { version, started_at } = await client.ask<{ version: string; started_at: string }>("GET", "healthz");
+      const said = `${version} ${started_at}`;
+      if (this.server && said !== this.server && version !== this.server.split(" ")[0]) this.newServer = version;
+      this.server ??= said;
+    } catch {
+      return;
+    }
+    this.requestUpdate();
+  }
+
+  private known(): { page: Known; tag: string; load: () => Promise<unknown>; name: string } | undefined {
+    const { path } = place();
+    const name = path[0] ?? "";
+    const page = Object.hasOwn(pages, name) ? pages[name] : undefined;
+    if (!page) return undefined;
+    if (path.length > 1) return page.one && { page, ...page.one, name };
+    return page.tag ? { page, tag: page.tag, load: page.load, name } : undefined;
+  }
+
+  private turn(focus: boolean): void {
+    const known = this.known();
+    const tag = known?.tag ?? "";
+    document.title = [known && (place().path[1] ?? t(known.page.name)), "freshet"].filter(Boolean).join(" · ");
+    const moved = tag !== this.tag || tag !== this.loading;
+    this.loading = tag;
+    const shown = () => {
+      if (this.loading !== tag) return;
+      const other = this.tag !== tag;
+      this.tag = tag;
+      this.requestUpdate();
+      // Who follows a link wants to hear where it led; what the stream brings never moves the focus.
+      if (focus && other) void this.updateComplete.then(() => requestAnimationFrame(() => this.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true })));
+    };
+    if (!known || !moved) return shown();
+    known.load().then(shown, () => location.reload());
+  }
+
+  private paint(theme: Theme): void {
+    document.documentElement.dataset["theme"] = theme;
+  }
+
+  protected override render(): TemplateResult | typeof nothing {
+    if (!this.ready) return nothing;
+    const signedOut = !me && !this.problem;
+    return html`
+      <a class="skip" href="#main" @click=${this.skip}>${t("skip")}</a>
+      <header class="top">
+        <a class="brand" href=${href()}><svg viewBox="0 0 16 16" aria-hidden="true"><path d="M8 1c3 4 5 6 5 9a5 5 0 0 1-10 0c0-3 2-5 5-9z"/></svg><span>freshet</span></a>
+        ${signedOut ? nothing : this.link()}
+        <div class="top-end">
+          ${me ? html`<a class="who" href=${href("access")}>${own(me.name)} <span class="soft">${tw("role", me.role)}${me.tenant === "default" ? nothing : html` · ${own(me.tenant)}`}</span></a>` : nothing}
+          ${this.themeSwitch()}${this.langSwitch()}
+          ${me?.session ? action(t("signOut"), () => signOut(), "small") : nothing}
+        </div>
+      </header>
+      ${this.newServer ? html`<p class="banner" role="status">${t("newVersion", { v: this.newServer })} <button type="button" class="link" @click=${() => location.reload()}>${t("reload")}</button></p>` : nothing}
+      ${signedOut || this.problem || this.needsTenant() ? nothing : this.nav()}
+      <main id="main" tabindex="-1">${this.body(signedOut)}</main>
+      <div id="said" class="toasts" role="status" aria-live="polite"></div>
+      <div id="said-bad" class="toasts bad-toasts" role="alert"></div>`;
+  }
+
+  private skip(event: Event): void {
+    event.preventDefault();
+    document.getElementById("main")?.focus();
+  }
+
+  private needsTenant = (): boolean => me?.tenant === "*" && (this.tenants?.length ?? 0) > 0;
+
+  private body(signedOut: boolean): TemplateResult {
+    if (this.problem) return problemBox(this.problem, () => location.reload());
+    if (signedOut) return this.signInForm();
+    if (this.needsTenant()) return this.tenantForm();
+    const known = this.known();
+    if (!known) return html`<div class="centre"><h1 tabindex="-1">${t("notFound")}</h1><p><a href=${href()}>${t("toStart")}</a></p></div>`;
+    if (this.tag !== known.tag) return html`<p class="none" aria-busy="true">${t("reading")}</p>`;
+    const what = place().path[1] ?? "";
+    const tag = unsafeStatic(this.tag);
+    return html`${keyed(`${this.tag} ${what} ${lang} ${me?.name} ${me?.tenant}`, literal`<${tag} .what=${what} .place=${location.href}></${tag}>`)}`;
+  }
+
+  // ---- the head ----
+
+  /** How the server is heard, and when it last was. */
+  private link(): TemplateResult {
+    const state = client.checking ? "checking" : client.connection;
+    return html`<div class="link-state" data-state=${state}>
+      <span class="dot" aria-hidden="true"></span><span role="status">${tw("link", state)}</span>
+      <button type="button" class="link small" aria-pressed=${this.held} title=${this.held ? t("resumeAll") : t("pauseAll")} @click=${this.hold}>${this.held ? t("resume") : t("pause")}</button>
+    </div>`;
+  }
+  private hold = (): void => {
+    this.held = !this.held;
+    this.held ? client.pause() : client.resume();
+    this.requestUpdate();
+  };
+
+  private nav(): TemplateResult {
+    const here = place().path[0] ?? "";
+    const current = here === "source" ? "" : here;
+    return html`<nav class="nav" aria-label=${t("nav")}><ul>
+      ${Object.entries(pages)
+        .filter(([, page]) => page.tag)
+        .map(([name, page]) => html`<li><a href=${name ? href(name) : href()} aria-current=${name === current ? "page" : nothing}>${t(page.name)}</a></li>`)}
+    </ul></nav>`;
+  }
+
+  private themeSwitch(): TemplateResult {
+    const now = document.documentElement.dataset["theme"] as Theme;
+    return html`<select class="small" aria-label=${t("theme")} @change=${(event: Event) => {
+      const theme = (event.target as HTMLSelectElement).value as Theme;
+      localStorage.setItem(themeKept, theme);
+      this.paint(theme);
+    }}>${themes.map((theme) => html`<option value=${theme} ?selected=${theme === now}>${t(`theme.${theme}`)}</option>`)}</select>`;
+  }
+  private langSwitch(): TemplateResult {
+    const other: Lang = lang === "he" ? "en" : "he";
+    return html`<button type="button" class="small" lang=${other} @click=${async () => {
+      await setLang(other, true);
+      this.turn(false);
+      this.requestUpdate();
+    }}>${other === "he" ? "עברית" : "English"}</button>`;
+  }
+
+  // ---- who ----
+
+  private signInForm(): TemplateResult {
+    return html`<form class="sign-in" @submit=${this.submit}>
+      <h1 tabindex="-1">${t("signInTitle")}</h1>
+      ${this.wrong ? html`<p class="wrong" role="alert">${own(this.wrong)}</p>` : nothing}
+      <label for="token">${t("token")}</label>
+      <input id="token" name="token" type="password" required autocomplete="current-password" spellcheck="false" dir="ltr">
+      <button class="primary">${t("signIn")}</button>
+      <p class="soft">${t("signInHint")}</p>
+      <pre dir="ltr">freshet console</pre>
+    </form>`;
+  }
+  private async submit(event: SubmitEvent): Promise<void> {
+    event.preventDefault();
+    const form = event.target as HTMLFormElement;
+    const field = form.elements.namedItem("token") as HTMLInputElement;
+    try {
+      await signIn({ token: field.value.trim() });
+      this.wrong = "";
+      if (me?.tenant === "*") await this.findTenants();
+      this.hear();
+      this.turn(true);
+    } catch (error) {
+      const problem = problemOf(error);
+      this.wrong = problem.status === 0 ? t("unreachable") : (problem.detail ?? problem.title);
+      field.value = "";
+      field.focus();
+    }
+    this.requestUpdate();
+  }
+  private tenantForm(): TemplateResult {
+    return html`<div class="sign-in"><h1 tabindex="-1">${t("whichTenant")}</h1><p class="soft">${t("tenantHint")}</p>
+      ${this.tenants?.map((tenant) => html`<button type="button" @click=${() => {
+        chooseTenant(tenant);
+        whoAmI().then(() => (this.hear(), this.turn(true)), sayProblem);
+      }}>${own(tenant)}</button>`)}</div>`;
+  }
+}
+customElements.define("fc-app", App);

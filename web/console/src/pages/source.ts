@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// One key: its state, a result that is held back, how refreshes went, its versions and what changed between them.
+import { stateOf, type Diff, type FreshnessRow, type Job, type Meta, type Page as ListPage, type Version } from "@freshet/client";
+import { can, client } from "../api.js";
+import { Follow, Page, Read } from "../controllers.js";
+import { bytes, moment, num, span } from "../i18n.js";
+import { refreshOf } from "../refresh.js";
+import { href } from "../router.js";
+import { ago, action, badge, card, cli, confirm, curl, facts, head, html, idLink, json, ltr, nothing, own, problemBox, readAt, say, t, table, took, tw, until, when } from "../ui.js";
+
+const month = 30 * 86_400_000;
+const shownMax = 200;
+
+export class SourcePage extends Page {
+  static override properties = { what: {} };
+  declare what: string;
+  private readonly follow = new Follow(this, () => this.maybeRead());
+  private readonly row = new Read<FreshnessRow | undefined>(this);
+  private readonly versions = new Read<ListPage<Version>>(this);
+  private readonly diff = new Read<Diff>(this);
+  private readonly jobs = new Read<ListPage<Job>>(this);
+  private between: [number, number] | undefined;
+  private seen = "";
+  private untick: (() => void) | undefined;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.follow.want([`data/${this.what}`, `jobs/${this.source}`]);
+    this.untick = client.onTick(() => this.requestUpdate());
+    this.readMore();
+  }
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.untick?.();
+  }
+  private get source(): string {
+    return this.what.split("/")[0]!;
+  }
+  private get topic() {
+    return this.follow.entry(`data/${this.what}`);
+  }
+  /** What the stream does not tell is read anew when the key went on. */
+  private maybeRead(): void {
+    const meta = this.topic?.meta;
+    const now = meta && `${meta.gen} ${meta.ver} ${meta.held} ${meta.attempts} ${meta.paused}`;
+    if (now && this.seen && now !== this.seen) this.readMore();
+    if (now) this.seen = now;
+  }
+  private readMore = (): void => {
+    void this.row.from(async () => (await client.freshness({ source: this.source, limit: 500 })).items.find((row) => row.key === this.what));
+    void this.versions.from(() => client.ask("GET", `v1/data/${this.what}/versions`, { query: { limit: 20 } }));
+    void this.jobs.from(() => client.jobs.list({ key: this.what, kind: "refresh", limit: 500, since: new Date(client.now() - month).toISOString() }));
+    if (!this.between) void this.diff.from(() => client.diff(this.what));
+  };
+
+  protected override render() {
+    const key = this.what;
+    const entry = this.topic;
+    const meta: Meta | undefined = entry?.meta ?? this.row.value;
+    const row = this.row.value;
+    const path = `v1/data/${key}`;
+    const problem = entry?.problem ?? (meta ? undefined : this.row.problem);
+    if (!meta) return html`${head(own(key))}${problem ? problemBox(problem) : html`<p class="none">${t("reading")}</p>`}`;
+    const now = client.now();
+    return html`
+      ${head(own(key), {
+        sub: html`${badge(stateOf(meta, now))} ${meta.refreshing ? badge("running", t("state.refreshing")) : nothing} ${meta.paused ? badge("paused") : nothing} ${meta.held ? badge("held") : nothing}`,
+        copy: [cli("get", key, "--meta"), curl(path)],
+        actions: html`${can("operate") ? this.pauseButton(meta) : nothing}${can("refresh") ? refreshOf(meta) : nothing}`,
+      })}
+      ${meta.error ? html`<div class="problem">${badge("failing", meta.error.code)}<div><p>${own(meta.error.message)}</p>${meta.retry_at ? html`<p class="soft">${t("next")} ${until(meta.retry_at)}</p>` : nothing}</div></div>` : nothing}
+      ${meta.held && row?.held_result ? this.heldCard(row) : nothing}
+      <div class="columns">
+        ${card(t("details"), facts([
+          [t("why"), meta.why && html`${own(meta.why.text)}${meta.why.clears ? html`<br><span class="soft">${own(meta.why.clears)}</span>` : nothing}`],
+          [t("checked"), meta.checked_at && html`${ago(meta.checked_at)} <span class="soft">${when(meta.checked_at)}</span>`],
+          [meta.as_of_by === "source" ? t("asOf") : t("asOfFetch"), meta.as_of && html`${ago(meta.as_of)} <span class="soft">${when(meta.as_of)}</span>`],
+          [t("changed"), meta.changed_at && html`${ago(meta.changed_at)} <span class="soft">${when(meta.changed_at)}</span>`],
+          [t("state.stale"), meta.stale_at && until(meta.stale_at)],
+          [t("state.overdue"), meta.overdue_at && until(meta.overdue_at)],
+          [t("next"), meta.next_at && until(meta.next_at)],
+          [t("version"), ltr(`v${meta.ver}`)],
+          [t("gen"), ltr(num(meta.gen))],
+          [t("rows"), meta.rows === undefined ? undefined : ltr(num(meta.rows))],
+          [t("size"), meta.bytes === undefined ? undefined : bytes(meta.bytes)],
+        ]))}
+        ${this.rate()}
+      </div>
+      ${this.versionsCard(meta)}
+      ${card(t("data"), entry?.data === undefined ? html`<p class="none">${t("dataNone")}</p>` : json(entry.data), meta.checked_at ? html`<span class="read">${t("checked")} ${ago(meta.checked_at)}</span>` : nothing)}
+      ${this.jobsCard()}`;
+  }
+
+  private pauseButton(meta: Meta) {
+    const verb = meta.paused ? "resume" : "pause";
+    return action(meta.paused ? t("resumeSource") : t("pauseSource"), async () => {
+      await client.ask("POST", `v1/sources/${meta.source}/${verb}`, { body: {} });
+      say(t(meta.paused ? "sourceResumed" : "sourcePaused", { key: meta.source }));
+    });
+  }
+
+  private heldCard(row: FreshnessRow) {
+    const held = row.held_result!;
+    const decide = async (verb: "accept" | "discard") => {
+      if (!(await confirm(t(`${verb}Ask`), t(`${verb}Body`), t(verb), verb === "discard"))) return;
+      await client.ask("POST", `v1/data/${this.what}/held/${verb}`, { body: {} });
+      say(t(verb === "accept" ? "accepted" : "discarded"));
+      this.readMore();
+    };
+    return html`<section class="card warn"><header><h2>${badge("held", t("heldTitle"))}</h2></header>
+      <p>${tw("held", held.reason)} ${held.message ? own(held.message) : nothing}</p>
+      ${facts([[t("rows"), ltr(num(held.rows))], [t("outcome"), ltr(`+${held.counts.added} −${held.counts.removed} ~${held.counts.changed}`)], [t("at"), ago(held.held_at)], [t("job"), idLink(href("jobs", held.job), held.job)]])}
+      ${can("operate") ? html`<p class="buttons">${action(t("accept"), () => decide("accept"), "primary")}${action(t("discard"), () => decide("discard"), "danger")}</p>` : nothing}
+    </section>`;
+  }
+
+  private rate() {
+    const ended = (this.jobs.value?.items ?? []).filter((job) => job.state === "succeeded" || job.state === "failed");
+    if (!ended.length) return nothing;
+    const good = ended.filter((job) => job.state === "succeeded").length;
+    const times = ended.filter((job) => job.phases?.length);
+    return card(t("durations"), html`
+      <p class="rate"><b>${ltr(`${num(Math.floor((1000 * good) / ended.length) / 10)} %`)}</b> <span class="soft">${t("rate30")} · ${t("rateOf", { ok: num(good), n: ended.length })}</span></p>
+      ${times.length > 1 ? html`<fc-chart .jobs=${times}></fc-chart>` : nothing}`, readAt(this.jobs.value?.now, this.readMore, this.jobs.busy));
+  }
+
+  private versionsCard(meta: Meta) {
+    const list = this.versions.value?.items ?? [];
+    const show = (from: number, to: number) => () => {
+      this.between = [from, to];
+      void this.diff.from(() => client.diff(this.what, { from, to }));
+    };
+    return card(t("versions"), html`
+      ${this.versions.problem ? problemBox(this.versions.problem) : table(t("versions"), [
+        { head: t("version"), cls: "c-num", cell: (one: Version) => ltr(`v${one.ver}`) },
+        { head: t("changed"), cls: "c-num", cell: (one: Version) => html`${ago(one.changed_at)}` },
+        { head: t("asOf"), cls: "c-num", cell: (one: Version) => when(one.as_of) },
+        { head: t("rows"), cls: "c-num", cell: (one: Version) => ltr(num(one.rows)) },
+        { head: t("size"), cls: "c-num", cell: (one: Version) => bytes(one.bytes) },
+        { head: t("diff"), cls: "c-act", cell: (one: Version) => (list.some((other) => other.ver === one.ver - 1) ? html`<button type="button" class="link" aria-pressed=${this.between?.[1] === one.ver || (!this.between && one.ver === meta.ver)} @click=${show(one.ver - 1, one.ver)}>${ltr(`+${one.counts.added} −${one.counts.removed} ~${one.counts.changed}`)}</button>` : html`<span class="soft">–</span>`) },
+      ], list, (one) => String(one.ver), t("dataNone"))}
+      ${this.diff.value && list.length > 1 ? this.diffView(this.diff.value, this.between ?? [meta.ver - 1, meta.ver]) : nothing}`, readAt(this.versions.value?.now, this.readMore, this.versions.busy));
+  }
+  private diffView(diff: Diff, [from, to]: [number, number]) {
+    const rows = [
+      ...diff.added.map((value) => ({ kind: "added", before: undefined as unknown, after: value as unknown, paths: undefined as string[] | undefined })),
+      ...diff.removed.map((value) => ({ kind: "removed", before: value as unknown, after: undefined as unknown, paths: undefined as string[] | undefined })),
+      ...diff.changed.map(({ before, after, paths }) => ({ kind: "changedN", before: before as unknown, after: after as unknown, paths })),
+    ].slice(0, shownMax);
+    const text = (value: unknown) => (value === undefined ? nothing : html`<code dir="auto">${typeof value === "string" ? value : JSON.stringify(value)}</code>`);
+    return html`<h3>${t("diffOf", { from: String(from), to: String(to) })}</h3>
+      ${table(t("diff"), [
+        { head: t("state"), cls: "c-state", cell: (row) => html`<span class="badge" data-tone=${row.kind === "added" ? "good" : row.kind === "removed" ? "bad" : "warn"}><b>${ltr(row.kind === "added" ? "+" : row.kind === "removed" ? "−" : "~")}</b> <span>${t(row.kind as "added")}</span></span>` },
+        { head: t("before"), cls: "c-code", cell: (row) => text(row.before) },
+        { head: t("after"), cls: "c-code", cell: (row) => text(row.after) },
+      ], rows, (row) => JSON.stringify([row.kind, row.before, row.after]), t("noDiff"))}
+      ${diff.moved ? html`<p class="soft">${t("moved", { n: diff.moved })}</p>` : nothing}`;
+  }
+
+  private jobsCard() {
+    return card(t("refreshes"), this.jobs.problem ? problemBox(this.jobs.problem) : table(t("refreshes"), [
+      { head: t("state"), cls: "c-state", cell: (job: Job) => badge(job.outcome ?? job.state, job.outcome ? tw("outcome", job.outcome) : tw("state", job.state)) },
+      { head: t("job"), cls: "c-id", cell: (job: Job) => idLink(href("jobs", job.id), job.id) },
+      { head: t("requested"), cls: "c-num", cell: (job: Job) => html`<span title=${moment(Date.parse(job.requested_at))}>${ago(job.requested_at)}</span>` },
+      { head: t("trigger"), cell: (job: Job) => tw("trigger", job.trigger) },
+      { head: t("duration"), cls: "c-num", cell: (job: Job) => took(job.began_at, job.finished_at) },
+      { head: t("changed"), cls: "c-num", cell: (job: Job) => (job.counts ? ltr(`+${job.counts.added} −${job.counts.removed} ~${job.counts.changed}`) : nothing) },
+      { head: t("error"), cls: "c-why", cell: (job: Job) => (job.error ? html`<span class="bad">${own(job.error.message)}</span>` : nothing) },
+    ], (this.jobs.value?.items ?? []).slice(0, 25), (job) => job.id), html`<a href=${href("jobs", { key: this.what })}>${t("all")}</a> ${readAt(this.jobs.value?.now, this.readMore, this.jobs.busy)}`);
+  }
+}
+customElements.define("fc-source", SourcePage);
+
+/** The chart is loaded when there is something to draw. */
+class Chart extends Page {
+  static override properties = { jobs: { attribute: false } };
+  declare jobs: Job[];
+  protected override render() {
+    const names = [...new Set(this.jobs.flatMap((job) => (job.phases ?? []).map((phase) => phase.name)))];
+    return html`<div class="chart" aria-hidden="true" dir="ltr"></div>
+      <details><summary>${t("durationsTable")}</summary>${table(t("durations"), [
+        { head: t("finished"), cell: (job: Job) => when(job.finished_at) },
+        ...names.map((name) => ({ head: tw("phase", name), cls: "c-num", cell: (job: Job) => span(job.phases?.find((phase) => phase.name === name)?.ms ?? 0) })),
+      ], this.jobs.slice(0, 100), (job) => job.id)}</details>`;
+  }
+  protected override updated(): void {
+    const place = this.querySelector<HTMLElement>(".chart");
+    if (place) void import("../chart.js").then(({ draw }) => draw(place, this.jobs));
+  }
+}
+customElements.define("fc-chart", Chart);

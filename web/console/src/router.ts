@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the reader is: a path below /console/ and filters in the query. Links are plain links; this only spares the reload.
+import { base } from "./api.js";
+
+export interface Place {
+  /** Below /console/, decoded segments. */
+  path: string[];
+  query: URLSearchParams;
+}
+
+const heard = new Set<() => void>();
+export const onPlace = (listener: () => void): (() => void) => (heard.add(listener), () => heard.delete(listener));
+
+export function place(): Place {
+  const rest = location.pathname.startsWith(base.pathname) ? location.pathname.slice(base.pathname.length) : "";
+  return { path: rest.split("/").filter(Boolean).map(decodeURIComponent), query: new URLSearchParams(location.search) };
+}
+
+/** The address of a page: href("jobs", id) or href("jobs", {state: "failed"}). */
+export function href(...parts: (string | Record<string, string | undefined>)[]): string {
+  const url = new URL(base);
+  for (const part of parts) {
+    if (typeof part === "string") url.pathname += (url.pathname.endsWith("/") ? "" : "/") + encodeURIComponent(part);
+    else for (const [name, value] of Object.entries(part)) if (value) url.searchParams.set(name, value);
+  }
+  return url.pathname + url.search;
+}
+
+export function go(to: string, replace = false): void {
+  if (to === location.pathname + location.search) return;
+  history[replace ? "replaceState" : "pushState"](null, "", to);
+  heard.forEach((listener) => listener());
+}
+
+/** Sets or drops filters of the page that is shown. */
+export function filter(values: Record<string, string | undefined>): void {
+  const { path, query } = place();
+  for (const [name, value] of Object.entries(values)) value ? query.set(name, value) : query.delete(name);
+  query.delete("after");
+  go(href(...path, Object.fromEntries(query)), true);
+}
+
+addEventListener("popstate", () => heard.forEach((listener) => listener()));
+addEventListener("click", (event) => {
+  if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  const link = event.composedPath().find((node): node is HTMLAnchorElement => node instanceof HTMLAnchorElement);
+  if (!link || link.target || link.hasAttribute("download") || !link.href.startsWith(base.href)) return;
+  event.preventDefault();
+  const moved = link.pathname !== location.pathname;
+  go(link.pathname + link.search);
+  if (moved) scrollTo(0, 0);
+});

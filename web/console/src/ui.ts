@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pieces that every page is made of: state words, ages, tables, buttons that say what came of them.
+import { html, LitElement, nothing, svg, type TemplateResult } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import type { Problem } from "@freshet/client";
+import { client, problemOf } from "./api.js";
+import { Page } from "./controllers.js";
+import { clock, ltr, moment, own, relative, span, t, tw, type Word } from "./i18n.js";
+
+// ---- states: icon + word + colour, never colour alone ----
+
+const tick = svg`<path d="M3.5 8.5l3 3 6-7"/>`;
+const cross = svg`<path d="M4 4l8 8M12 4l-8 8"/>`;
+const dots = svg`<path d="M3 8h.01M8 8h.01M13 8h.01"/>`;
+const clockFace = svg`<circle cx="8" cy="8" r="5.5"/><path d="M8 5v3l2 1.5"/>`;
+const bang = svg`<path d="M8 2.5L14 13H2z"/><path d="M8 6.5v3M8 11.4v.01"/>`;
+const play = svg`<path d="M5 3.5v9l7-4.5z"/>`;
+const bars = svg`<path d="M5.5 4v8M10.5 4v8"/>`;
+const stop = svg`<rect x="4" y="4" width="8" height="8" rx="1"/>`;
+const ring = svg`<circle cx="8" cy="8" r="5.5"/>`;
+const half = svg`<circle cx="8" cy="8" r="5.5"/><path d="M8 2.5a5.5 5.5 0 0 1 0 11z" fill="currentColor"/>`;
+
+const icons: Record<string, TemplateResult> = {
+  fresh: tick, stale: clockFace, overdue: clockFace, failing: bang, empty: ring, checking: dots,
+  queued: dots, scheduled: clockFace, retrying: clockFace, running: play, succeeded: tick, failed: cross, cancelled: stop, cancelling: stop, paused: bars,
+  open: ring, sealed: play, ending: play, partial: half, aborted: stop,
+  alive: tick, deaf: bang, lost: cross, draining: bars, gone: ring,
+  updated: tick, unchanged: tick, limited: clockFace, pending: dots, held: bars, ready: tick, down: cross,
+};
+const tones: Record<string, string> = {
+  fresh: "good", succeeded: "good", alive: "good", updated: "good", ready: "good", unchanged: "good", ran: "good",
+  stale: "warn", retrying: "warn", partial: "warn", deaf: "warn", limited: "warn", held: "warn", paused: "warn", draining: "warn", cancelling: "warn", coalesced: "warn", shifted: "warn", skipped: "warn",
+  overdue: "late", failing: "bad", failed: "bad", lost: "bad", aborted: "bad", down: "bad",
+  running: "go", sealed: "go", ending: "go", open: "go",
+};
+export const icon = (name: string): TemplateResult =>
+  html`<svg class="icon" viewBox="0 0 16 16" aria-hidden="true" focusable="false">${icons[name] ?? ring}</svg>`;
+export const badge = (state: string, text = tw("state", state)): TemplateResult => html`<span class="badge" data-tone=${tones[state] ?? "soft"}>${icon(state)}<span>${text}</span></span>`;
+
+// ---- times ----
+
+/** How long ago or how soon, by the server's clock; grows by itself. */
+class Ago extends HTMLElement {
+  private end: (() => void) | undefined;
+  private instant: string | undefined;
+  private readonly time = document.createElement("time");
+  set at(at: string | undefined) {
+    if (at === this.instant) return;
+    this.instant = at;
+    if (at) {
+      this.time.dateTime = at;
+      this.time.title = moment(Date.parse(at));
+    }
+    this.draw();
+  }
+  connectedCallback(): void {
+    this.append(this.time);
+    this.end = client.onTick(() => this.draw());
+    this.draw();
+  }
+  disconnectedCallback(): void {
+    this.end?.();
+  }
+  private draw(): void {
+    const gone = this.instant === undefined ? undefined : client.now() - Date.parse(this.instant);
+    const text = gone === undefined ? "–" : this.hasAttribute("length") ? span(Math.max(0, gone)) : relative(this.hasAttribute("past") ? Math.max(0, gone) : gone);
+    if (this.time.textContent !== text) this.time.textContent = text;
+  }
+}
+customElements.define("fc-ago", Ago);
+export const ago = (at: string | undefined): TemplateResult => (at ? html`<fc-ago past .at=${at}></fc-ago>` : html`<span class="soft">–</span>`);
+export const until = (at: string | undefined): TemplateResult => (at ? html`<fc-ago .at=${at}></fc-ago>` : html`<span class="soft">–</span>`);
+export const running = (at: string | undefined): TemplateResult => (at ? html`<fc-ago length .at=${at}></fc-ago>` : html`–`);
+export const when = (at: string | undefined): TemplateResult =>
+  at ? html`<time datetime=${at} title=${moment(Date.parse(at))}>${clock(Date.parse(at), client.now())}</time>` : html`–`;
+export const took = (from: string | undefined, to: string | undefined): TemplateResult =>
+  from && to ? html`${span(Math.max(0, Date.parse(to) - Date.parse(from)))}` : from ? running(from) : html`<span class="soft">–</span>`;
+
+/** What was read once says when; pressing reads it again. */
+export const readAt = (at: string | undefined, again: () => unknown, busy = false): TemplateResult =>
+  html`<span class="read">${at ? html`${t("read")} ${ago(at)}` : nothing}
+    <button class="link" type="button" @click=${again} aria-disabled=${busy}>${t("readAgain")}</button></span>`;
+
+// ---- words of what went wrong ----
+
+export function problemBox(problem: Problem, again?: () => unknown): TemplateResult {
+  return html`<div class="problem" role="alert">
+    ${icon("failing")}
+    <div><strong>${problem.status === 0 ? t("unreachable") : own(problem.title)}</strong>
+      ${problem.detail ? html`<p>${own(problem.detail)}</p>` : nothing}
+      ${problem.try ? html`<p class="soft">${t("try")} ${own(problem.try)}</p>` : nothing}
+      ${again ? html`<button type="button" @click=${again}>${t("readAgain")}</button>` : nothing}</div>
+  </div>`;
+}
+
+// ---- what is said aloud and shown for a moment ----
+
+export function say(text: string, kind: "good" | "bad" = "good", more = ""): void {
+  const region = document.getElementById(kind === "bad" ? "said-bad" : "said");
+  if (!region) return;
+  const line = document.createElement("div");
+  line.className = "toast";
+  line.dataset["tone"] = kind;
+  const words = document.createElement("div");
+  const first = document.createElement("strong");
+  first.textContent = text;
+  first.dir = "auto";
+  words.append(first);
+  if (more) {
+    const rest = document.createElement("p");
+    rest.textContent = more;
+    rest.dir = "auto";
+    words.append(rest);
+  }
+  line.append(words);
+  const gone = () => line.remove();
+  const close = document.createElement("button");
+  close.type = "button";
+  close.className = "link";
+  close.textContent = t("close");
+  close.onclick = gone;
+  line.append(close);
+  region.append(line);
+  while (region.childElementCount > 4) region.firstElementChild?.remove();
+  if (kind === "good") setTimeout(gone, 6000);
+}
+export function sayProblem(error: unknown): void {
+  const problem = problemOf(error);
+  say(problem.status === 0 ? t("unreachable") : problem.title, "bad", [problem.detail, problem.try].filter(Boolean).join(" "));
+}
+
+// ---- questions ----
+
+/** Asks before something that can not be undone. Focus comes back to where it was. */
+export function confirm(title: string, body: TemplateResult | string, yes: string, danger = false): Promise<boolean> {
+  return ask(title, body, yes, danger).then((dialog) => dialog !== undefined);
+}
+/** The same with fields in `body`; answers with the dialog, whose fields can be read. */
+export async function ask(title: string, body: TemplateResult | string, yes: string, danger = false, check?: (dialog: HTMLDialogElement) => string | undefined): Promise<HTMLDialogElement | undefined> {
+  const { render } = await import("lit");
+  const dialog = document.createElement("dialog");
+  dialog.setAttribute("aria-labelledby", "ask-title");
+  let wrong = "";
+  return new Promise((done) => {
+    const draw = () =>
+      render(
+        html`<form method="dialog" @submit=${(event: SubmitEvent) => {
+          if ((event.submitter as HTMLButtonElement | null)?.value !== "yes") return;
+          wrong = check?.(dialog) ?? "";
+          if (wrong) event.preventDefault(), draw();
+        }}>
+          <h2 id="ask-title">${title}</h2>
+          <div class="ask-body">${body}</div>
+          ${wrong ? html`<p class="wrong" role="alert">${wrong}</p>` : nothing}
+          <div class="ask-buttons">
+            <button value="no" formnovalidate>${t("cancelNo")}</button>
+            <button value="yes" class=${danger ? "danger" : "primary"}>${yes}</button>
+          </div>
+        </form>`,
+        dialog,
+      );
+    draw();
+    dialog.addEventListener("close", () => {
+      done(dialog.returnValue === "yes" ? dialog : undefined);
+      dialog.remove();
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
+
+/** A button that is busy while what it does goes on, and says what came of it. Busy is not disabled: focus stays. */
+class Action extends LitElement {
+  static override properties = { label: {}, run: { attribute: false }, kind: {}, busy: { state: true }, describe: {} };
+  declare label: string;
+  declare run: () => unknown;
+  declare kind: string;
+  declare busy: boolean;
+  declare describe: string;
+  constructor() {
+    super();
+    this.busy = false;
+    this.kind = "";
+    this.describe = "";
+  }
+  protected override createRenderRoot(): HTMLElement {
+    return this;
+  }
+  protected override render(): TemplateResult {
+    return html`<button type="button" class=${this.kind} aria-disabled=${this.busy} aria-busy=${this.busy} aria-label=${this.describe || nothing} @click=${this.press}>${this.label}</button>`;
+  }
+  private async press(): Promise<void> {
+    if (this.busy) return;
+    this.busy = true;
+    try {
+      await this.run();
+    } catch (error) {
+      sayProblem(error);
+    } finally {
+      this.busy = false;
+    }
+  }
+}
+customElements.define("fc-action", Action);
+/** @param describe  the whole of it for who hears only the button, where its label says too little */
+export const action = (label: string, run: () => unknown, kind = "", describe = ""): TemplateResult =>
+  html`<fc-action .label=${label} .run=${run} .kind=${kind} .describe=${describe}></fc-action>`;
+
+// ---- copy as ----
+
+const quoted = (text: string) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+/** What a terminal would say to get the same. */
+export const cli = (...words: string[]): string => ["freshet", ...words].map(quoted).join(" ");
+export function curl(path: string, method = "GET", body?: unknown): string {
+  const parts = ["curl", '-H "Authorization: Bearer $FRESHET_TOKEN"'];
+  if (method !== "GET") parts.push(`-X ${method}`);
+  if (body !== undefined) parts.push("-H 'Content-Type: application/json'", `-d ${quoted(JSON.stringify(body))}`);
+  return [...parts, quoted(new URL(path, client.url).href)].join(" ");
+}
+export async function copy(text: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Without a secure context there is no clipboard to write to but by a selection.
+    const area = document.createElement("textarea");
+    area.value = text;
+    area.className = "off";
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+  say(t("copied"), "good", text);
+}
+const copies = (command: string, request: string): TemplateResult =>
+  html`<span class="copies" role="group" aria-label=${t("copyAs")}><span aria-hidden="true">${t("copyAs")}</span>
+    <button type="button" class="link" @click=${() => copy(command)} title=${command}>CLI</button>
+    <button type="button" class="link" @click=${() => copy(request)} title=${request}>curl</button></span>`;
+
+// ---- the head of a page ----
+
+export function head(title: string | TemplateResult, { sub, copy, actions }: { sub?: unknown; copy?: [string, string]; actions?: unknown } = {}): TemplateResult {
+  return html`<div class="head">
+    <div class="head-words"><h1 tabindex="-1">${title}</h1>${sub ? html`<p class="sub">${sub}</p>` : nothing}</div>
+    <div class="head-actions">${actions ?? nothing}</div>
+    ${copy ? copies(...copy) : nothing}
+  </div>`;
+}
+
+// ---- tables ----
+
+export interface Col<T> {
+  head: string;
+  cell: (row: T) => unknown;
+  cls?: string;
+}
+/** Rows keep their place by key; on a phone each is a card whose cells are named. */
+export function table<T>(label: string, cols: Col<T>[], rows: readonly T[], key: (row: T) => string, none: string = t("none")): TemplateResult {
+  if (rows.length === 0) return html`<p class="none">${none}</p>`;
+  return html`<div class="scroll" role="region" aria-label=${label} tabindex="0"><table role="table" aria-label=${label}>
+    <thead role="rowgroup"><tr role="row">${cols.map((col) => html`<th role="columnheader" scope="col" class=${col.cls ?? nothing}>${col.head}</th>`)}</tr></thead>
+    <tbody role="rowgroup">${repeat(rows, key, (row) => html`<tr role="row">${cols.map((col) => html`<td role="cell" class=${col.cls ?? nothing} data-label=${col.head}>${col.cell(row)}</td>`)}</tr>`)}</tbody>
+  </table></div>`;
+}
+
+/** Facts in pairs; those without a value are left out. */
+export const facts = (pairs: [string, unknown][]): TemplateResult =>
+  html`<dl class="facts">${pairs.map(([name, value]) => (value === undefined || value === null || value === "" || value === nothing ? nothing : html`<div><dt>${name}</dt><dd>${value}</dd></div>`))}</dl>`;
+
+export const card = (title: string, body: unknown, aside: unknown = nothing): TemplateResult =>
+  html`<section class="card"><header><h2>${title}</h2>${aside}</header>${body}</section>`;
+
+/** Filters as links, so that they are in the address and in the back button. */
+export const chips = (label: string, list: { text: unknown; to: string; on: boolean; count?: number | undefined }[]): TemplateResult =>
+  html`<nav class="chips" aria-label=${label}>${list.map(
+    ({ text, to, on, count }) => html`<a class="chip" href=${to} aria-current=${on ? "true" : nothing}>${text}${count === undefined ? nothing : html` <b>${ltr(count.toLocaleString())}</b>`}</a>`,
+  )}</nav>`;
+
+export const json = (value: unknown, max = 20_000): TemplateResult => {
+  const text = JSON.stringify(value, null, 2) ?? "";
+  return html`<pre class="json" dir="ltr" tabindex="0">${text.length > max ? `${text.slice(0, max)}\n…` : text}</pre>`;
+};
+
+/** A part of a whole as a bar. The words beside it say the same, so it is silent. */
+export const bar = (part: number, whole: number, tone = "go"): TemplateResult =>
+  html`<svg class="bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect width="100" height="6" class="bar-ground"/><rect width=${Math.max(0, Math.min(100, (100 * part) / (whole || 1)))} height="6" data-tone=${tone}/></svg>`;
+
+export const idLink = (to: string, id: string): TemplateResult => html`<a class="id" href=${to}>${ltr(id)}</a>`;
+export { nothing, html, Page, ltr, own, t, tw, type Word };
