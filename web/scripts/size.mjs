@@ -47,14 +47,31 @@ function loaded(file, seen = new Set()) {
 }
 
 const built = (name) => readdirSync(join(out, "assets")).find((file) => file.startsWith(`${name}-`) && file.endsWith(".js"));
+
+/** What the console loads before its home page is alive: the shell, that page, and what holds the stream. */
+function consoleFirst(seen) {
+  let size = loaded(built("console"), seen);
+  for (const name of ["hub", "freshness"]) {
+    const text = [...seen].map((file) => readFileSync(join(out, "assets", file), "utf8")).join();
+    const [, file] = new RegExp(`\\./(${name}-[^"\`]+\\.js)`).exec(text) ?? [];
+    if (!file) throw new Error(`the console loads no ${name}`);
+    size += loaded(file, seen);
+  }
+  return size;
+}
+const style = (name) => gzip(readFileSync(join(out, "assets", readdirSync(join(out, "assets")).find((file) => file.startsWith(`${name}-`) && file.endsWith(".css")))));
 const KB = 1024;
 const [client, streaming] = await bundled(here("../client/dist/index.js"));
 const [react] = await bundled(here("../react/dist/index.js"), ["react", "@freshet/client"]);
+const firstLoad = new Set();
 const rows = [
   ["client", client, 6 * KB],
   ["client with its stream", streaming, 12 * KB],
   ["react", react, 2 * KB],
   ["elements", loaded(basename(/"(.+)"/.exec(readFileSync(join(out, "elements.js"), "utf8"))[1])), 20 * KB],
+  ["console, first load", consoleFirst(firstLoad), 60 * KB],
+  ["console, style", style("console"), 10 * KB],
+  ["charts, when drawn", loaded(built("chart"), firstLoad) + style("chart"), 26 * KB],
 ];
 
 let over = false;

@@ -3,10 +3,10 @@
 import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { keyed } from "lit/directives/keyed.js";
 import { html as literal, unsafeStatic } from "lit/static-html.js";
-import { can, chooseTenant, client, me, onSession, problemOf, root, signIn, signOut, whoAmI } from "./api.js";
+import { chooseTenant, client, me, onSession, problemOf, signIn, signOut, whoAmI } from "./api.js";
 import { lang, own, setLang, t, tw, wantedLang, type Lang, type Word } from "./i18n.js";
 import { href, onPlace, place } from "./router.js";
-import { ago, action, icon, problemBox, sayProblem } from "./ui.js";
+import { action, problemBox, sayProblem } from "./ui.js";
 import type { Problem } from "@freshet/client";
 
 interface Known {
@@ -79,8 +79,11 @@ class App extends LitElement {
     this.tenants = [...names].sort();
   }
 
+  /** The head tells how the server is heard on every page, also on one that follows nothing. */
   private hear(): void {
+    if (!me) return;
     client.onConnection(() => this.requestUpdate());
+    client.subscribe("queues", () => {}, false);
     void this.version();
   }
   /** A page that is older than its server says so, once. */

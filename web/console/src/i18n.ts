@@ -76,7 +76,9 @@ export function span(ms: number): string {
 export function relative(ms: number): string {
   const [value, unit] = split(Math.abs(ms));
   const whole = Math.floor(value);
-  return format("rel", () => new Intl.RelativeTimeFormat(lang, { style: "short", numeric: "always" })).format(ms >= 0 ? -whole : whole, unit);
+  // "now" for none, and a number else: nobody is told "yesterday" of what was 47 hours ago.
+  const numeric = whole ? "always" : "auto";
+  return format(`rel${numeric}`, () => new Intl.RelativeTimeFormat(lang, { style: "short", numeric })).format(ms >= 0 ? -whole : whole, unit);
 }
 
 /** The clock time in the viewer's zone; with the day where it is not today's. */
@@ -92,7 +94,7 @@ export function bytes(size: number): string {
   let step = 0;
   while (size >= 1000 && step < 3) (size /= 1000), step++;
   const unit = steps[step]!;
-  return format(unit, () => new Intl.NumberFormat(lang, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: step ? 1 : 0 })).format(size);
+  return format(unit, () => new Intl.NumberFormat(lang, { style: "unit", unit, unitDisplay: step ? "short" : "long", maximumFractionDigits: step ? 1 : 0 })).format(size);
 }
 
 /** Ids, signed numbers and ratios keep their order in Hebrew. */

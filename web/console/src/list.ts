@@ -32,7 +32,7 @@ export class List<T extends Listed> implements ReactiveController {
   private waiting = new Map<string, T>();
   private next: string | undefined;
   private newest = "";
-  private asked = "";
+  private asked: string | undefined;
   private number = 0;
   private options: ListOptions<T> | undefined;
 
@@ -41,7 +41,7 @@ export class List<T extends Listed> implements ReactiveController {
   }
   hostDisconnected(): void {
     this.number++;
-    this.asked = "";
+    this.asked = undefined;
   }
 
   /** @param asked  names the question: another one reads anew. */

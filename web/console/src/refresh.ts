@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Refresh button of a row: the element of any page, on the client of this one.
-import { html, type TemplateResult } from "lit";
+import type { TemplateResult } from "lit";
 import type { Meta } from "@freshet/client";
 import { client } from "./api.js";
 import { lang, span, t, tw } from "./i18n.js";

@@ -63,7 +63,7 @@ class Ago extends HTMLElement {
   }
   private draw(): void {
     const gone = this.instant === undefined ? undefined : client.now() - Date.parse(this.instant);
-    const text = gone === undefined ? "–" : this.hasAttribute("length") ? span(Math.max(0, gone)) : relative(this.hasAttribute("past") ? Math.max(0, gone) : gone);
+    const text = gone === undefined ? "–" : this.hasAttribute("length") ? span(Math.max(0, gone)) : relative(this.hasAttribute("past") ? Math.max(0, gone) : Math.min(0, gone));
     if (this.time.textContent !== text) this.time.textContent = text;
   }
 }

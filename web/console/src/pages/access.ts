@@ -3,7 +3,7 @@
 import type { Page as ListPage, Token } from "@freshet/client";
 import { can, client, me } from "../api.js";
 import { Page, Read } from "../controllers.js";
-import { ago, action, ask, badge, card, cli, confirm, copy, curl, facts, head, html, ltr, nothing, own, problemBox, readAt, say, t, table, tw, until, type Col } from "../ui.js";
+import { ago, action, ask, card, cli, confirm, copy, curl, facts, head, html, ltr, nothing, own, problemBox, readAt, say, t, table, tw, until, type Col } from "../ui.js";
 
 const roles = ["viewer", "operator", "worker", "admin"] as const;
 

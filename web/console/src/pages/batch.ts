@@ -14,7 +14,7 @@ const states = ["queued", "running", "succeeded", "failed", "cancelled"] as cons
 export class BatchPage extends Page {
   static override properties = { what: {} };
   declare what: string;
-  private readonly follow = new Follow(this, (entry) => entry.items && this.list.hear(entry.items.values() as Iterable<never>));
+  private readonly follow: Follow = new Follow(this, (entry) => entry.items && this.list.hear(entry.items.values() as Iterable<never>));
   private readonly first = new Read<Batch>(this);
   private readonly list = new List<Item & { seq?: number }>(this);
 
@@ -23,7 +23,7 @@ export class BatchPage extends Page {
     this.follow.want([`batch/${this.what}`]);
     void this.first.from(() => client.batches.get(this.what));
   }
-  protected override render() {
+  protected override render(): unknown {
     const heard = this.follow.entry(`batch/${this.what}`)?.batch;
     const read = this.first.value;
     const batch = heard && (!read || heard.seq >= read.seq) ? heard : read;
@@ -42,7 +42,7 @@ export class BatchPage extends Page {
       ${this.then(batch)}
       <div class="columns">
         ${card(t("details"), facts([
-          [t("why"), (batch.why as { text?: string } | undefined)?.text && own((batch.why as { text: string }).text)],
+          [t("why"), (batch.why as { text?: string } | undefined)?.text],
           [t("requested"), html`${when(batch.requested_at)} <span class="soft">${ago(batch.requested_at)}</span>${batch.requested_by ? html` ${t("requestedBy")} ${own(batch.requested_by)}` : nothing}`],
           [t("began"), batch.began_at && when(batch.began_at)],
           [t("finished"), batch.finished_at && html`${when(batch.finished_at)} <span class="soft">${ago(batch.finished_at)}</span>`],

@@ -14,7 +14,7 @@ export const batchBar = (batch: Batch) =>
   html`${bar(batch.counts.done ?? 0, batch.counts.total ?? 0, batchTone(batch))}<span class="small">${ltr(`${num(batch.counts.done ?? 0)} / ${num(batch.counts.total ?? 0)}`)}</span>`;
 
 export class BatchesPage extends Page {
-  private readonly follow = new Follow(this, (entry) => entry.items && this.list.hear(entry.items.values() as Iterable<never>));
+  private readonly follow: Follow = new Follow(this, (entry) => entry.items && this.list.hear(entry.items.values() as Iterable<never>));
   private readonly list = new List<Batch>(this);
   override connectedCallback(): void {
     super.connectedCallback();

@@ -12,7 +12,7 @@ import { num } from "../i18n.js";
 const states = ["fresh", "stale", "overdue", "failing", "empty"] as const;
 
 export class FreshnessPage extends Page {
-  private readonly follow = new Follow(this, (entry) => entry.items && this.list.hear(entry.items.values() as Iterable<never>));
+  private readonly follow: Follow = new Follow(this, (entry) => entry.items && this.list.hear(entry.items.values() as Iterable<never>));
   private readonly list = new List<FreshnessRow>(this);
   private untick: (() => void) | undefined;
 

@@ -6,7 +6,7 @@ import { Follow, Page } from "../controllers.js";
 import { num, span } from "../i18n.js";
 import { List } from "../list.js";
 import { filter, href, place } from "../router.js";
-import { ago, action, ask, badge, bar, chips, cli, curl, head, html, idLink, ltr, nothing, own, problemBox, running, say, t, table, took, tw, when, type Col } from "../ui.js";
+import { ago, action, ask, badge, bar, chips, cli, curl, head, html, idLink, ltr, nothing, own, problemBox, say, t, table, took, tw, when, type Col } from "../ui.js";
 
 export const states = ["queued", "running", "succeeded", "failed", "cancelled"] as const;
 const stored = (state: string): string => (state === "cancelling" ? "running" : ["paused", "scheduled", "retrying"].includes(state) ? "queued" : state);
@@ -17,13 +17,13 @@ export const jobState = (job: Job) => html`${badge(job.state)}${isStalled(job, c
 export function progressOf(job: Job) {
   const { progress } = job;
   if (job.state !== "running" && job.state !== "cancelling") return nothing;
-  if (!progress) return html`<span class="soft">${t("state.running")}</span>`;
+  if (!progress || (!progress.done && !progress.total && !progress.phase)) return nothing;
   const of = progress.total === undefined ? num(progress.done) : `${num(progress.done)} / ${num(progress.total)}`;
   return html`${progress.total ? bar(progress.done, progress.total) : nothing}<span class="small soft">${progress.phase ? html`${own(progress.phase)} ` : nothing}${ltr(of)}${progress.unit ? html` ${own(progress.unit)}` : nothing}${job.eta ? html` · ${ltr(`${span(job.eta.low_ms)}–${span(job.eta.high_ms)}`)}` : nothing}</span>`;
 }
 
 export class JobsPage extends Page {
-  private readonly follow = new Follow(this, (entry) => entry.topic.startsWith("jobs/") && entry.items && this.list.hear(entry.items.values() as Iterable<never>));
+  private readonly follow: Follow = new Follow(this, (entry) => entry.topic.startsWith("jobs/") && entry.items && this.list.hear(entry.items.values() as Iterable<never>));
   private readonly list = new List<Job>(this);
 
   override connectedCallback(): void {
@@ -50,8 +50,8 @@ export class JobsPage extends Page {
     const cols: Col<Job>[] = [
       { head: t("state"), cls: "c-state", cell: jobState },
       { head: t("job"), cls: "c-id", cell: (job) => idLink(href("jobs", job.id), job.id) },
-      { head: t("queue"), cell: (job) => html`<a href=${href("jobs", { ...filters, queue: job.queue })}>${own(job.queue)}</a>${job.key && job.key !== job.queue ? html` <a class="soft" href=${href("source", job.key)}>${own(job.key)}</a>` : nothing}${job.item ? html` <span class="soft">${own(job.item)}</span>` : nothing}` },
-      { head: t("kind"), cell: (job) => html`${tw("kind", job.kind)}${job.trigger ? html` <span class="soft">${tw("trigger", job.trigger)}</span>` : nothing}` },
+      { head: t("queue"), cls: "c-num", cell: (job) => html`<a href=${href("jobs", { ...filters, queue: job.queue })}>${own(job.queue)}</a>${job.key && job.key !== job.queue ? html` <a class="soft" href=${href("source", job.key)}>${own(job.key)}</a>` : nothing}${job.item ? html` <span class="soft">${own(job.item)}</span>` : nothing}` },
+      { head: t("kind"), cls: "c-num", cell: (job) => html`${tw("kind", job.kind)}${job.trigger ? html` <span class="soft">${tw("trigger", job.trigger)}</span>` : nothing}` },
       { head: t("requested"), cls: "c-num", cell: (job) => ago(job.requested_at) },
       { head: t("duration"), cls: "c-num", cell: (job) => (job.began_at ? took(job.began_at, job.finished_at) : html`<span class="soft">–</span>`) },
       { head: t("attempt"), cls: "c-num", cell: (job) => ltr(job.attempts_max ? `${job.attempt} / ${job.attempts_max}` : job.attempt) },

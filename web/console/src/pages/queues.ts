@@ -9,7 +9,7 @@ import { href } from "../router.js";
 import { ago, action, ask, badge, cli, curl, head, html, ltr, nothing, own, problemBox, say, t, table, type Col } from "../ui.js";
 
 export class QueuesPage extends Page {
-  private readonly follow = new Follow(this, (entry) => entry.items && this.list.hear(entry.items.values() as Iterable<never>));
+  private readonly follow: Follow = new Follow(this, (entry) => entry.items && this.list.hear(entry.items.values() as Iterable<never>));
   private readonly list = new List<Queue & { seq?: number }>(this);
   override connectedCallback(): void {
     super.connectedCallback();

@@ -9,7 +9,7 @@ import { href } from "../router.js";
 import { action, badge, cli, curl, head, html, idLink, ltr, nothing, own, problemBox, say, t, table, until, when, type Col } from "../ui.js";
 
 export class SchedulesPage extends Page {
-  private readonly follow = new Follow(this, (entry) => entry.items && this.list.hear(entry.items.values() as Iterable<never>));
+  private readonly follow: Follow = new Follow(this, (entry) => entry.items && this.list.hear(entry.items.values() as Iterable<never>));
   private readonly list = new List<Schedule>(this);
   override connectedCallback(): void {
     super.connectedCallback();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The server about itself: its parts, a few figures, what was done by hand, and for an admin the end of all live jobs.
 import type { Page as ListPage } from "@freshet/client";
-import { can, client, me, problemOf, root } from "../api.js";
+import { can, client, me, root } from "../api.js";
 import { Page, Read } from "../controllers.js";
 import { num } from "../i18n.js";
 import { ago, action, ask, badge, card, cli, curl, facts, head, html, ltr, nothing, own, problemBox, readAt, say, t, table } from "../ui.js";
@@ -63,7 +63,7 @@ export class SystemPage extends Page {
           ], health.components, (part) => part.name)}` : nothing, readAt(health?.now, this.read, this.health.busy))}
         ${card(t("links"), html`<ul class="plain"><li><a href=${new URL("elements/", root).href} target="_blank">${t("elementsLink")}</a></li><li><a href=${new URL("openapi.json", root).href} target="_blank">${t("openapiLink")}</a></li><li><a href=${new URL("metrics", root).href} target="_blank">${t("metricsLink")}</a></li></ul>`)}
       </div>
-      ${this.figures.value?.length ? card(t("figures"), html`<details><summary>${t("figures")}</summary>${table(t("figures"), [
+      ${this.figures.value?.length ? card(t("figures"), html`<details><summary>${t("details")}</summary>${table(t("figures"), [
         { head: t("figure"), cell: ([name]) => html`<code dir="ltr">${name}</code>` },
         { head: t("value"), cls: "c-num", cell: ([, value]) => ltr(num(value)) },
       ], this.figures.value, ([name]) => name)}</details>`, readAt(health?.now, this.read)) : nothing}

@@ -4,13 +4,13 @@ import type { WorkerRow } from "@freshet/client";
 import { can, client } from "../api.js";
 import { Follow, Page } from "../controllers.js";
 import { List } from "../list.js";
-import { filter, href, place } from "../router.js";
+import { href, place } from "../router.js";
 import { ago, action, badge, chips, cli, confirm, curl, head, html, idLink, ltr, nothing, own, problemBox, say, t, table, until, type Col } from "../ui.js";
 
 const states = ["alive", "deaf", "lost", "draining"] as const;
 
 export class WorkersPage extends Page {
-  private readonly follow = new Follow(this, (entry) => entry.items && this.list.hear(entry.items.values() as Iterable<never>));
+  private readonly follow: Follow = new Follow(this, (entry) => entry.items && this.list.hear(entry.items.values() as Iterable<never>));
   private readonly list = new List<WorkerRow & { seq?: number }>(this);
   override connectedCallback(): void {
     super.connectedCallback();

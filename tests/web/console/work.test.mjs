@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is done in the console, and what comes by itself.
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+import { until, World } from "./world.mjs";
+
+let world;
+let person;
+before(async () => {
+  world = await World.start();
+  await world.refresh("list");
+  person = await world.person();
+});
+after(() => world?.stop());
+afterEach(() => assert.deepEqual(world.takeComplaints(), []));
+
+const open = async (path) => {
+  const page = await person.newPage();
+  await page.goto(`${world.url}/console/${path}`);
+  await page.locator("h1").waitFor();
+  return page;
+};
+const claim = async (worker = "w-1") => (await world.ask("POST", "/v1/work/claim", { worker, queues: ["mail"], slots: 1, wait: 5 })).jobs[0];
+const end = (job, verb, body) => world.ask("POST", `/v1/work/${job.id}/${verb}`, { worker: "w-1", fence: job.fence, ...body });
+
+test("F3: Refresh shows the new row without reload", async () => {
+  const page = await open("source/list");
+  await page.locator("pre.json", { hasText: "bee" }).waitFor();
+  world.write([{ name: "ant" }, { name: "bee" }, { name: "cow" }]);
+  await page.getByRole("button", { name: "Refresh" }).first().click();
+  await page.locator("pre.json", { hasText: "cow" }).waitFor();
+  await until("one row was added", async () => /\+1/.test(await page.locator("main").innerText()));
+});
+
+test("the list of jobs is alive: a new job comes, runs and ends by itself, and no row moves under the pointer", async () => {
+  const page = await open("jobs?queue=mail");
+  const { id } = await world.ask("POST", "/v1/jobs", { queue: "mail", input: { to: "ann" } });
+  const row = page.locator("tbody tr", { hasText: id });
+  await row.getByText("queued").waitFor();
+  const job = await claim();
+  await row.getByText("running").waitFor();
+  await end(job, "complete", { result: 1 });
+  await row.getByText("succeeded").waitFor();
+
+  await row.hover();
+  const second = await world.ask("POST", "/v1/jobs", { queue: "mail", input: { to: "ben" } });
+  await page.getByRole("button", { name: "1 new row" }).waitFor();
+  assert.equal(await page.locator("tbody tr", { hasText: second.id }).count(), 0);
+  await page.getByRole("button", { name: "1 new row" }).click();
+  await page.locator("tbody tr", { hasText: second.id }).waitFor();
+  await end(await claim(), "complete", { result: 1 });
+});
+
+test("a failed job is retried with another input, once that is JSON", async () => {
+  const { id } = await world.ask("POST", "/v1/jobs", { queue: "mail", input: { to: "nobody" } });
+  await end(await claim(), "fail", { error: { class: "fatal", code: "no_address", message: "nobody lives nowhere" } });
+  const page = await open(`jobs/${id}`);
+  await page.getByText("nobody lives nowhere").first().waitFor();
+  await page.getByRole("button", { name: "Retry", exact: true }).click();
+  const input = page.locator("dialog textarea");
+  await input.fill("{to: ann}");
+  await page.locator("dialog button.primary").click();
+  await page.locator("dialog [role=alert]").waitFor();
+  await input.fill('{"to": "ann"}');
+  await page.locator("dialog button.primary").click();
+  await page.locator(".head .badge", { hasText: "queued" }).waitFor();
+  const job = await claim();
+  assert.deepEqual(job.input, { to: "ann" });
+  assert.equal(job.generation, 2);
+  await end(job, "complete", { result: 1 });
+  await page.locator(".head .badge", { hasText: "succeeded" }).waitFor();
+});
+
+test("a bulk action tells the exact count first, and does nothing when the answer is no", async () => {
+  await world.ask("POST", "/v1/jobs", [1, 2, 3].map((input) => ({ queue: "mail", input, tags: ["bulk"] })));
+  const page = await open("jobs?tag=bulk&state=queued");
+  const button = page.getByRole("button", { name: "Cancel all that fit" });
+  await button.click();
+  await page.locator("dialog h2", { hasText: "3 jobs fit" }).waitFor();
+  await page.getByRole("button", { name: "Not now" }).click();
+  assert.equal((await world.ask("GET", "/v1/jobs?tag=bulk&state=queued")).items.length, 3);
+  await button.click();
+  await page.getByRole("button", { name: "Do it for 3" }).click();
+  await until("all are cancelled", async () => (await world.ask("GET", "/v1/jobs?tag=bulk&state=cancelled")).items.length === 3);
+});
+
+test("a batch goes to its end before the eye, and its follow-up waits for a person", async () => {
+  const { id } = await world.ask("POST", "/v1/batches", {
+    queue: "mail", name: "letters", items: ["a", "b", "c"].map((key) => ({ key, input: key })), then: { label: "Send the summary", start: "person", queue: "mail", input: 1 },
+  });
+  const page = await open(`batches/${id}`);
+  const seen = [];
+  for (let done = 0; done <= 3; ++done) {
+    await page.locator(".big-bar", { hasText: `${done} / 3` }).waitFor();
+    seen.push(done);
+    if (done < 3) await end(await claim(), "complete", { result: done });
+  }
+  assert.deepEqual(seen, [0, 1, 2, 3]);
+  await page.locator(".head .badge", { hasText: "succeeded" }).waitFor();
+  await page.getByRole("button", { name: "Start" }).click();
+  await page.locator(".banner a.id").waitFor();
+  await end(await claim(), "complete", { result: 1 });
+});
+
+test("a result that is held back is accepted by a person", async () => {
+  world.write([]);
+  await world.refresh("list");
+  const page = await open("source/list");
+  await page.getByText("A result is held back").waitFor();
+  await page.getByRole("button", { name: "Accept" }).click();
+  await page.locator("dialog button.primary").click();
+  await until("it is published", async () => (await world.ask("GET", "/v1/data/list")).length === 0);
+  await until("the card is gone", async () => (await page.getByText("A result is held back").count()) === 0);
+});
+
+test("the head says when the server is away, and the page goes on when it is back", async () => {
+  const page = await open("queues");
+  await page.locator('.link-state[data-state="live"]').waitFor();
+  await world.stopServer();
+  await page.locator('.link-state[data-state="reconnecting"]').waitFor();
+  await world.startServer();
+  await page.locator('.link-state[data-state="live"]').waitFor({ timeout: 20_000 });
+  await page.getByRole("button", { name: "Pause", exact: true }).first().click();
+  await page.locator('.link-state[data-state="paused"]').waitFor();
+});
+
+test("Copy as CLI and curl give what a terminal can run", async () => {
+  await person.grantPermissions(["clipboard-read", "clipboard-write"]);
+  const page = await open("jobs?queue=mail&state=succeeded");
+  await page.getByRole("button", { name: "CLI" }).click();
+  const command = await page.evaluate(() => navigator.clipboard.readText());
+  assert.equal(command, "freshet jobs list --state succeeded --queue mail");
+  assert.match(world.cli(...command.split(" ").slice(1)), /succeeded|SUCCEEDED/);
+  await page.getByRole("button", { name: "curl" }).click();
+  assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^curl -H "Authorization: Bearer \$FRESHET_TOKEN" 'http:\/\/127\.0\.0\.1:\d+\/v1\/jobs\?state=succeeded&queue=mail'$/);
+});
