@@ -258,7 +258,7 @@ export interface Col<T> {
 export function table<T>(label: string, cols: Col<T>[], rows: readonly T[], key: (row: T) => string, none: string = t("none")): TemplateResult {
   if (rows.length === 0) return html`<p class="none">${none}</p>`;
   return html`<div class="scroll" role="region" aria-label=${label} tabindex="0"><table role="table" aria-label=${label}>
-    <thead role="rowgroup"><tr role="row">${cols.map((col) => html`<th role="columnheader" scope="col" class=${col.cls ?? nothing}>${col.head}</th>`)}</tr></thead>
+    <thead role="rowgroup"><tr role="row">${cols.map((col) => html`<th role="columnheader" scope="col" class=${col.cls ?? nothing}><span>${col.head}</span></th>`)}</tr></thead>
     <tbody role="rowgroup">${repeat(rows, key, (row) => html`<tr role="row">${cols.map((col) => html`<td role="cell" class=${col.cls ?? nothing} data-label=${col.head}>${col.cell(row)}</td>`)}</tr>`)}</tbody>
   </table></div>`;
 }

@@ -36,7 +36,7 @@ export class AccessPage extends Page {
       { head: t("tenant"), cell: (token) => own(token.tenant) },
       { head: t("madeBy"), cell: (token) => (token.read_only ? html`<span class="soft">${t("inFile")}</span>` : html`${own(token.made_by ?? "")} <span class="soft">${ago(token.made_at)}</span>`) },
       { head: t("expires"), cls: "c-num", cell: (token) => (token.expires_at ? until(token.expires_at) : html`<span class="soft">${t("never")}</span>`) },
-      { head: "", cls: "c-act", cell: (token) => (token.read_only ? nothing : action(t("revoke"), () => this.revoke(token), "danger small", t("revokeTitle", { name: token.name }))) },
+      { head: t("actions"), cls: "c-act off-head", cell: (token) => (token.read_only ? nothing : action(t("revoke"), () => this.revoke(token), "danger small", t("revokeTitle", { name: token.name }))) },
     ];
   }
   private async revoke(token: Token): Promise<void> {

@@ -31,7 +31,7 @@ export class QueuesPage extends Page {
       { head: t("workers"), cell: (queue) => (queue.kind === "source" ? html`<span class="soft">${t("fetchedHere")}</span>` : queue.workers ? ltr(num(queue.workers)) : html`<span class=${queue.counts["queued"] ? "bad" : "soft"}>${t("noWorkers")}</span>`) },
       { head: t("limits"), cell: (queue) => this.limits(queue) },
     ];
-    if (can("operate")) cols.push({ head: "", cls: "c-act", cell: (queue) => this.actions(queue) });
+    if (can("operate")) cols.push({ head: t("actions"), cls: "c-act off-head", cell: (queue) => this.actions(queue) });
     return html`
       ${head(t("queues"), { copy: [cli("top", "-1"), curl("v1/queues")] })}
       ${this.list.problem ? problemBox(this.list.problem, this.list.again) : nothing}

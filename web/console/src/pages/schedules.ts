@@ -24,7 +24,7 @@ export class SchedulesPage extends Page {
       { head: t("overlap"), cell: (one) => html`<span class="soft">${ltr(one.overlap)}</span>` },
       { head: t("fires"), cls: "c-why", cell: (one) => one.last.slice(0, 3).map((fire) => html`<div class="fire">${badge(fire.decision)} ${when(fire.nominal)} ${fire.job ? idLink(href("jobs", fire.job), fire.job) : nothing} <span class="soft">${own(fire.reason ?? "")}</span></div>`) },
     ];
-    if (can("operate")) cols.push({ head: "", cls: "c-act", cell: (one) => this.actions(one) });
+    if (can("operate")) cols.push({ head: t("actions"), cls: "c-act off-head", cell: (one) => this.actions(one) });
     return html`
       ${head(t("schedules"), { copy: [cli("schedules"), curl("v1/schedules")] })}
       ${this.list.problem ? problemBox(this.list.problem, this.list.again) : nothing}

@@ -36,7 +36,7 @@ export class WorkersPage extends Page {
       { head: t("holds"), cls: "c-why", cell: (worker) => worker.jobs.slice(0, 4).map((job) => html`<span class="held-job">${idLink(href("jobs", job.id), job.id)} <span class="soft">${until(job.lease_until)}</span></span> `) },
     ];
     if (can("operate"))
-      cols.push({ head: "", cls: "c-act", cell: (worker) => (worker.state === "draining" || worker.state === "gone" || worker.state === "lost" ? nothing : action(t("drain"), async () => {
+      cols.push({ head: t("actions"), cls: "c-act off-head", cell: (worker) => (worker.state === "draining" || worker.state === "gone" || worker.state === "lost" ? nothing : action(t("drain"), async () => {
         if (!(await confirm(t("drainTitle", { worker: worker.id }), t("drainBody"), t("drain")))) return;
         await client.ask("POST", `v1/workers/${encodeURIComponent(worker.id)}/drain`, { body: {} });
         say(t("drained", { worker: worker.id }));
