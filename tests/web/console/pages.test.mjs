@@ -58,9 +58,9 @@ test("no page scrolls sideways on a phone, in either direction of writing", asyn
 
 test("a deep link with its filters is the same page after a reload, and back leads back", async () => {
   const page = await person.newPage();
-  await open(page, "jobs?queue=mail&state=running");
+  await open(page, "jobs?queue=mail&kind=item");
   const rows = () => page.locator("tbody tr").count();
-  await until("the running jobs", async () => (await rows()) === 2);
+  await until("the items", async () => (await rows()) === 2);
   await page.reload();
   await until("the same jobs", async () => (await rows()) === 2);
   await page.locator("tbody a.id").first().click();
@@ -68,7 +68,7 @@ test("a deep link with its filters is the same page after a reload, and back lea
   await page.reload();
   await page.locator("h1", { hasText: "j_" }).waitFor();
   await page.goBack();
-  await until("the filter again", async () => page.url().endsWith("jobs?queue=mail&state=running") && (await rows()) === 2);
+  await until("the filter again", async () => page.url().endsWith("jobs?queue=mail&kind=item") && (await rows()) === 2);
 });
 
 test("the keyboard alone leads to a page, asks, answers no, and finds the focus where it was", async () => {

@@ -110,7 +110,7 @@ export class World {
   }
 
   cli(...words) {
-    const { stdout, stderr, status } = spawnSync(binary, words, { cwd: this.folder, encoding: "utf8", env: { ...process.env, FRESHET_URL: this.direct } });
+    const { stdout, stderr, status } = spawnSync(binary, words, { cwd: this.folder, encoding: "utf8", env: { PATH: process.env.PATH } });
     if (status !== 0) throw new Error(`freshet ${words.join(" ")}: ${stderr}`);
     return stdout.trim();
   }
