@@ -285,6 +285,10 @@ private:
     void note_live(const Job* before, const Job& after);
     bool is_paused(const Job& job);
     bool is_builtin(std::string_view worker) const { return worker.starts_with("builtin-"); }
+    /// Keeps how far the attempt is, and how long each of its phases took.
+    void note_progress(const Job& job);
+    /// The facts with the seconds of each phase that a remote worker told, where the flight told none itself.
+    FlightFacts with_phases(FlightFacts facts, const Job& job) const;
     std::string receipt(const KeyWork& work, const FlightFacts& facts, std::optional<HeldReason> held,
                         std::int64_t held_rows, bool good) const;
     std::vector<std::string> params_of(std::string_view key) const;

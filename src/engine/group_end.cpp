@@ -146,7 +146,7 @@ void Group::publish(KeyWork& work, const Job& job, Job ended, const PreparedResu
     if (job.state == JobState::running) state_.took[job.queue].add(now_ - checked_at);
 
     ended.outcome = outcome;
-    ended.receipt = receipt(work, result.data.facts, std::nullopt, 0, true);
+    ended.receipt = receipt(work, with_phases(result.data.facts, job), std::nullopt, 0, true);
     const auto done = put_job(&job, std::move(ended), AttemptEnd::succeeded);
     if (new_version) warm_dependents(work, done->seq);
 }
@@ -184,7 +184,7 @@ void Group::hold(KeyWork& work, const Job& job, Seq fence, const PreparedResult&
     // Whoever reads the stale key must not make us ask again at once for what will be held again.
     record.retry_at = now_ + work.source->retry.max_wait;
     auto after = freshet::hold(job, fence, message, now_);
-    after->receipt = receipt(work, result.data.facts, reason, held.rows, false);
+    after->receipt = receipt(work, with_phases(result.data.facts, job), reason, held.rows, false);
     log::warn("result held", {{"source", record.key},
                               {"tenant", record.tenant},
                               {"job", to_text(job.id)},
@@ -240,7 +240,7 @@ void Group::fail_attempt(const Job& job, const AttemptFailure& failure, const Fl
             note_breaker(job, false);
             note_failure(work, *after, failure.error, failure.retry_after.has_value());
         }
-        if (is_terminal(after->state)) after->receipt = receipt(work, facts, std::nullopt, 0, false);
+        if (is_terminal(after->state)) after->receipt = receipt(work, with_phases(facts, job), std::nullopt, 0, false);
     }
     put_job(&job, std::move(*after), cancelled ? AttemptEnd::cancelled : end);
 }

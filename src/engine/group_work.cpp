@@ -14,6 +14,8 @@ namespace {
 
 // Beats between rows: an unwritten beat is forgotten by a crash, which only makes the lease end sooner.
 constexpr Millis progress_written_every = 5s;
+/// Phases of one attempt whose times are kept for its receipt.
+constexpr std::size_t phases_kept_max = 64;
 constexpr std::int64_t log_lines_max = 10'000;
 
 } // namespace
@@ -42,6 +44,32 @@ bool Group::has_ready_work(const WorkerView& worker)
     });
 }
 
+void Group::note_progress(const Job& job)
+{
+    LiveProgress& live = state_.progress[job.id.value];
+    if (live.progress.attempt != job.progress.attempt) live = {};
+    if (!live.phase_began) live.phase_began = job.began_at.value_or(now_);
+    const bool next = !live.progress.phase.empty() && live.progress.phase != job.progress.phase;
+    if (next) {
+        if (live.phases.size() < phases_kept_max)
+            live.phases.push_back({live.progress.phase, now_ - *live.phase_began});
+        live.phase_began = now_;
+    }
+    live.progress = job.progress;
+    live.moved_at = job.progress_at;
+}
+
+FlightFacts Group::with_phases(FlightFacts facts, const Job& job) const
+{
+    const auto live = state_.progress.find(job.id.value);
+    if (!facts.phases.empty() || live == state_.progress.end()) return facts;
+    const LiveProgress& known = live->second;
+    if (known.progress.attempt != job.attempt || known.progress.phase.empty()) return facts;
+    facts.phases = known.phases;
+    facts.phases.push_back({known.progress.phase, now_ - known.phase_began.value_or(now_)});
+    return facts;
+}
+
 BeatAnswer Group::beat_one(const BeatWork& work, const BeatJob& request)
 {
     const auto before = job_of(request.job, work.tenant);
@@ -51,7 +79,7 @@ BeatAnswer Group::beat_one(const BeatWork& work, const BeatJob& request)
     if (!after) return {request.job, BeatWord::lost, {}};
     const bool moved = !(after->progress == before->progress);
     if (moved) {
-        state_.progress[request.job.value] = {after->progress, after->progress_at};
+        note_progress(*after);
         notice_->progress.push_back(std::make_shared<const Job>(*after));
     }
     // A beat only moves the row, and only when the lease has worn down or progress has not been written for a while.

@@ -42,6 +42,8 @@ struct Ahead {
 struct LiveProgress {
     Progress progress;
     std::optional<WallTime> moved_at;
+    std::vector<PhaseTime> phases;       ///< those of this attempt that are over
+    std::optional<WallTime> phase_began; ///< of the one that is under way
 };
 
 /// Jobs of one tenant in one queue.

@@ -296,6 +296,29 @@ TEST_F(Turns, AWorkersRefreshNeedsAPreparedResultAndIsPublished)
     EXPECT_EQ(key("reports").gen, 1);
 }
 
+TEST_F(Turns, TheReceiptOfAWorkersRefreshSaysHowLongEachPhaseTook)
+{
+    auto& source = this->source("reports");
+    source.kind = SourceKind::worker, source.queue = "reporting";
+    start();
+    const Asked asked = refresh("reports");
+    const auto held = claim_from("reporting");
+    const auto tell = [&](const std::string& phase, int index) {
+        Progress progress;
+        progress.phase = phase, progress.phase_index = index;
+        BeatWork work{"w1", {}, "*"};
+        work.jobs.push_back({held.at(0).job->id, {.fence = held[0].job->fence, .progress = progress}});
+        ask_engine(work);
+    };
+    tell("reading", 1);
+    now += 3s;
+    tell("looking up", 2);
+    now += 2s;
+    ASSERT_TRUE(end(CompleteJob{held[0].job->id, held[0].job->fence, result_of("[1,2]", 2)}));
+    EXPECT_THAT(job(asked.job->id).receipt,
+                testing::HasSubstr(R"("phases":[{"name":"reading","ms":3000},{"name":"looking up","ms":2000}])"));
+}
+
 TEST_F(Turns, ALateResultOfAWorkersRefreshIsAdoptedThroughTheGuards)
 {
     auto& source = this->source("reports");

@@ -236,7 +236,9 @@ Ended call_handler(const std::function<Result(Job&)>& handler, const std::shared
     } catch (const Fatal& error) {
         return failed("fatal", error.code(), error.what());
     } catch (const Retryable& error) {
-        return failed("retryable", error.code(), error.what());
+        Ended end = failed("retryable", error.code(), error.what());
+        end.retry_after = error.retry_after();
+        return end;
     } catch (const RateLimited& error) {
         Ended end = failed("rate_limited", error.code(), error.what());
         end.retry_after = error.retry_after();

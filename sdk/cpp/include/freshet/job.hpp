@@ -45,17 +45,21 @@ private:
     std::string code_;
 };
 
-/// A plain error with a code of one's own: it is tried again.
+/// A plain error with a code of one's own: it is tried again, no sooner than `retry_after` where that is given. The
+/// source is then left alone until the next try: who asks for a refresh meanwhile is answered `limited`.
 class Retryable : public std::runtime_error {
 public:
-    explicit Retryable(const std::string& message, std::string code = "error")
-        : std::runtime_error{message}, code_{std::move(code)}
+    explicit Retryable(const std::string& message, std::string code = "error",
+                       std::optional<std::chrono::milliseconds> retry_after = {})
+        : std::runtime_error{message}, code_{std::move(code)}, retry_after_{retry_after}
     {
     }
     const std::string& code() const { return code_; }
+    std::optional<std::chrono::milliseconds> retry_after() const { return retry_after_; }
 
 private:
     std::string code_;
+    std::optional<std::chrono::milliseconds> retry_after_;
 };
 
 /// The source wants to be left alone; the next attempt waits at least `retry_after`.
@@ -103,8 +107,8 @@ private:
 /// How far it is. Counters grow within a phase; what would go backwards is dropped.
 struct Progress {
     std::int64_t done = 0;
-    std::optional<std::int64_t> total;
-    std::string phase, unit, message;
+    std::optional<std::int64_t> total{};
+    std::string phase{}, unit{}, message{};
     int phases = 0; ///< how many there will be; 0: unknown
 };
 

@@ -1,0 +1,6 @@
+# shellcheck shell=bash disable=SC2034  # examples/run reads these
+user=${DEFAULT_IMDB_USER_ID:-ur10000001}
+tokens=("worker default operator")
+pages=("main /dashboard/$user")
+workers=("watchlist-worker")
+worker_env=("DEFAULT_IMDB_USER_ID=$user")

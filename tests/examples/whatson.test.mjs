@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// What's on: config only. Slow sites, quick answers, and none of the faults of a site takes away what is there.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { browser, Example, until } from "./example.mjs";
+
+const lists = ["cinema", "events", "google_trend"];
+let example;
+let chromium;
+before(async () => {
+  example = await Example.start("whatson");
+  chromium = await browser();
+});
+after(async () => {
+  await chromium?.close();
+  await example.end();
+});
+
+const api = (list) => example.api(undefined, "GET", `/api/${list}`);
+async function refreshed(list) {
+  const asked = await example.api("operator", "POST", `/api/${list}/refresh`);
+  assert.equal(asked.status, 202);
+  return until(`${list} refreshed`, async () => {
+    const { body } = await api(list);
+    return body.refreshing_in_background === false && body;
+  });
+}
+
+test("the first request waits for the site and says so; every later one is instant", async () => {
+  await example.control("cinema", { delay_ms: 1200 });
+  const first = await api("cinema");
+  assert.equal(first.status, 200);
+  assert.ok(first.ms >= 1200);
+  assert.equal(first.body.from_cache, false);
+  assert.equal(first.body.items.length, 18);
+  assert.deepEqual(Object.keys(first.body.items[0]).sort(), ["img", "title"]);
+  await api("cinema");
+  const later = await api("cinema");
+  assert.ok(later.ms < 50, `${later.ms} ms`);
+  assert.equal(later.body.from_cache, true);
+  assert.equal(later.body.cache_valid, true);
+  assert.match(later.body.cache_date, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
+  assert.equal(await example.requests("cinema"), 1);
+});
+
+test("the three lists have the fields of the old API, and no others", async () => {
+  const events = await api("events");
+  assert.match(events.body.items[0].poster, /^http:\/\/127\.0\.0\.1:\d+\/_image\//, "resolved against the base");
+  assert.deepEqual(Object.keys(events.body).sort(), ["cache_date", "cache_valid", "from_cache", "items", "refreshing_in_background"]);
+  const trends = await api("google_trend");
+  assert.deepEqual(Object.keys(trends.body.items[0]).sort(), ["category", "query", "search_volume"]);
+  assert.equal(trends.body.cache_age_hours, 0, "zero-age-is-fresh");
+  assert.equal(trends.body.cache_valid, true);
+});
+
+test("cache_date is the wall clock of the configured zone", async () => {
+  const { body } = await api("events");
+  const now = new Intl.DateTimeFormat("sv-SE", { timeZone: "Asia/Jerusalem", dateStyle: "short", timeStyle: "medium" }).format(new Date());
+  assert.equal(body.cache_date.slice(0, 13), now.slice(0, 13));
+});
+
+test("age-is-source-time-not-read-time: reading does not make it younger", async () => {
+  const one = await api("cinema");
+  await new Promise((done) => setTimeout(done, 1100));
+  assert.equal((await api("cinema")).body.cache_date, one.body.cache_date);
+});
+
+test("refresh needs the operator; an unknown list is not there", async () => {
+  assert.equal((await example.api(undefined, "POST", "/api/cinema/refresh")).status, 401);
+  assert.equal((await example.api("operator", "POST", "/api/theatre/refresh")).status, 404);
+  assert.equal((await api("theatre")).status, 404);
+});
+
+test("while it refreshes the old list is there at once, and the badge's word in the API", async () => {
+  await example.control("cinema", { delay_ms: 1500, add: [{ title: "A Film That Opens Today" }] });
+  const before = await example.requests("cinema");
+  await example.api("operator", "POST", "/api/cinema/refresh");
+  const during = await until("refreshing", async () => {
+    const answer = await api("cinema");
+    return answer.body.refreshing_in_background && answer;
+  });
+  assert.ok(during.ms < 50, `${during.ms} ms`);
+  assert.equal(during.body.items.length, 18);
+  const answers = await Promise.all(Array.from({ length: 40 }, () => api("cinema")));
+  assert.ok(answers.every(({ status }) => status === 200));
+  const done = await until("the new film", async () => {
+    const { body } = await api("cinema");
+    return body.items.length === 19 && body;
+  });
+  assert.equal(done.items[0].title, "A Film That Opens Today");
+  assert.equal(await example.requests("cinema"), before + 1, "one-flight-per-key-across-processes");
+});
+
+for (const fault of ["403", "429", "500", "challenge", "empty", "half", "html_changed", "quota_body"])
+  test(`last-good-kept: ${fault} takes nothing away, and is told`, async () => {
+    const list = lists[fault.length % 3];
+    const before = (await api(list)).body.items;
+    await example.control(list, { fault, delay_ms: 0 });
+    await example.api("operator", "POST", `/api/${list}/refresh`);
+    const failed = await until("the error", async () => {
+      const { body } = await api(list);
+      return body.error && body;
+    });
+    assert.deepEqual(failed.items, before);
+    assert.equal(typeof failed.error, "string");
+    await example.control(list, { fault: "none" });
+    const good = await until("good again", async () => {
+      const body = await refreshed(list);
+      return !("error" in body) && body;
+    });
+    assert.equal(good.cache_valid, true);
+  });
+
+test("a site that hangs stops nobody", async () => {
+  await example.control("events", { fault: "hang" });
+  await example.api("operator", "POST", "/api/events/refresh");
+  const answer = await api("events");
+  assert.ok(answer.ms < 50, `${answer.ms} ms`);
+  assert.equal(answer.body.items.length, 14);
+  await example.control("events", { fault: "none" });
+});
+
+test("after a restart the first answer is instant and asks no site (refresh-does-not-delete)", async () => {
+  const before = (await api("cinema")).body;
+  const { ms } = await example.stop();
+  assert.ok(ms < 5000);
+  const data = example.data;
+  const own = example.own;
+  example = await Example.start("whatson", { data });
+  example.own = own;
+  await example.control("cinema", { delay_ms: 8000 });
+  const answer = await api("cinema");
+  assert.ok(answer.ms < 50, `${answer.ms} ms`);
+  assert.deepEqual(answer.body.items, before.items);
+  assert.equal(answer.body.from_cache, true);
+  assert.equal(await example.requests("cinema"), 0);
+});
+
+test("the page shows three lists, updates them without a reload, and says what may be outdated", async (t) => {
+  if (!chromium) return t.skip("no web packages");
+  await example.control("cinema", { delay_ms: 1500, fault: "none" });
+  const page = await example.open(chromium, example.pages.main, "operator");
+  assert.ok(!page.url().includes("token="), "the token is gone from the address");
+  const cinema = page.locator("section[data-list=cinema]");
+  await cinema.locator("li").first().waitFor();
+  for (const list of lists) assert.ok((await page.locator(`section[data-list=${list}] li`).count()) > 5);
+  const rows = await cinema.locator("li").count();
+
+  await page.evaluate(() => (window.mark = document.querySelector("section[data-list=cinema] li")));
+  await example.control("cinema", { add: [{ title: "The Film of the Test" }] });
+  await cinema.locator("freshet-refresh").getByRole("button").click();
+  await cinema.locator("freshet-badge").getByText("updating…").waitFor();
+  assert.equal(await cinema.locator("li").count(), rows, "the old data stays on screen");
+  await cinema.locator("li", { hasText: "The Film of the Test" }).waitFor();
+  assert.equal(await cinema.locator("li").count(), rows + 1);
+  assert.ok(await page.evaluate(() => window.mark.isConnected), "rows that stayed keep their nodes");
+
+  await example.control("cinema", { fault: "empty" });
+  await cinema.locator("freshet-refresh").getByRole("button").click();
+  await cinema.locator(".note", { hasText: "may be outdated" }).waitFor();
+  assert.equal(await cinema.locator("li").count(), rows + 1, "empty-or-short-is-suspect");
+  assert.match(await page.locator("footer").innerText(), /freshet \d+\.\d+\.\d+/);
+  assert.match(await page.locator("footer").innerText(), /live/);
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+test("the page speaks Hebrew, from right to left, and fits a phone", async (t) => {
+  if (!chromium) return t.skip("no web packages");
+  const page = await example.open(chromium, `${example.pages.main}?lang=he`, "operator", { viewport: { width: 360, height: 740 } });
+  await page.getByRole("heading", { name: "קולנוע" }).waitFor();
+  assert.equal(await page.evaluate(() => document.documentElement.dir), "rtl");
+  await page.locator("section[data-list=cinema] li").first().waitFor();
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), "nothing sticks out");
+  await page.context().close();
+});
+
+test("the old front end works unchanged", async (t) => {
+  if (!chromium) return t.skip("no web packages");
+  const page = await example.open(chromium, `${example.pages.main}/plain.html`, "operator");
+  await page.locator("#google_trend li").first().waitFor();
+  assert.ok((await page.locator("#cinema li").count()) > 5);
+  await page.context().close();
+});
