@@ -62,6 +62,7 @@ export class Hub {
   #release: (() => void) | undefined;
   #beatMs = 15_000;
   #heardAt = 0;
+  #answers = 0;
   #allAt = 0;
   #allDue = 0;
 
@@ -117,10 +118,10 @@ export class Hub {
     this.checking = true;
     this.onStatus();
     if (this.#links) return this.#links.forEach((link) => link.check());
-    const asked = (this.#heardAt = Date.now());
+    const answers = this.#answers;
     this.#post({ say: "nudge" });
     void wait(this.limits.answer).then(() => {
-      if (this.#heardAt === asked) this.#take();
+      if (this.#answers === answers) this.#take();
     });
   }
 
@@ -264,6 +265,7 @@ export class Hub {
       case "status":
         if (this.#links) break;
         this.#heardAt = Date.now();
+        this.#answers++;
         this.#beatMs = message.beat;
         if (message.now) {
           this.clock.hear(message.now);

@@ -121,10 +121,9 @@ export class Store {
     if (word === "fresh") slot.asked = false;
     else if (!slot.asked && slot.readers > 0 && !slot.meta.refreshing) {
       slot.asked = true;
-      this.load(slot.meta.key, 0).then(
-        ({ meta, data }) => this.#putMeta(slot, meta, { data }),
-        () => undefined,
-      );
+      this.load(slot.meta.key, 0)
+        .then(({ meta, data }) => this.#putMeta(slot, meta, { data }))
+        .catch(() => undefined);
     }
   }
 

@@ -26,7 +26,7 @@ describe("F2: the word that a client derives is the one that the server would sa
 });
 
 test("A running job is stalled once its stall_at has passed, without any event", () => {
-  const job = { state: "running", flags: { stalled: false }, stall_at: "2026-11-24T16:00:00.000Z" } as Job;
+  const job = { state: "running", flags: { stalled: false }, stall_at: "2026-11-24T16:00:00.000Z" } as unknown as Job;
   expect(isStalled(job, Date.parse("2026-11-24T16:00:00.000Z"))).toBe(false);
   expect(isStalled(job, Date.parse("2026-11-24T16:00:00.001Z"))).toBe(true);
   expect(isStalled({ ...job, state: "succeeded" }, Date.parse("2026-11-24T16:00:01.000Z"))).toBe(false);

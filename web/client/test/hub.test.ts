@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { ServerClock } from "../src/clock.js";
+import { Http } from "../src/http.js";
+import { Hub, hubTimes } from "../src/hub.js";
+import { Store } from "../src/store.js";
+import type { Meta } from "../src/index.js";
+import { FakeAir, FakeLocks, FakeServer } from "./fake.js";
+
+let server: FakeServer;
+let locks: FakeLocks;
+let air: FakeAir;
+interface Tab { hub: Hub; store: Store; clock: ServerClock; data: () => unknown; freeze: (frozen: boolean) => void }
+let tabs: Tab[];
+
+function tab(topics: string[]): Tab {
+  const store = new Store();
+  for (const topic of topics) store.listen(topic, () => {});
+  const clock = new ServerClock();
+  const hub: Hub = new Hub(`tab${tabs.length}`, new Http("http://server.test/", undefined, undefined, server.fetch), store, clock, () => {}, { ...hubTimes, answer: 40 });
+  let channel!: ReturnType<FakeAir["channel"]>;
+  hub.want(topics);
+  hub.start({ name: "shared", channel: () => (channel = air.channel()), locks });
+  const one: Tab = { hub, store, clock, data: () => store.peek(topics[0]!)?.data, freeze: (frozen) => void (channel.frozen = frozen) };
+  tabs.push(one);
+  return one;
+}
+const meta = (seq: number) => ({ key: "a", source: "a", seq, gen: seq, ver: seq, state: "fresh" }) as Meta;
+async function live(): Promise<void> {
+  await vi.waitFor(() => expect(server.streams.length).toBe(1));
+  server.last.hello();
+  server.last.send("snapshot", { topic: "data/a", meta: meta(1), data: "one" }, "1:0");
+  server.last.live();
+}
+
+beforeEach(() => {
+  server = new FakeServer();
+  locks = new FakeLocks();
+  air = new FakeAir();
+  tabs = [];
+});
+afterEach(() => tabs.forEach(({ hub }) => hub.stop()));
+
+test("Tabs share one stream: the first leads, the others hear what it hears", async () => {
+  const [first, second] = [tab(["data/a"]), tab(["data/a"])];
+  await live();
+  await vi.waitFor(() => expect(second.data()).toBe("one"));
+  expect([first.hub.leads, second.hub.leads]).toEqual([true, false]);
+  expect(second.hub.status).toBe("live");
+  server.last.send("change", { topic: "data/a", meta: meta(2), data: "two" }, "1:12");
+  await vi.waitFor(() => expect(tabs.map((one) => one.data())).toEqual(["two", "two"]));
+  expect(server.streams.length).toBe(1);
+});
+
+test("A tab that comes later gets the state from the leader's memory, without another request", async () => {
+  tab(["data/a"]);
+  await live();
+  await vi.waitFor(() => expect(tabs[0]!.data()).toBe("one"));
+  const before = server.asked.length;
+  const late = tab(["data/a"]);
+  await vi.waitFor(() => expect(late.data()).toBe("one"));
+  expect(server.asked.length).toBe(before);
+});
+
+test("Another topic of another tab is added to the one stream, and dropped when that tab goes", async () => {
+  tab(["data/a"]);
+  await live();
+  await vi.waitFor(() => expect(tabs[0]!.hub.status).toBe("live"));
+  const other = tab(["data/b"]);
+  await vi.waitFor(() => expect(server.of("PATCH", "v1/streams/s_1").map(({ body }) => body)).toEqual([{ add: ["data/b"], drop: [] }]));
+  other.hub.stop();
+  await vi.waitFor(() => expect(server.of("PATCH", "v1/streams/s_1").at(-1)!.body).toEqual({ add: [], drop: ["data/b"] }));
+});
+
+test("When the leader goes, the next leads at once and what is shown stays", async () => {
+  const [first, second] = [tab(["data/a"]), tab(["data/a"])];
+  await live();
+  await vi.waitFor(() => expect(second.data()).toBe("one"));
+  first.hub.stop();
+  await vi.waitFor(() => expect(second.hub.leads).toBe(true));
+  await vi.waitFor(() => expect(server.streams.length).toBe(2));
+  expect(second.data()).toBe("one");
+});
+
+test("A leader that does not answer a tab that comes back loses the lead", async () => {
+  const [first, second] = [tab(["data/a"]), tab(["data/a"])];
+  await live();
+  await vi.waitFor(() => expect(second.data()).toBe("one"));
+  first.freeze(true);
+  second.hub.check();
+  expect(second.hub.checking).toBe(true);
+  await vi.waitFor(() => expect(second.hub.leads).toBe(true));
+  await vi.waitFor(() => expect(first.hub.leads).toBe(false));
+  await vi.waitFor(() => expect(server.streams.length).toBe(2));
+  expect(second.hub.checking, "nothing was heard yet").toBe(true);
+  server.last.hello("ok");
+  await vi.waitFor(() => expect(second.hub.checking).toBe(false));
+});
+
+test("A leader that answers keeps the lead, and a hello of a moment ago serves all who come back", async () => {
+  const [, second] = [tab(["data/a"]), tab(["data/a"])];
+  await live();
+  await vi.waitFor(() => expect(second.data()).toBe("one"));
+  second.hub.check();
+  await vi.waitFor(() => expect(second.hub.checking).toBe(false));
+  await new Promise((done) => setTimeout(done, 60));
+  expect(second.hub.leads).toBe(false);
+  expect(server.streams.length).toBe(1);
+});
+
+test("A leader that is silent for three beats loses the lead to a tab that is looked at", async () => {
+  const [first, second] = [tab(["data/a"]), tab(["data/a"])];
+  await vi.waitFor(() => expect(server.streams.length).toBe(1));
+  server.last.hello("new", { beat_ms: 150 });
+  server.last.live();
+  await vi.waitFor(() => expect(second.hub.status).toBe("live"));
+  first.freeze(true);
+  second.hub.tick();
+  expect(second.hub.leads).toBe(false);
+  await new Promise((done) => setTimeout(done, 500));
+  second.hub.tick();
+  await vi.waitFor(() => expect(second.hub.leads).toBe(true));
+});
+
+test("A tab that died is forgotten after three beats that it did not answer", async () => {
+  tab(["data/a"]);
+  await live();
+  await vi.waitFor(() => expect(tabs[0]!.hub.status).toBe("live"));
+  const other = tab(["data/b"]);
+  await vi.waitFor(() => expect(server.of("PATCH", "v1/streams/s_1").length).toBe(1));
+  other.freeze(true);
+  for (let i = 0; i < 4; ++i) server.last.beat();
+  await vi.waitFor(() => expect(server.of("PATCH", "v1/streams/s_1").at(-1)!.body).toEqual({ add: [], drop: ["data/b"] }));
+});
+
+test("A frozen leader that wakes follows whoever leads now", async () => {
+  const [first, second] = [tab(["data/a"]), tab(["data/a"])];
+  await live();
+  await vi.waitFor(() => expect(second.data()).toBe("one"));
+  first.freeze(true);
+  second.hub.check();
+  await vi.waitFor(() => expect(server.streams.length).toBe(2));
+  first.freeze(false);
+  server.last.hello("new");
+  server.last.send("snapshot", { topic: "data/a", meta: meta(5), data: "five" }, "1:0");
+  server.last.live();
+  await vi.waitFor(() => expect(tabs.map((one) => one.data())).toEqual(["five", "five"]));
+  expect(server.streams[0]!.closed).toBe(true);
+});
