@@ -2,11 +2,11 @@
 // The world of a browser test: the real binary with slow sites behind it, a front that serves pages of one's own on the
 // same origin and can misbehave as proxies do, workers that can be killed, and Debian's Chromium.
 import { spawn, spawnSync } from "node:child_process";
-import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request } from "node:http";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { extname, join, normalize } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
@@ -16,8 +16,6 @@ export const { chromium } = require("playwright-core");
 export const { default: AxeBuilder } = require("@axe-core/playwright");
 
 const build = process.env.FRESHET_BUILD ?? join(top, "build/release");
-const dist = process.env.FRESHET_WEB_OUT ?? join(top, "build/web/dist");
-const types = { ".js": "text/javascript", ".css": "text/css", ".html": "text/html; charset=utf-8", ".json": "application/json" };
 /** What the server itself sends with its pages. */
 export const policy = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
@@ -108,7 +106,7 @@ ${config}`);
     await this.server.ended;
   }
 
-  // ---- the front: pages, built files, and everything else passed on in one of several ways ----
+  // ---- the front: pages, and everything else passed on in one of several ways ----
 
   async startFront() {
     this.open = new Set();
@@ -129,11 +127,6 @@ ${config}`);
     const path = new URL(ask.url, this.url).pathname;
     const page = this.pages.get(path);
     if (page) return answer.writeHead(200, { "content-type": page[0], "content-security-policy": policy, "cache-control": "no-store" }).end(page[1]);
-    const file = normalize(join(dist, path.endsWith("/") ? `${path}index.html` : path));
-    if (file.startsWith(dist) && existsSync(file) && extname(file)) {
-      answer.writeHead(200, { "content-type": types[extname(file)] ?? "application/octet-stream", "content-security-policy": policy, "access-control-allow-origin": "*", "cache-control": path.startsWith("/assets/") ? "public, max-age=31536000, immutable" : "no-cache" });
-      return createReadStream(file).pipe(answer);
-    }
     this.pass(ask, answer);
   }
 
