@@ -7,6 +7,7 @@ import { chooseTenant, client, me, onSession, problemOf, signIn, signOut, whoAmI
 import { lang, own, setLang, t, tw, wantedLang, type Lang, type Word } from "./i18n.js";
 import { href, onPlace, place } from "./router.js";
 import { action, problemBox, sayProblem } from "./ui.js";
+import "@freshet/elements";
 import type { Problem } from "@freshet/client";
 
 interface Known {
@@ -82,21 +83,13 @@ class App extends LitElement {
   /** The head tells how the server is heard on every page, also on one that follows nothing. */
   private hear(): void {
     if (!me) return;
-    client.onConnection(() => this.requestUpdate());
+    client.onConnection(() => {
+      // A page that is older than its server says so, once.
+      if (this.server && client.server && client.server !== this.server) this.newServer = client.server;
+      this.server ??= client.server;
+      this.requestUpdate();
+    });
     client.subscribe("queues", () => {}, false);
-    void this.version();
-  }
-  /** A page that is older than its server says so, once. */
-  private async version(): Promise<void> {
-    try {
-      const { version, started_at } = await client.ask<{ version: string; started_at: string }>("GET", "healthz");
-      const said = `${version} ${started_at}`;
-      if (this.server && said !== this.server && version !== this.server.split(" ")[0]) this.newServer = version;
-      this.server ??= said;
-    } catch {
-      return;
-    }
-    this.requestUpdate();
   }
 
   private known(): { page: Known; tag: string; load: () => Promise<unknown>; name: string } | undefined {
@@ -146,7 +139,7 @@ class App extends LitElement {
       </header>
       ${this.newServer ? html`<p class="banner" role="status">${t("newVersion", { v: this.newServer })} <button type="button" class="link" @click=${() => location.reload()}>${t("reload")}</button></p>` : nothing}
       ${signedOut || this.problem || this.needsTenant() ? nothing : this.nav()}
-      <main id="main" tabindex="-1">${this.body(signedOut)}</main>
+      <freshet-provider .client=${client}><main id="main" tabindex="-1">${this.body(signedOut)}</main></freshet-provider>
       <div id="said" class="toasts" role="status" aria-live="polite"></div>
       <div id="said-bad" class="toasts bad-toasts" role="alert"></div>`;
   }

@@ -18,6 +18,7 @@ export class Follow implements ReactiveController {
   private wanted: string[] = [];
   private due: ReturnType<typeof setTimeout> | undefined;
   private drawnAt = 0;
+  private readonly changed = new Map<string, Entry>();
 
   constructor(
     private readonly host: ReactiveControllerHost & HTMLElement,
@@ -47,12 +48,14 @@ export class Follow implements ReactiveController {
     for (const topic of this.wanted) if (!this.ends.has(topic)) this.ends.set(topic, client.subscribe(topic, this.draw, topic.startsWith("data/")));
   }
   private readonly draw = (entry: Entry): void => {
-    this.heard?.(entry);
+    this.changed.set(entry.topic, entry);
     if (this.due) return;
     const wait = Math.max(0, this.drawnAt + 250 - performance.now());
     this.due = setTimeout(() => {
       this.due = undefined;
       this.drawnAt = performance.now();
+      for (const one of this.changed.values()) this.heard?.(one);
+      this.changed.clear();
       this.host.requestUpdate();
     }, wait);
   };

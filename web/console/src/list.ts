@@ -2,7 +2,8 @@
 // A list that is read page by page and then kept up to date by the stream.
 //
 // Always holds: a row keeps its place while the pointer or the focus is in the list; new rows wait above it until they
-// are asked for, or until nobody points at it. A row that does not fit the filter any more stays as long.
+// are asked for, or until nobody points at it. A row that does not fit the filter any more stays as long. At most so many
+// rows are in the document at once: what comes after them takes their place.
 import type { ReactiveController } from "lit";
 import { html, nothing, type TemplateResult } from "lit";
 import type { Page as ListPage, Problem } from "@freshet/client";
@@ -20,8 +21,10 @@ export interface ListOptions<T> {
   fits?: (row: T) => boolean;
   /** Whether a row that was never listed belongs above what is; undefined: at the end. */
   newer?: (row: T, newest: string) => boolean;
+  /** What `after` would name a row, so that rows that had to leave come again with the next page. */
+  after?: (row: T) => string;
 }
-const rowsMax = 10_000;
+const rowsMax = 500;
 
 export class List<T extends Listed> implements ReactiveController {
   counts: Record<string, number> | undefined;
@@ -31,6 +34,8 @@ export class List<T extends Listed> implements ReactiveController {
   private rows = new Map<string, T>();
   private waiting = new Map<string, T>();
   private next: string | undefined;
+  /** Older pages are shown, without the newest. */
+  private past = false;
   private newest = "";
   private asked: string | undefined;
   private number = 0;
@@ -69,7 +74,8 @@ export class List<T extends Listed> implements ReactiveController {
     try {
       const page = await options.read(after);
       if (number !== this.number) return;
-      if (!after) {
+      this.past = after !== undefined && (this.past || this.rows.size + page.items.length > rowsMax);
+      if (!after || this.rows.size + page.items.length > rowsMax) {
         this.rows = new Map();
         this.waiting = new Map();
         this.newest = "";
@@ -105,7 +111,7 @@ export class List<T extends Listed> implements ReactiveController {
       const known = this.rows.get(id) ?? this.waiting.get(id);
       if (known && (row.seq ?? 0) < (known.seq ?? 0)) continue;
       if (this.rows.has(id)) this.rows.set(id, row);
-      else if ((options.fits?.(row) ?? true) && (known || !options.newer || options.newer(row, this.newest))) this.waiting.set(id, row);
+      else if (!this.past && (options.fits?.(row) ?? true) && (known || !options.newer || options.newer(row, this.newest))) this.waiting.set(id, row);
       else this.waiting.delete(id);
     }
     if (!this.pointedAt()) this.settle();
@@ -121,7 +127,11 @@ export class List<T extends Listed> implements ReactiveController {
       this.rows = new Map(options.newer ? [...fresh, ...this.rows] : [...this.rows, ...fresh]);
       for (const [id] of fresh) if (id > this.newest) this.newest = id;
       this.waiting = new Map();
-      while (this.rows.size > rowsMax) this.rows.delete([...this.rows.keys()].pop()!);
+      while (this.rows.size > rowsMax) {
+        const [last, row] = [...this.rows].at(-1)!;
+        this.rows.delete(last);
+        this.next = options.after?.(row) ?? this.next;
+      }
     }
     this.host.requestUpdate();
   };
@@ -143,7 +153,7 @@ export class List<T extends Listed> implements ReactiveController {
     return html`<p class="below">
       ${this.next ? html`<button type="button" aria-busy=${this.busy} @click=${() => this.busy || this.read(this.next)}>${t("more")}</button>` : nothing}
       <span class="soft">${this.loaded ? html`${t("listed", { n: this.rows.size })} · ${t("read")} ${ago(this.now)}` : t("reading")}</span>
-      <button type="button" class="link" @click=${this.again}>${t("readAgain")}</button>
+      <button type="button" class="link" @click=${this.again}>${this.past ? t("newest") : t("readAgain")}</button>
     </p>`;
   }
 }

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Refresh button of a row: the element of any page, on the client of this one.
-import type { TemplateResult } from "lit";
+// The Refresh button of a key: the same element as on any page. A long list has plain buttons instead, since each element
+// follows its key, and a stream takes only so many topics.
+import "@freshet/elements";
+import { html, type TemplateResult } from "lit";
 import type { Meta } from "@freshet/client";
 import { client } from "./api.js";
 import { lang, span, t, tw } from "./i18n.js";
-import { say, action } from "./ui.js";
+import { action, say } from "./ui.js";
+
+const elementsMax = 40;
 
 /** What a refresh came to, in words. */
-export async function refreshKey(key: string): Promise<void> {
+async function refreshKey(key: string): Promise<void> {
   const result = await client.refresh(key);
   const counts = result.counts && (["added", "removed", "changed"] as const)
     .filter((name) => result.counts![name])
@@ -17,4 +21,9 @@ export async function refreshKey(key: string): Promise<void> {
   const good = result.outcome === "updated" || result.outcome === "unchanged";
   say(`${key}: ${tw("outcome", result.outcome)}`, good || result.outcome === "pending" ? "good" : "bad", [counts, result.problem?.detail ?? result.problem?.title, retry].filter(Boolean).join(" "));
 }
-export const refreshOf = (meta: Meta): TemplateResult => action(meta.refreshing ? t("refreshing") : t("refresh"), () => refreshKey(meta.key), "small", t("refreshKey", { key: meta.key }));
+
+/** @param among  of how many in the list */
+export const refreshOf = (meta: Meta, among = 1): TemplateResult =>
+  among <= elementsMax
+    ? html`<freshet-refresh source=${meta.key} label=${meta.key}></freshet-refresh>`
+    : action(meta.refreshing ? t("refreshing") : t("refresh"), () => refreshKey(meta.key), "small", t("refreshKey", { key: meta.key }));

@@ -25,7 +25,7 @@ const icons: Record<string, TemplateResult> = {
   queued: dots, scheduled: clockFace, retrying: clockFace, running: play, succeeded: tick, failed: cross, cancelled: stop, cancelling: stop, paused: bars,
   open: ring, sealed: play, ending: play, partial: half, aborted: stop,
   alive: tick, deaf: bang, lost: cross, draining: bars, gone: ring,
-  updated: tick, unchanged: tick, limited: clockFace, pending: dots, held: bars, ready: tick, down: cross,
+  updated: tick, unchanged: tick, limited: clockFace, pending: dots, held: bars, ready: tick, down: cross, ran: tick, skipped: stop, coalesced: half, shifted: clockFace,
 };
 const tones: Record<string, string> = {
   fresh: "good", succeeded: "good", alive: "good", updated: "good", ready: "good", unchanged: "good", ran: "good",

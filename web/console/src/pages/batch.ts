@@ -66,7 +66,7 @@ export class BatchPage extends Page {
           { head: t("item"), cell: (item) => html`${own(item.label ?? item.key)}${item.label ? html` <span class="soft">${own(item.key)}</span>` : nothing}` },
           { head: t("job"), cls: "c-id", cell: (item) => (item.job ? idLink(href("jobs", item.job), item.job) : nothing) },
           { head: t("attempt"), cls: "c-num", cell: (item) => ltr(item.attempt) },
-          { head: t("duration"), cls: "c-num", cell: (item) => (item.began_at ? took(item.began_at, item.finished_at) : html`<span class="soft">–</span>`) },
+          { head: t("duration"), cls: "c-num", cell: (item) => (item.began_at && (item.state === "running" || item.finished_at) ? took(item.began_at, item.finished_at) : html`<span class="soft">–</span>`) },
           { head: t("error"), cls: "c-why", cell: (item) => (item.error ? html`<span class="bad">${own(item.error.message)}</span>` : nothing) },
         ], this.list.items, (item) => item.key) : nothing}
         ${this.list.below()}`)}`;

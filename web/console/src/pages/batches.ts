@@ -26,6 +26,7 @@ export class BatchesPage extends Page {
       read: (after) => client.batches.list({ limit: 100, after, state }),
       id: (batch) => batch.id,
       newer: (batch, newest) => batch.id > newest,
+      after: (batch) => batch.id,
       fits: (batch) => !state || batch.state === state,
     });
     return html`

@@ -57,7 +57,7 @@ export class FreshnessPage extends Page {
       { head: t("next"), cls: "c-num", cell: (row) => (row.retry_at ?? row.next_at ? until(row.retry_at ?? row.next_at) : html`<span class="soft">–</span>`) },
       { head: t("why"), cls: "c-why", cell: (row) => this.why(row) },
     ];
-    if (can("refresh")) cols.push({ head: t("refresh"), cls: "c-act", cell: (row) => refreshOf(row) });
+    if (can("refresh")) cols.push({ head: t("refresh"), cls: "c-refresh", cell: (row) => refreshOf(row, this.list.items.length) });
     return html`
       ${head(t("nav.freshness"), { copy: [cli("top", "-1"), curl(`v1/freshness${state ? `?state=${state}` : ""}`)] })}
       ${chips(t("state"), [

@@ -69,7 +69,7 @@ export class JobPage extends Page {
           [t("due"), !isOver(job) && !job.began_at ? until(job.due_at) : undefined],
           [t("began"), job.began_at && html`${when(job.began_at)} <span class="soft">${ago(job.began_at)}</span>`],
           [t("finished"), job.finished_at && html`${when(job.finished_at)} <span class="soft">${ago(job.finished_at)}</span>`],
-          [t("duration"), job.began_at && took(job.began_at, job.finished_at)],
+          [t("duration"), job.began_at && (job.state === "running" || job.finished_at) && took(job.began_at, job.finished_at)],
           [t("retry"), job.retry_at && until(job.retry_at)],
           [t("attempt"), ltr(job.attempts_max ? `${job.attempt} / ${job.attempts_max}` : job.attempt)],
           [t("generation"), job.generation > 1 ? ltr(job.generation) : undefined],

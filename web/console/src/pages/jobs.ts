@@ -42,6 +42,7 @@ export class JobsPage extends Page {
       read: (after) => client.jobs.list({ limit: 100, after, ...filters }),
       id: (job) => job.id,
       newer: (job, newest) => job.id > newest,
+      after: (job) => job.id,
       fits: (job) =>
         (!filters.state || stored(job.state) === filters.state) && (!filters.queue || job.queue === filters.queue) && (!filters.kind || job.kind === filters.kind) &&
         (!filters.key || job.key === filters.key) && (!filters.tag || (job.tags ?? []).includes(filters.tag)),
@@ -53,7 +54,7 @@ export class JobsPage extends Page {
       { head: t("queue"), cls: "c-num", cell: (job) => html`<a href=${href("jobs", { ...filters, queue: job.queue })}>${own(job.queue)}</a>${job.key && job.key !== job.queue ? html` <a class="soft" href=${href("source", job.key)}>${own(job.key)}</a>` : nothing}${job.item ? html` <span class="soft">${own(job.item)}</span>` : nothing}` },
       { head: t("kind"), cls: "c-num", cell: (job) => html`${tw("kind", job.kind)}${job.trigger ? html` <span class="soft">${tw("trigger", job.trigger)}</span>` : nothing}` },
       { head: t("requested"), cls: "c-num", cell: (job) => ago(job.requested_at) },
-      { head: t("duration"), cls: "c-num", cell: (job) => (job.began_at ? took(job.began_at, job.finished_at) : html`<span class="soft">–</span>`) },
+      { head: t("duration"), cls: "c-num", cell: (job) => (job.began_at && (job.state === "running" || job.state === "cancelling" || job.finished_at) ? took(job.began_at, job.finished_at) : html`<span class="soft">–</span>`) },
       { head: t("attempt"), cls: "c-num", cell: (job) => ltr(job.attempts_max ? `${job.attempt} / ${job.attempts_max}` : job.attempt) },
       { head: t("progress"), cls: "c-why", cell: (job) => this.words(job) },
     ];

@@ -12,7 +12,7 @@ export const en = {
   role: "Role", "role.viewer": "viewer", "role.operator": "operator", "role.worker": "worker", "role.admin": "admin",
   notFound: "There is no such page", toStart: "To Freshness",
   close: "Close", cancelNo: "Not now", try: "Try:", copied: "Copied", copyAs: "Copy as", unreachable: "The server does not answer",
-  read: "read", readAgain: "Read again", reading: "reading …", more: "Show more", none: "Nothing here.", newRows: "{n} new row: show it|{n} new rows: show them", listed: "{n} listed|{n} listed",
+  read: "read", readAgain: "Read again", reading: "reading …", more: "Show more", newest: "Back to the first", none: "Nothing here.", newRows: "{n} new row: show it|{n} new rows: show them", listed: "{n} listed|{n} listed",
   all: "All", any: "any", filter: "Filter", clearFilter: "Clear the filter", yes: "yes", no: "no", unknown: "unknown", details: "Details",
   "state.fresh": "fresh", "state.stale": "stale", "state.overdue": "overdue", "state.failing": "failing", "state.empty": "empty", "state.checking": "checking",
   "state.refreshing": "refreshing", "state.paused": "paused", "state.held": "held",

@@ -13,7 +13,7 @@ export const he: Words = {
   role: "תפקיד", "role.viewer": "צופה", "role.operator": "מפעיל", "role.worker": "עובד", "role.admin": "מנהל",
   notFound: "אין עמוד כזה", toStart: "אל הטריות",
   close: "סגירה", cancelNo: "לא עכשיו", try: "נסו:", copied: "הועתק", copyAs: "העתקה בתור", unreachable: "השרת אינו עונה",
-  read: "נקרא", readAgain: "קריאה מחדש", reading: "קורא …", more: "עוד", none: "אין כאן דבר.", newRows: "שורה חדשה אחת: להציג|{n} שורות חדשות: להציג", listed: "שורה אחת|{n} שורות",
+  read: "נקרא", readAgain: "קריאה מחדש", reading: "קורא …", more: "עוד", newest: "חזרה להתחלה", none: "אין כאן דבר.", newRows: "שורה חדשה אחת: להציג|{n} שורות חדשות: להציג", listed: "שורה אחת|{n} שורות",
   all: "הכול", any: "כל אחד", filter: "סינון", clearFilter: "ניקוי הסינון", yes: "כן", no: "לא", unknown: "לא ידוע", details: "פרטים",
   "state.fresh": "טרי", "state.stale": "מיושן", "state.overdue": "באיחור", "state.failing": "נכשל", "state.empty": "ריק", "state.checking": "בודק",
   "state.refreshing": "מתרענן", "state.paused": "מושהה", "state.held": "מוחזק",
