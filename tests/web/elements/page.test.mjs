@@ -93,6 +93,25 @@ test("The keyboard alone refreshes, and a busy button keeps the focus", async ()
   await person.close();
 });
 
+test("A page that comes back out of the browser's memory says that it is checking until it heard again", async () => {
+  const person = await world.person();
+  const page = await person.newPage();
+  const words = `window.words = []; addEventListener("pageshow", (event) => { if (event.persisted) words.push("kept"); }); const badge = document.querySelector("freshet-badge"); setInterval(() => words.at(-1) !== badge.state && words.push(badge.state), 5);`;
+  await page.goto(world.page("/left", `<freshet-badge source="list"></freshet-badge><a href="/next">next</a>`, { script: words }));
+  world.page("/next", "<p>next</p>");
+  await until("the badge tells", async () => /fresh/.test(await shown(page, "freshet-badge")));
+  await page.locator("a").click();
+  await page.waitForURL("**/next");
+  await until("the stream of the page that was left is closed", () => world.streams() === 0);
+  await world.site({ status: 404 });
+  // Not goBack(), which waits for a load that does not come.
+  await page.evaluate(() => void history.back()).catch(() => undefined);
+  await until("heard again", async () => (await page.evaluate(() => window.words?.at(-1)).catch(() => "")) === "fresh" && world.streams() === 1);
+  assert.match((await page.evaluate(() => window.words)).join(), /kept,checking,fresh$/);
+  await world.site({ status: 200 });
+  await person.close();
+});
+
 test("A page of another origin lives by a short token from its own server, and sees nothing else", async () => {
   const strict = await World.start();
   let asked = 0;

@@ -126,7 +126,7 @@ ${config}`);
   serve(ask, answer) {
     const path = new URL(ask.url, this.url).pathname;
     const page = this.pages.get(path);
-    if (page) return answer.writeHead(200, { "content-type": page[0], "content-security-policy": policy, "cache-control": "no-store" }).end(page[1]);
+    if (page) return answer.writeHead(200, { "content-type": page[0], "content-security-policy": policy, "cache-control": "no-cache" }).end(page[1]);
     this.pass(ask, answer);
   }
 
@@ -207,6 +207,8 @@ ${config}`);
 
   async launch(more = []) {
     this.browser = await chromium.launch({
+      // A page that is left is kept, as with a person's browser.
+      ignoreDefaultArgs: ["--disable-back-forward-cache"],
       executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
       args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage", ...more],
     });

@@ -133,6 +133,7 @@ export function createClient(options: ClientOptions) {
           early.clear();
         }
         hub.checking = checking;
+        if (checking) told();
         hub.want(topics);
         const [how, mode] = await sharing();
         if (started) hub.start(how, mode), (status = "live");

@@ -42,6 +42,7 @@ test("What a proxy says in the server's place is sent again with the same Idempo
   await client.jobs.add({ queue: "work" });
   const keys = server.asked.map(({ headers }) => headers.get("idempotency-key"));
   expect(keys.length).toBe(3);
+  expect(keys[0]).toMatch(/^[0-9a-f]{24}$/);
   expect(new Set(keys).size).toBe(1);
   server.asked.length = 0;
   server.answer = () => json({ title: "Busy", status: 503, code: "busy" }, 503, { "retry-after": "2" });
