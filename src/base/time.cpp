@@ -65,10 +65,24 @@ std::optional<WallTime> instant(int year, int month, int day, int hour, int minu
 
 std::string to_rfc3339(WallTime at)
 {
+    // Digit by digit: an event of a job holds half a dozen of these, and a formatter takes ten times as long.
     const Civil c = civil(at);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(c.date.year()),
-                       static_cast<unsigned>(c.date.month()), static_cast<unsigned>(c.date.day()), c.hour, c.minute,
-                       c.second, c.ms);
+    const int year = static_cast<int>(c.date.year());
+    if (year < 0 || year > 9999)
+        return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", year, static_cast<unsigned>(c.date.month()),
+                           static_cast<unsigned>(c.date.day()), c.hour, c.minute, c.second, c.ms);
+    std::string text = "0000-00-00T00:00:00.000Z";
+    const auto put = [&](std::size_t last, unsigned value, int digits) {
+        for (; digits > 0; --digits, --last, value /= 10) text[last] = static_cast<char>('0' + value % 10);
+    };
+    put(3, static_cast<unsigned>(year), 4);
+    put(6, static_cast<unsigned>(c.date.month()), 2);
+    put(9, static_cast<unsigned>(c.date.day()), 2);
+    put(12, static_cast<unsigned>(c.hour), 2);
+    put(15, static_cast<unsigned>(c.minute), 2);
+    put(18, static_cast<unsigned>(c.second), 2);
+    put(22, static_cast<unsigned>(c.ms), 3);
+    return text;
 }
 
 std::optional<WallTime> from_rfc3339(std::string_view text)

@@ -68,15 +68,29 @@ void Meters::refresh_ended(const Job& job, Outcome outcome)
 
 void Meters::began(const Job& job, WallTime now)
 {
-    if (job.attempt == 1) waits_.Add({{"queue", job.queue}}, durations).Observe(seconds(now - job.requested_at));
+    if (job.attempt == 1) of_queue(job.queue).waits.Observe(seconds(now - job.requested_at));
+}
+
+Meters::OfQueue& Meters::of_queue(std::string_view queue)
+{
+    if (const auto known = queues_.find(queue); known != queues_.end()) return known->second;
+    const std::string name{queue};
+    const auto live = [&](JobState state) -> prometheus::Gauge& {
+        return jobs_.Add({{"queue", name}, {"state", std::string{to_text(state)}}});
+    };
+    return queues_
+        .emplace(name,
+                 OfQueue{live(JobState::queued), live(JobState::running), waits_.Add({{"queue", name}}, durations)})
+        .first->second;
 }
 
 void Meters::moved(std::string_view queue, std::optional<JobState> from, JobState to)
 {
-    const auto gauge = [&](JobState state) -> prometheus::Gauge& {
-        return jobs_.Add({{"queue", std::string{queue}}, {"state", std::string{to_text(state)}}});
-    };
     if (from == to) return;
+    OfQueue& of = of_queue(queue);
+    const auto gauge = [&](JobState state) -> prometheus::Gauge& {
+        return state == JobState::queued ? of.queued : of.running;
+    };
     if (from && !is_terminal(*from)) gauge(*from).Decrement();
     if (!is_terminal(to)) gauge(to).Increment();
 }

@@ -23,6 +23,14 @@ public:
     void commit_failed() { commits_failed_.Increment(); }
 
 private:
+    /// What each job of a queue moves: found once, since the library looks a figure up by its labels, as texts.
+    struct OfQueue {
+        prometheus::Gauge& queued;
+        prometheus::Gauge& running;
+        prometheus::Histogram& waits;
+    };
+    OfQueue& of_queue(std::string_view queue);
+
     prometheus::Family<prometheus::Counter>& refreshes_;
     prometheus::Family<prometheus::Histogram>& durations_;
     prometheus::Family<prometheus::Histogram>& waits_;
@@ -32,6 +40,7 @@ private:
     prometheus::Counter& commits_failed_;
     prometheus::Counter& events_;
     prometheus::Histogram& group_;
+    std::map<std::string, OfQueue, std::less<>> queues_;
 };
 
 } // namespace freshet
