@@ -28,6 +28,14 @@ std::string repaired(std::string_view text)
     return out;
 }
 
+// Printable ASCII without what JSON escapes: names, ids, instants, most words.
+bool is_plain(std::string_view text)
+{
+    bool plain = true;
+    for (const char c : text) plain &= c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+    return plain;
+}
+
 rapidjson::SizeType length_of(std::string_view text)
 {
     return static_cast<rapidjson::SizeType>(text.size());
@@ -37,11 +45,13 @@ rapidjson::SizeType length_of(std::string_view text)
 
 void JsonOut::key(std::string_view name)
 {
+    if (is_plain(name)) return writer_.quoted(name);
     writer_.Key(name.data(), length_of(name));
 }
 
 void JsonOut::text(std::string_view value)
 {
+    if (is_plain(value)) return writer_.quoted(value);
     if (simdjson::validate_utf8(value.data(), value.size())) {
         writer_.String(value.empty() ? "" : value.data(), length_of(value));
         return;

@@ -8,6 +8,7 @@
 #include "base/time.hpp"
 
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
@@ -30,7 +31,7 @@ public:
     void text(std::string_view value);
     void whole(std::int64_t value) { writer_.Int64(value); }
     /// A value that is JSON already. The caller answers for that.
-    void raw(std::string_view json) { writer_.RawValue(json.data(), json.size(), rapidjson::kObjectType); }
+    void raw(std::string_view json) { writer_.verbatim(json, rapidjson::kObjectType); }
 
     // Members that are always there.
     void text(std::string_view name, std::string_view value) { key(name), text(value); }
@@ -62,8 +63,31 @@ public:
     std::size_t size() const { return buffer_.GetSize(); }
 
 private:
+    /// The library's writer looks at each byte by itself, also at those that need no escape: names, most texts and
+    /// values that are JSON already. Those are copied as a whole here; punctuation stays the library's.
+    class Writer : public rapidjson::Writer<rapidjson::StringBuffer> {
+    public:
+        using rapidjson::Writer<rapidjson::StringBuffer>::Writer;
+        void verbatim(std::string_view json, rapidjson::Type type)
+        {
+            Prefix(type);
+            std::memcpy(os_->Push(json.size()), json.data(), json.size());
+            EndValue(true);
+        }
+        /// Of bytes that need no escape.
+        void quoted(std::string_view plain)
+        {
+            Prefix(rapidjson::kStringType);
+            char* const at = os_->Push(plain.size() + 2);
+            at[0] = '"';
+            std::memcpy(at + 1, plain.data(), plain.size());
+            at[plain.size() + 1] = '"';
+            EndValue(true);
+        }
+    };
+
     rapidjson::StringBuffer buffer_;
-    rapidjson::Writer<rapidjson::StringBuffer> writer_{buffer_};
+    Writer writer_{buffer_};
 };
 
 } // namespace freshet
