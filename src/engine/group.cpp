@@ -284,16 +284,16 @@ std::shared_ptr<const Job> Group::put_job(const Job* before, Job after, AttemptE
 
     after.seq = tx_->next_seq(after.tenant);
     const bool over = is_terminal(after.state);
-    const std::string topic = "job/" + to_text(after.id);
-    JobTerms terms = terms_of(*definitions_, after, is_paused(after));
-    terms.brief = true;
-    const std::string shown =
-        after.kind == JobKind::refresh ? receipt_json(after, terms, now_) : job_json(after, terms, now_);
-    Event event{EventKind::job, topic, job_event_json(topic, shown, after.seq), "jobs/" + after.queue, over};
-    const Seq seq = append(after.tenant, std::move(event));
-    FRESHET_ASSERT(seq == after.seq);
-    tx_->put_job(after, over ? std::nullopt : next_timer(after, policy_of(*definitions_, after)));
+    const JobTerms terms = terms_of(*definitions_, after, is_paused(after));
     const auto job = std::make_shared<const Job>(std::move(after));
+    Event event = job_event({job, terms.paused, terms.attempts_max, terms.stall_at, now_}, over);
+    if (!told_by_values(*job)) {
+        event.data = event_json(event);
+        event.told.reset();
+    }
+    const Seq seq = append(job->tenant, std::move(event));
+    FRESHET_ASSERT(seq == job->seq);
+    tx_->put_job(*job, over ? std::nullopt : next_timer(*job, policy_of(*definitions_, *job)));
     jobs_[job->id.value] = job;
     if (job->kind == JobKind::refresh) {
         KeyWork& work = key_of(*job);

@@ -41,13 +41,13 @@ void MemoryTransaction::refuse(const std::string& words)
 
 // The ledger.
 
-Seq MemoryTransaction::append(std::string_view tenant, Event event, WallTime now)
+Seq MemoryTransaction::append(std::string_view tenant, const Event& event, WallTime now)
 {
     LedgerHead head = ledger_head(tenant);
     LedgerRow& row = told_[std::string{tenant}];
     if (row.entries.empty()) row.at = now;
     row.bytes += static_cast<std::int64_t>(packed_bytes(event));
-    row.entries.push_back({++head.head, std::move(event)});
+    row.entries.push_back({++head.head, event});
     tables_.heads.put(std::string{tenant}, head);
     return head.head;
 }

@@ -67,7 +67,7 @@ public:
         return reads_.fires(tenant, key, limit);
     }
 
-    Seq append(std::string_view tenant, Event event, WallTime now) override;
+    Seq append(std::string_view tenant, const Event& event, WallTime now) override;
     void put_key(const KeyRecord& key) override;
     void put_version(std::string_view tenant, std::string_view key, const VersionRecord& version) override;
     void drop_version(std::string_view tenant, std::string_view key, std::int64_t ver) override;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/packed_events.hpp"
 
+#include "store/packed_job.hpp"
 #include "store/store.hpp"
 
 #include <array>
@@ -9,6 +10,7 @@ namespace freshet {
 
 namespace {
 
+constexpr unsigned flag_terminal = 1, flag_told = 2;
 constexpr std::size_t head_bytes = 2 + 3 * 4;
 
 void put_length(std::string& row, std::size_t length)
@@ -50,15 +52,24 @@ struct Cursor {
 
 std::size_t packed_bytes(const Event& event)
 {
+    if (event.told) {
+        const PackedTold packed = pack_told(*event.told);
+        return head_bytes + packed.place.size() + packed.job.size();
+    }
     return head_bytes + event.topic.size() + event.data.size() + event.also.size();
 }
 
 void pack_event(std::string& row, const Event& event)
 {
-    row.push_back(static_cast<char>(event.kind));
-    row.push_back(event.terminal ? 1 : 0);
-    for (const std::string* text : {&event.topic, &event.data, &event.also}) put_length(row, text->size());
-    for (const std::string* text : {&event.topic, &event.data, &event.also}) row += *text;
+    const auto put = [&](unsigned flags, std::string_view a, std::string_view b, std::string_view c) {
+        row.push_back(static_cast<char>(event.kind));
+        row.push_back(static_cast<char>(flags | (event.terminal ? flag_terminal : 0U)));
+        for (const std::string_view text : {a, b, c}) put_length(row, text.size());
+        for (const std::string_view text : {a, b, c}) row += text;
+    };
+    if (!event.told) return put(0, event.topic, event.data, event.also);
+    const PackedTold packed = pack_told(*event.told);
+    put(flag_told, packed.place, packed.job, {});
 }
 
 std::vector<LedgerEntry> unpack_events(std::string_view row, Seq first)
@@ -70,8 +81,17 @@ std::vector<LedgerEntry> unpack_events(std::string_view row, Seq first)
         const std::size_t kind = cursor.take_byte();
         if (kind > static_cast<std::size_t>(EventKind::batch)) broken(cursor.seq);
         entry.event.kind = static_cast<EventKind>(kind);
-        entry.event.terminal = cursor.take_byte() == 1;
+        const std::size_t flags = cursor.take_byte();
+        if ((flags & ~std::size_t{flag_terminal | flag_told}) != 0) broken(cursor.seq);
+        entry.event.terminal = (flags & flag_terminal) != 0;
         const std::array lengths{cursor.take_length(), cursor.take_length(), cursor.take_length()};
+        if ((flags & flag_told) != 0) {
+            const std::string_view place = cursor.take(lengths[0]), job = cursor.take(lengths[1]);
+            if (lengths[2] != 0 || entry.event.kind != EventKind::job) broken(cursor.seq);
+            entry.event = job_event(unpack_told(place, job), entry.event.terminal);
+            entries.push_back(std::move(entry));
+            continue;
+        }
         entry.event.topic = cursor.take(lengths[0]);
         entry.event.data = cursor.take(lengths[1]);
         entry.event.also = cursor.take(lengths[2]);

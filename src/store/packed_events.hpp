@@ -2,9 +2,10 @@
 #pragma once
 // Many events in one ledger row: what a commit told one tenant, as bytes that are stored and therefore never change.
 //
-// Form: per event one byte of kind, one of flags (1: terminal), three lengths of 4 bytes (little endian: topic, data,
-// also), then the three texts. The row beside it knows the seq of the first; the others follow without holes. Reading
-// trusts nothing: a length that does not fit, a kind that is not known or bytes left over make a StoreFailure.
+// Form: per event one byte of kind, one of flags (1: terminal, 2: a job by its values), three lengths of 4 bytes
+// (little endian: topic, data, also; of a job by its values: the two parts of pack_told(), and none), then the three
+// texts. The row beside it knows the seq of the first; the others follow without holes. Reading trusts nothing: a
+// length that does not fit, a kind that is not known or bytes left over make a StoreFailure.
 
 #include "model/event.hpp"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The fields of a row as few bytes: how packed_job and packed_batch write and read theirs. Seen by those two alone.
+// The fields of a row as few bytes: how packed_job and packed_batch write and read theirs. Seen by packed_job.cpp
+// alone.
 //
 // Form: one byte of version, a mask that says which fields differ from their plain value (field n is bit n, in the
 // order in which they are visited), then those fields, then 4 bytes of checksum over all before. Numbers are varints
@@ -26,6 +27,10 @@ inline constexpr std::size_t checksum_bytes = 4;
 constexpr auto last_of(JobState)
 {
     return JobState::cancelled;
+}
+constexpr auto last_of(JobKind)
+{
+    return JobKind::item;
 }
 constexpr auto last_of(Trigger)
 {

@@ -23,6 +23,13 @@ void visit_job(Packed& p, AJob& j)
     p.fields(j.receipt, j.result, j.result_payload, j.result_bytes, j.late, j.seq);
 }
 
+template <class Packed, class AJob, class ATold>
+void visit_told(Packed& p, AJob& j, ATold& told)
+{
+    p.fields(j.id, j.kind, j.tenant, j.queue, j.key, j.batch, j.item, j.state, j.priority, j.due_at);
+    p.fields(told.paused, told.attempts_max, told.stall_at, told.at);
+}
+
 template <class Packed, class ABatch>
 void visit_batch(Packed& p, ABatch& b)
 {
@@ -45,6 +52,23 @@ void unpack_job(std::string_view row, Job& job)
 {
     const auto name = [](std::int64_t id) { return "job " + to_text(JobId{id}); };
     packed::Reader{row, name, job.id.value}.read([&](packed::Reader& reader) { visit_job(reader, job); });
+}
+
+PackedTold pack_told(const ToldJob& told)
+{
+    return {packed::Writer{}.write([&](packed::Writer& writer) { visit_told(writer, *told.job, told); }),
+            pack_job(*told.job)};
+}
+
+ToldJob unpack_told(std::string_view place, std::string_view job)
+{
+    ToldJob told;
+    Job made;
+    const auto name = [](std::int64_t) { return std::string{"an event of a job"}; };
+    packed::Reader{place, name, 0}.read([&](packed::Reader& reader) { visit_told(reader, made, told); });
+    unpack_job(job, made);
+    told.job = std::make_shared<const Job>(std::move(made));
+    return told;
 }
 
 std::string pack_batch(const Batch& batch)

@@ -142,7 +142,7 @@ public:
     /// The seq that the next append() for this tenant returns.
     Seq next_seq(std::string_view tenant) { return ledger_head(tenant).head + 1; }
     /// Adds one event to the tenant's ledger. Events of one tenant and transaction end up in one row.
-    virtual Seq append(std::string_view tenant, Event event, WallTime now) = 0;
+    virtual Seq append(std::string_view tenant, const Event& event, WallTime now) = 0;
 
     /// Inserts or replaces.
     virtual void put_key(const KeyRecord& key) = 0;

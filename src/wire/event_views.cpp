@@ -34,6 +34,25 @@ std::string job_event_json(std::string_view topic, std::string_view job, Seq seq
     return out.take();
 }
 
+std::string event_json(const Event& event)
+{
+    if (!event.told) return event.data;
+    const Job& job = *event.told->job;
+    JobTerms terms{event.told->paused};
+    terms.stall_at = event.told->stall_at;
+    terms.attempts_max = event.told->attempts_max;
+    terms.brief = true;
+    const WallTime at = event.told->at;
+    return job_event_json(
+        event.topic, job.kind == JobKind::refresh ? receipt_json(job, terms, at) : job_json(job, terms, at), job.seq);
+}
+
+bool told_by_values(const Job& job)
+{
+    constexpr std::size_t bytes_max = 1024;
+    return job.input.size() + job.result.size() + job.receipt.size() + job.checkpoint.size() <= bytes_max && !job.late;
+}
+
 std::string fire_event_json(std::string_view topic, const FireRecord& fire, std::optional<WallTime> next_at, Seq seq)
 {
     JsonOut out;

@@ -52,6 +52,34 @@ TEST(JobTerms, SayWhenAJobIsCalledStalledAndHowManyAttemptsItHas)
     EXPECT_THAT(job_json(own, terms_of(watched(), own, false), t0), Not(HasSubstr("stall_at")));
 }
 
+TEST(JobEvents, AreTheSameBytesWhetherToldByValuesOrAtOnce)
+{
+    Job job = running();
+    job.seq = 10;
+    JobTerms terms = terms_of(watched(), job, true);
+    terms.brief = true;
+    const Event told =
+        job_event({std::make_shared<const Job>(job), terms.paused, terms.attempts_max, terms.stall_at, t0 + 5s}, false);
+    const std::string at_once = job_event_json(told.topic, job_json(job, terms, t0 + 5s), job.seq);
+    EXPECT_EQ(event_json(told), at_once);
+    EXPECT_THAT(at_once, HasSubstr(R"("stall_at":)"));
+    EXPECT_THAT(event_json(job_event({std::make_shared<const Job>(task()), true, 5, {}, t0}, false)),
+                HasSubstr(R"("state":"paused")"));
+    const Event kept{EventKind::job, told.topic, at_once, told.also, false};
+    EXPECT_EQ(event_json(kept), at_once);
+}
+
+TEST(JobEvents, OfJobsWithLongTextsAreNotKeptByTheirValues)
+{
+    Job job = running();
+    EXPECT_TRUE(told_by_values(job));
+    job.checkpoint = std::string(2'000, '1');
+    EXPECT_FALSE(told_by_values(job));
+    job.checkpoint.clear();
+    job.late = LateResult{9, "w0", "1", t0};
+    EXPECT_FALSE(told_by_values(job));
+}
+
 TEST(JobTerms, AJobThatWasHandedBackWithAReasonSaysItsReason)
 {
     const Job job = release(running(), 10, {.wait = 1h, .reason = "waits for approval"}, {}, t0).value();

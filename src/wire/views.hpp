@@ -90,6 +90,10 @@ std::string change_event_json(std::string_view topic, std::string_view meta, std
 std::string fire_event_json(std::string_view topic, const FireRecord& fire, std::optional<WallTime> next_at, Seq seq);
 /// data of a `job` event: topic, job.
 std::string job_event_json(std::string_view topic, std::string_view job, Seq seq);
+/// What streams send of an event: its data, or the JSON of the job that it tells.
+std::string event_json(const Event& event);
+/// Whether a job is told by its values: none of its texts is long, so that keeping them costs no more than their JSON.
+bool told_by_values(const Job& job);
 
 /// RFC 9457. Members with empty or absent values are left out.
 struct Problem {

@@ -28,9 +28,12 @@ inline std::string describe_ledger(StoreReads& store, const std::string& tenant)
 {
     const LedgerHead head = store.ledger_head(tenant);
     std::string out = fmt::format("ledger {} head {} floor {}\n", tenant, head.head, head.floor);
-    for (const LedgerEntry& entry : store.ledger(tenant, 0, 1'000'000))
+    for (const LedgerEntry& entry : store.ledger(tenant, 0, 1'000'000)) {
+        const auto& told = entry.event.told;
         out += fmt::format("  {} {} {} {} {} {}\n", entry.seq, to_text(entry.event.kind), entry.event.topic,
-                           entry.event.data, entry.event.also, entry.event.terminal);
+                           told ? fmt::format("{} {}", to_text(told->job->state), told->job->seq) : entry.event.data,
+                           entry.event.also, entry.event.terminal);
+    }
     return out;
 }
 

@@ -61,6 +61,28 @@ TEST_P(Ledger, GivesEventsBackAsTheyWere)
     EXPECT_EQ(store().reader()->ledger("acme", 0, 10).at(1).event.kind, EventKind::fire);
 }
 
+TEST_P(Ledger, GivesBackTheValuesOfAJobThatWasTold)
+{
+    Job job = a_job(7);
+    job.batch = BatchId{9}, job.item = "a/b", job.state = JobState::running, job.priority = 3, job.worker = "w1";
+    job.fence = job.seq = 1, job.error = ErrorInfo{ErrorClass::fatal, "no", "it is gone"};
+    const Event event = job_event({std::make_shared<const Job>(job), true, 4, t0 + 1min, t0 + 2s}, true);
+    EXPECT_EQ(event.topic, "job/" + to_text(job.id));
+    EXPECT_EQ(event.also, "jobs/" + job.queue);
+    commit([&](Transaction& t) {
+        t.append("acme", event, t0);
+        t.append("acme", an_event("between"), t0);
+        t.append("acme", job_event({std::make_shared<const Job>(a_job(8)), false, 0, {}, t0}, false), t0);
+        EXPECT_EQ(t.ledger("acme", 0, 10).at(0), (LedgerEntry{1, event}));
+    });
+    const auto entries = store().reader()->ledger("acme", 0, 10);
+    ASSERT_EQ(entries.size(), 3U);
+    EXPECT_EQ(entries.at(0), (LedgerEntry{1, event}));
+    EXPECT_EQ(entries.at(1).event.data, "between");
+    EXPECT_EQ(*entries.at(2).event.told->job, a_job(8));
+    EXPECT_FALSE(entries.at(2).event.terminal);
+}
+
 TEST_P(Ledger, StartsAndStopsInTheMiddleOfACommit)
 {
     commit([&](Transaction& t) {

@@ -4,6 +4,7 @@
 #include "http/streams/present.hpp"
 #include "wire/batch_views.hpp"
 #include "wire/json_out.hpp"
+#include "wire/views.hpp"
 
 #include <algorithm>
 
@@ -108,8 +109,11 @@ void Hub::tell_entry(Tenant& of, const std::shared_ptr<const Notice>& notice, co
     const auto feed = event.also.empty() ? of.feeds.end() : of.feeds.find(event.also);
     if (exact == of.readers.end() && wide == of.readers.end() && feed == of.feeds.end()) return;
 
-    const auto message = std::make_shared<const Message>(to_text(event.kind), event.topic,
-                                                         Cursor{options_.epoch, entry.seq}, event.data, notice);
+    // What is JSON already lies in the notice, which the message keeps; a job's is made here, once for all who see it.
+    const Cursor id{options_.epoch, entry.seq};
+    const MessagePtr message =
+        event.told ? make_message(to_text(event.kind), event.topic, id, event_json(event))
+                   : std::make_shared<const Message>(to_text(event.kind), event.topic, id, event.data, notice);
     if (exact != of.readers.end())
         for (const StreamPtr& stream : exact->second) enqueue(*stream, message, true);
     if (wide != of.readers.end())

@@ -122,8 +122,8 @@ public:
         job.tenant = tenant_name;
         job.seq = transaction->next_seq(tenant_name);
         transaction->put_job(job, std::nullopt);
-        append(*transaction, {EventKind::job, "job/" + freshet::to_text(job.id), job_state_json(job, false, now()),
-                              "jobs/" + job.queue, is_terminal(job.state)});
+        append(*transaction,
+               job_event({std::make_shared<const Job>(job), false, 0, {}, now()}, is_terminal(job.state)));
         transaction->commit();
         notice().jobs.push_back(std::make_shared<const Job>(job));
         if (then_publish) publish_all();
@@ -137,8 +137,8 @@ public:
         for (Job& item : items) {
             item.seq = transaction->next_seq(tenant_name);
             transaction->put_job(item, std::nullopt);
-            append(*transaction, {EventKind::job, "job/" + freshet::to_text(item.id), job_state_json(item, false, at),
-                                  "jobs/" + item.queue, is_terminal(item.state)});
+            append(*transaction,
+                   job_event({std::make_shared<const Job>(item), false, 0, {}, at}, is_terminal(item.state)));
             notice().jobs.push_back(std::make_shared<const Job>(item));
             rows.push_back(item_json(item, false, at));
         }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/streams/replay.hpp"
 
+#include "wire/views.hpp"
+
 #include <algorithm>
 #include <map>
 #include <simdjson.h>
@@ -14,6 +16,7 @@ std::string key_of(const Event& event)
 {
     if (event.kind == EventKind::change && event.topic.starts_with("data/")) return event.topic.substr(5);
     if (event.kind != EventKind::job) return {};
+    if (event.told) return event.told->job->key;
     simdjson::dom::parser parser;
     simdjson::dom::element root;
     std::string_view key;
@@ -73,6 +76,8 @@ Replay read_replay(Reads& reads, std::string_view tenant, Cursor cursor, std::ui
             after = entry.seq;
             touch(replay, touched, entry, filter);
             if (!filter.wants(entry.event)) continue;
+            entry.event.data = event_json(entry.event);
+            entry.event.told.reset();
             bytes += entry.event.data.size();
             replay.entries.push_back(std::move(entry));
         }

@@ -61,7 +61,7 @@ std::vector<LedgerEntry> SqliteTransaction::ledger(std::string_view tenant, Seq 
     return entries;
 }
 
-Seq SqliteTransaction::append(std::string_view tenant, Event event, WallTime now)
+Seq SqliteTransaction::append(std::string_view tenant, const Event& event, WallTime now)
 {
     Tail& own = tail(tenant);
     const Seq seq = ++own.head.head;

@@ -28,7 +28,7 @@ public:
     std::vector<Job> items(const ItemFilter& filter) override;
     std::optional<Job> item(BatchId batch, std::string_view item) override;
     std::vector<JobCount> job_counts(std::string_view tenant) override;
-    Seq append(std::string_view tenant, Event event, WallTime now) override;
+    Seq append(std::string_view tenant, const Event& event, WallTime now) override;
     void put_key(const KeyRecord& key) override;
     void put_version(std::string_view tenant, std::string_view key, const VersionRecord& version) override;
     void drop_version(std::string_view tenant, std::string_view key, std::int64_t ver) override;
