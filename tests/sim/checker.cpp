@@ -254,6 +254,16 @@ bool Checker::all_over() const
            std::ranges::all_of(batches_, [](const auto& batch) { return is_terminal(batch.second.state); });
 }
 
+void Checker::settled_but_for_batches(WallTime asked_before) const
+{
+    for (const std::int64_t id : live_) {
+        const Job& job = jobs_.at(id).job;
+        if (job.requested_at < asked_before && !job.batch)
+            broken("F7: what is left ends soon after faults stop",
+                   fmt::format("{} {} of {} is {}", to_text(job.kind), to_text(job.id), job.queue, to_text(job.state)));
+    }
+}
+
 void Checker::settled(WallTime now)
 {
     whole(now);

@@ -73,6 +73,8 @@ public:
     void whole(WallTime now);
     /// When faults stopped and time went by: nothing is left undone.
     void settled(WallTime now);
+    /// A while after faults stopped: no job of before is left but items that wait for somebody outside.
+    void settled_but_for_batches(WallTime asked_before) const;
 
     /// No job is live, no batch goes on.
     bool all_over() const;

@@ -16,7 +16,8 @@ namespace {
 struct Died {};
 
 constexpr Millis answer_awaited = 5s;
-constexpr int settle_rounds = 4000;
+constexpr int settle_rounds = 4000; ///< of two seconds: batches that were left alone have deadlines of half an hour
+constexpr int rounds_to_end = 150;  ///< for everything else: lease, longest wait and grace are less
 
 std::shared_ptr<const Definitions> world_definitions()
 {
@@ -330,10 +331,12 @@ void World::settle()
     if (!engine_) start_server();
     reload();
     actors_->settle();
+    const WallTime began = clock_.wall();
     for (int round = 0; round < settle_rounds && !is_over(round); ++round) {
         const SteadyTime until = time_.steady() + 2s;
         while (!agenda_.empty() && agenda_.top().at <= until) step_once();
         if (time_.steady() < until) time_.advance(until - time_.steady());
+        if (round == rounds_to_end) checker_.settled_but_for_batches(began);
     }
     checker_.settled(clock_.wall());
     stand_still();
