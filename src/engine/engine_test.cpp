@@ -439,6 +439,19 @@ TEST_F(Refreshing, ASourceAtItsConcurrencyMakesOthersWait)
     EXPECT_EQ(claim().size(), 1u);
 }
 
+TEST_F(Refreshing, ASourceHandsOutNoMoreThanItsRate)
+{
+    auto& prices = source("prices");
+    prices.params = {{"city", {"a", "b"}, ""}};
+    prices.rate = {1, 10s};
+    start();
+    for (const char* one : {"prices/a", "prices/b"}) refresh(one);
+    ASSERT_EQ(claim().size(), 1u);
+    EXPECT_TRUE(claim().empty());
+    now += 10s;
+    EXPECT_EQ(claim().size(), 1u);
+}
+
 TEST_F(Refreshing, RefusesANewKeyWhereTheSourceHasAsManyAsItMay)
 {
     auto& prices = source("prices");
