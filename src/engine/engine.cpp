@@ -12,6 +12,8 @@ namespace {
 
 constexpr Millis after_failure_wait = 200ms;
 constexpr Millis pause_noticed = 1s;
+/// While the disk is full: what waits for room is not told of it by anybody.
+constexpr Millis full_looked_again = 1s;
 
 // The bytes that are put on disk in chunks before the request is served; null: none.
 const std::string* large_bytes(const Request& request)
@@ -96,19 +98,24 @@ std::optional<WallTime> Engine::step(std::vector<Posted> posted, WallTime now)
     std::optional<Group> group;
     std::size_t served = 0;
     try {
+        state.no_room = state.disk_full ? state.disk_full() : std::string{};
         group.emplace(state, now);
+        // Ends and beats could not be kept for a while: that is nobody's silence. Leases go on as after a restart.
+        if (state.failing_since && now - *state.failing_since > pause_noticed) state.started_at = now;
         for (; served < requests.size(); ++served) group->serve(requests[served]);
         group->end_timers(paused);
         group->go_on();
         group->go_on_batches();
-        group->fire_schedules();
+        if (state.no_room.empty()) group->fire_schedules();
         group->upkeep();
         const auto rate_wake = group->feed_offers();
         std::optional<WallTime> wake = group->next_wake();
         group->commit();
         if (rate_wake) wake = std::min(wake.value_or(*rate_wake), *rate_wake);
-        wake = std::min(wake.value_or(state.upkeep_at), state.upkeep_at);
+        const WallTime upkeep_at = std::min(state.upkeep_at, state.walk.next_at);
+        wake = std::min(wake.value_or(upkeep_at), upkeep_at);
         if (!state.ahead.empty()) wake = now;
+        if (!state.no_room.empty()) wake = std::min(wake.value_or(now + full_looked_again), now + full_looked_again);
         state.wake_expected = wake;
         return wake;
     } catch (const StoreFailure& failure) {
@@ -117,6 +124,7 @@ std::optional<WallTime> Engine::step(std::vector<Posted> posted, WallTime now)
         for (; served < requests.size(); ++served) refuse(state.sink, requests[served], failure.what());
         state.stale_memory = true;
         state.wake_expected.reset();
+        if (!state.failing_since) state.failing_since = now;
         return now + after_failure_wait;
     }
 }

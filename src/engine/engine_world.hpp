@@ -53,8 +53,10 @@ public:
         ++boot;
         position = 0;
         metrics = std::make_unique<Metrics>();
-        engine = std::make_unique<Engine>(
-            *store, *this, *metrics, EngineOptions{definitions, std::to_string(boot), [this] { return wall_ahead; }});
+        engine =
+            std::make_unique<Engine>(*store, *this, *metrics,
+                                     EngineOptions{definitions, std::to_string(boot), [this] { return wall_ahead; },
+                                                   retention, [this] { return no_room; }});
         engine->start(now);
     }
     std::string worker() const { return "builtin-" + std::to_string(boot); }
@@ -232,7 +234,9 @@ public:
     std::unique_ptr<Store> store;
     std::shared_ptr<const Definitions> definitions;
     WallTime now = from_ms(1'790'000'000'000);
-    Millis wall_ahead{0}; ///< how far the wall clock was set ahead of `now`
+    Millis wall_ahead{0};      ///< how far the wall clock was set ahead of `now`
+    RetentionLimits retention; ///< of engines that start() makes
+    std::string no_room;       ///< words: the disk is full
     int boot = 0;
     std::uint64_t offers = 0;
     std::uint64_t position = 0;

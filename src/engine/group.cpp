@@ -36,7 +36,7 @@ Millis wall_ahead(const Engine::State& state)
 
 Group::Group(Engine::State& state, WallTime now)
     : state_{state}, now_{now}, wall_{now + wall_ahead(state)}, definitions_{state.definitions},
-      tx_{state.store.begin()}
+      tx_{state.store.begin()}, kept_{housekeeping(*tx_)}
 {
     if (state_.stale_memory) read_memory();
 }
@@ -57,6 +57,7 @@ void Group::answer(Posted& posted, Reply reply)
 void Group::serve(Posted& posted)
 {
     ++requests_;
+    if (auto full = no_room(posted.request)) return answer(posted, std::unexpected(std::move(*full)));
     if (auto* claim = std::get_if<ClaimWork>(&posted.request)) {
         offer(*claim, posted.core, std::move(posted.reply));
         return;
@@ -365,7 +366,10 @@ void Group::commit()
     settle_batches();
     tell_keys();
     tell_batches();
-    if (wrote_) tx_->commit();
+    if (wrote_) {
+        tx_->commit();
+        state_.failing_since.reset();
+    }
     tx_.reset();
     state_.definitions = definitions_;
     for (Fill& fill : fills_) state_.fills.push_back(std::move(fill));

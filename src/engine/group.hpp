@@ -13,6 +13,7 @@
 #include "model/publish.hpp"
 #include "model/schedule.hpp"
 #include "model/unique.hpp"
+#include "store/housekeeping.hpp"
 #include "wire/views.hpp"
 
 #include <functional>
@@ -61,7 +62,7 @@ public:
     void fire_schedules();
     /// Feeds open offers with what is claimable. Says when a rate limit lets more begin.
     std::optional<WallTime> feed_offers();
-    /// Trims ledgers, drops what is past its time.
+    /// Drops what is past its time or beyond what is kept, so much in one commit.
     void upkeep();
     /// First step of a process: what the last one left.
     void take_up();
@@ -213,8 +214,6 @@ private:
     /// Room of a queue (empty: of all) that follow-ups and requests under way will need.
     std::int64_t reserved_of(std::string_view tenant, std::string_view queue) const;
     void read_reserves();
-    /// Ended batches and their items past their time; true: there are more.
-    bool drop_old_batches();
 
     // group_access.cpp
     Reply put_token(const PutToken& request);
@@ -235,9 +234,29 @@ private:
     Reply reconfigure(const Reconfigure& request);
     void drop_held(KeyWork& work);
     void drop_versions(KeyWork& work);
+    /// The gen or ver that follows `before`.
+    std::int64_t next_number(std::int64_t before);
     void end_removed_sources();
+    /// New work for which the disk has no room.
+    std::optional<Refused> no_room(const Request& request) const;
     void audit(const std::string& tenant, const std::string& actor, std::string_view action, const std::string& object,
                std::string_view detail);
+
+    // group_retention.cpp. The first answer false when the commit has done enough and more is to go.
+    struct UpkeepLeft {
+        int rows = 0;
+        std::int64_t bytes = 0;
+        bool is_spent() const { return rows <= 0 || bytes <= 0; }
+    };
+    bool trim_ledger(const std::string& tenant);
+    bool drop_ended_of_age(const std::string& tenant, UpkeepLeft& left);
+    bool drop_ended_beyond(const std::string& tenant, UpkeepLeft& left);
+    bool drop_ended_batch(BatchId id, const std::string& tenant, UpkeepLeft& left);
+    void drop_ended_job(JobId id, const std::string& tenant, UpkeepLeft& left);
+    void walk_keys();
+    void drop_old_versions(const KeyRecord& record);
+    void drop_if_removed_long(const KeyRecord& record);
+    void note_returned_sources();
 
     // group_schedule.cpp
     void set_schedules();
@@ -302,6 +321,7 @@ private:
     const WallTime wall_; ///< what the wall clock shows, for schedules: now_ unless it was set
     std::shared_ptr<const Definitions> definitions_; ///< those in force, also within the group that changes them
     std::unique_ptr<Transaction> tx_;
+    Housekeeping& kept_; ///< of tx_
     std::map<std::pair<std::string, std::string>, KeyWork> keys_;
     std::map<std::int64_t, std::shared_ptr<const Job>> jobs_;
     std::map<std::int64_t, BatchWork> batches_;

@@ -118,7 +118,7 @@ QueueLimits Group::limits_of(const std::string& queue) const
 std::optional<WallTime> Group::feed_offers()
 {
     std::optional<WallTime> wake;
-    if (state_.offers.empty()) return wake;
+    if (state_.offers.empty() || !state_.no_room.empty()) return wake;
     std::vector<std::string> ready = tx_->ready_queues(now_);
     std::erase_if(ready, [&](const std::string& queue) { return state_.paused.contains(queue); });
     if (ready.empty()) return wake;

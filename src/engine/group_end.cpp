@@ -90,9 +90,9 @@ void Group::publish(KeyWork& work, const Job& job, Job ended, const PreparedResu
     const WallTime checked_at = job.began_at.value_or(now_);
     work.base_ver = record.has_data ? record.ver : 0;
     drop_held(work);
-    ++record.gen;
+    record.gen = next_number(record.gen);
     if (new_version) {
-        ++record.ver;
+        record.ver = next_number(record.ver);
         record.payload = result.written_ahead != 0 ? result.written_ahead : tx_->put_payload(result.body->bytes);
         if (result.written_ahead != 0) tx_->keep_payload(result.written_ahead);
         record.hash = result.body->hash;

@@ -19,8 +19,7 @@ namespace freshet {
 namespace {
 
 constexpr int batches_per_commit = 16;
-constexpr int old_items_per_upkeep = 500;
-constexpr Millis ended_batches_kept = 48h;
+constexpr int reserves_per_page = 500;
 
 } // namespace
 
@@ -380,24 +379,10 @@ void Group::read_reserves()
     for (const std::string& tenant : tx_->tenants())
         for (const BatchState state : {BatchState::open, BatchState::sealed, BatchState::ending})
             for (BatchId before;;) {
-                const std::vector<Batch> page = tx_->batches({tenant, state, before, old_items_per_upkeep});
+                const std::vector<Batch> page = tx_->batches({tenant, state, before, reserves_per_page});
                 for (const Batch& batch : page) note_reserve(batch), before = batch.id;
-                if (page.size() < static_cast<std::size_t>(old_items_per_upkeep)) break;
+                if (page.size() < static_cast<std::size_t>(reserves_per_page)) break;
             }
-}
-
-bool Group::drop_old_batches()
-{
-    int left = old_items_per_upkeep;
-    for (const BatchId id : tx_->ended_batches(now_ - ended_batches_kept, batches_per_commit)) {
-        const std::vector<Job> items = tx_->items({id, {}, {}, left});
-        for (const Job& item : items) tx_->drop_job(item.id);
-        left -= static_cast<int>(items.size());
-        if (left <= 0) return true;
-        tx_->drop_batch(id);
-        batches_.erase(id.value);
-    }
-    return false;
 }
 
 } // namespace freshet

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Purge, held results, pauses, reload, and what a process does at its start and now and then.
+// Purge, held results, pauses and reload.
 #include "engine/group.hpp"
 
 #include "base/log.hpp"
@@ -11,12 +11,6 @@ namespace freshet {
 
 namespace {
 
-constexpr Millis upkeep_every = 60s;
-constexpr Millis ended_jobs_kept = 48h;
-constexpr Millis fires_kept = 168h;
-constexpr Millis audit_kept = 24h * 90;
-/// A result that was put and that no completion named.
-constexpr Millis put_results_kept = 1h;
 constexpr int per_commit = 256;
 constexpr int keys_told_max = 1000;
 
@@ -57,6 +51,30 @@ void Group::drop_versions(KeyWork& work)
     record.checked_at.reset();
     record.etag.clear();
     record.last_modified.clear();
+}
+
+std::int64_t Group::next_number(std::int64_t before)
+{
+    // Above all that a life before a restore gave out: there a ledger that does not exist yet stands.
+    return std::max(before, static_cast<std::int64_t>(tx_->ledger_head({}).head)) + 1;
+}
+
+namespace {
+
+template <class T>
+constexpr bool is_new_work = std::is_same_v<T, AskRefresh> || std::is_same_v<T, RetryJob> ||
+                             std::is_same_v<T, AddJobs> || std::is_same_v<T, AddBatch> || std::is_same_v<T, AddItems> ||
+                             std::is_same_v<T, RunSchedule> || std::is_same_v<T, PutResult> ||
+                             std::is_same_v<T, AddLog> || std::is_same_v<T, BulkJobs> || std::is_same_v<T, PutToken>;
+
+} // namespace
+
+std::optional<Refused> Group::no_room(const Request& request) const
+{
+    if (state_.no_room.empty()) return std::nullopt;
+    const bool is_new = std::visit([](const auto& one) { return is_new_work<std::decay_t<decltype(one)>>; }, request);
+    if (!is_new) return std::nullopt;
+    return refused(Refusal::storage_full, state_.no_room);
 }
 
 Reply Group::purge(const PurgeKey& request)
@@ -111,10 +129,10 @@ Reply Group::decide_held(const DecideHeld& request)
         const bool new_version = !record.has_data || !(record.hash == held.hash);
         work.base_ver = record.has_data ? record.ver : 0;
         record.held.reset(); // its payload becomes the version's
-        ++record.gen;
+        record.gen = next_number(record.gen);
         const auto job = tx_->job(held.job);
         if (new_version) {
-            ++record.ver;
+            record.ver = next_number(record.ver);
             record.payload = held.payload;
             record.hash = held.hash;
             record.rows = held.rows;
@@ -198,6 +216,7 @@ Reply Group::reconfigure(const Reconfigure& request)
 
 void Group::end_removed_sources()
 {
+    note_returned_sources();
     for (const std::string& tenant : tx_->tenants())
         for (const JobState state : {JobState::queued, JobState::running})
             for (JobId before{};;) {
@@ -211,32 +230,6 @@ void Group::end_removed_sources()
                 }
                 if (jobs.size() < static_cast<std::size_t>(per_commit)) break;
             }
-}
-
-void Group::upkeep()
-{
-    if (now_ < state_.upkeep_at) return;
-    state_.upkeep_at = now_ + upkeep_every;
-    for (const std::string& tenant : tx_->tenants())
-        tx_->trim_ledger(tenant, now_ - definitions_->server.ledger_keep, definitions_->server.ledger_bytes_max);
-    const std::vector<JobId> old = tx_->ended_jobs(now_ - ended_jobs_kept, per_commit);
-    for (const JobId id : old) tx_->drop_job(id);
-    if (old.size() == static_cast<std::size_t>(per_commit))
-        state_.upkeep_at = now_ + 100ms; // more than one commit takes
-    if (drop_old_batches()) state_.upkeep_at = now_ + 100ms;
-    drop_expired_tokens();
-    tx_->drop_idempotency(now_);
-    tx_->drop_fires(now_ - fires_kept);
-    tx_->drop_audit(now_ - audit_kept);
-    std::erase_if(state_.put_results, [&](const auto& put) {
-        if (put.second.at > now_ - put_results_kept) return false;
-        tx_->drop_payload(put.first);
-        return true;
-    });
-    wrote_ = true;
-    std::erase_if(state_.charged, [&](const auto& window) { return window.second.idle(now_ - 24h); });
-    std::erase_if(state_.live, [](const auto& live) { return live.second.queued == 0 && live.second.running == 0; });
-    std::erase_if(state_.begun, [&](const auto& window) { return window.second.idle(now_ - 24h); });
 }
 
 } // namespace freshet

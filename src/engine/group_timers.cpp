@@ -43,7 +43,8 @@ void Group::end_timer(const Job& before, bool paused)
     const WallTime sign = std::max(before.beat_at.value_or(now_), state_.started_at);
     const bool unheard = paused && now_ - sign < policy.lease * 3;
     const bool away = sign == state_.started_at && now_ < state_.started_at + policy.lease;
-    const bool keeps = ran_out && (unheard || away);
+    const bool of_another_life = *before.lease_until == lease_of_another_life;
+    const bool keeps = ran_out && !of_another_life && (unheard || away);
     const bool limit_over = policy.run_limit.count() > 0 && *before.began_at + policy.run_limit <= now_;
     if (keeps && !cancel_over && !limit_over) {
         Job again = before;
@@ -89,6 +90,8 @@ void Group::read_memory()
     state_.stored.clear();
     state_.paused.clear();
     for (auto& name : tx_->paused()) state_.paused.insert(std::move(name));
+    state_.removed_sources.clear();
+    for (RemovedSource& source : kept_.removed_sources()) state_.removed_sources[source.name] = source.removed_at;
     state_.paused_schedules.clear();
     for (const std::string& tenant : tx_->tenants())
         for (const ScheduleRecord& schedule : tx_->schedules(tenant))

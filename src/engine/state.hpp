@@ -82,6 +82,12 @@ struct Fill {
     std::size_t next = 0; ///< the first item that is not taken yet
 };
 
+/// Where the walk over all keys, for what got too old, stands.
+struct KeysWalk {
+    std::string tenant, key; ///< it goes on behind this key
+    WallTime next_at;
+};
+
 /// Room in a queue for a follow-up that starts by itself.
 struct Reserve {
     std::string tenant, queue;
@@ -95,7 +101,8 @@ inline constexpr std::size_t batch_bytes_per_commit = 2 << 20;
 struct Engine::State {
     State(Store& store_, CommitSink& sink_, Metrics& metrics, EngineOptions options)
         : store{store_}, sink{sink_}, meters{metrics}, definitions{std::move(options.definitions)},
-          wall_ahead{std::move(options.wall_ahead)}, builtin_worker{"builtin-" + options.boot}
+          wall_ahead{std::move(options.wall_ahead)}, retention{options.retention},
+          disk_full{std::move(options.disk_full)}, builtin_worker{"builtin-" + options.boot}
     {
     }
 
@@ -104,6 +111,10 @@ struct Engine::State {
     Meters meters;
     std::shared_ptr<const Definitions> definitions;
     std::function<Millis()> wall_ahead;
+    const RetentionLimits retention;
+    const std::function<std::string()> disk_full;
+    std::string no_room;                   ///< what disk_full said at this step
+    std::optional<WallTime> failing_since; ///< no commit has succeeded since
     std::string builtin_worker;
 
     std::uint64_t position = 0; ///< notices published
@@ -123,9 +134,9 @@ struct Engine::State {
     std::map<std::int64_t, PutPayload> put_results;           ///< by payload
     std::unordered_map<std::int64_t, std::int64_t> log_lines; ///< by job: the number of its last line
     std::deque<BulkCount> bulks;
-    std::int64_t bulk_live = 0;                           ///< bulk jobs that wait or run
-    JobId bulk_now;                                       ///< the one that is worked on
-    WallTime started_at;                                  ///< leases of before this get their length again
+    std::int64_t bulk_live = 0; ///< bulk jobs that wait or run
+    JobId bulk_now;             ///< the one that is worked on
+    WallTime started_at;        ///< of the process, or of the store's return: leases of before get their length again
     std::map<std::string, RateWindow, std::less<>> begun; ///< flights by queue, for `rate`
     std::map<std::string, RateWindow, std::less<>>
         charged;                                      ///< flights started by hand, by caller and key, and by tenant
@@ -145,6 +156,9 @@ struct Engine::State {
     bool stale_memory = true;              ///< running and paused must be read from the store
     std::optional<WallTime> wake_expected; ///< when the last step wanted to be called again
     WallTime upkeep_at;                    ///< the next housekeeping
+    std::string upkeep_tenant;             ///< it goes on with this one
+    KeysWalk walk;
+    std::map<std::string, WallTime, std::less<>> removed_sources; ///< since when they are not configured
 };
 
 /// By how much the wall clock is ahead of engine time; 0 below wall_step_noticed.

@@ -103,10 +103,11 @@ constexpr std::array helps{
                 "limits.requests of the tenant, or requests of [server], says how often one token may ask, or one "
                 "address where there is no token.",
                 "Wait until retry_at; a stream tells of changes without asking."},
-    ProblemHelp{"storage_full", "The tenant's storage is full",
-                "limits.storage of the tenant says how many bytes of data it may keep. What is there is shown on; "
-                "nothing new is fetched until there is room.",
-                "Purge keys, keep fewer versions, or raise the limit."},
+    ProblemHelp{
+        "storage_full", "There is no room for more",
+        "limits.storage of the tenant says how many bytes of data it may keep; or the disk of data_dir is full. "
+        "What is there is shown on, and what runs can end; nothing new is taken on until there is room.",
+        "Purge keys, keep fewer versions, or raise the limit; where the disk is full, free space on it."},
     ProblemHelp{"token_form", "The token is not a Bearer token", "Authorization has another form.",
                 "Send Authorization: Bearer and the token."},
     ProblemHelp{"token_unknown", "The token is not known", "No token has this hash; it may have been revoked.",

@@ -88,8 +88,9 @@ Problem refused_problem(const Refused& refused)
     case Refusal::queue_full:
         return with(429, "Too many jobs wait", "Let some end or cancel them, or raise the limit that is named.");
     case Refusal::storage_full:
-        return with(507, "The tenant's storage is full",
-                    "Purge keys, keep fewer versions (versions_max), or raise limits.storage of the tenant.");
+        return with(507, "There is no room for more",
+                    "Of a tenant: purge keys, keep fewer versions (versions_max), or raise its limits.storage. Of the "
+                    "disk: free space on it.");
     case Refusal::token_taken:
         return with(409, "The token's name is taken", "Choose another name, or revoke that token first.");
     case Refusal::token_in_file:

@@ -149,10 +149,11 @@ private:
 
 } // namespace
 
-MemoryStore::MemoryStore(std::uint64_t epoch) : tables_{std::make_unique<Tables>()}
+MemoryStore::MemoryStore(std::uint64_t epoch, std::int64_t numbers_base) : tables_{std::make_unique<Tables>()}
 {
     FRESHET_ASSERT(epoch != 0);
     tables_->epoch = epoch;
+    tables_->numbers_base = numbers_base;
 }
 
 MemoryStore::~MemoryStore() = default;

@@ -12,8 +12,8 @@ namespace freshet {
 
 class MemoryStore final : public Store {
 public:
-    /// @param epoch  what epoch() answers; not 0.
-    explicit MemoryStore(std::uint64_t epoch = 1);
+    /// @param epoch  what epoch() answers; not 0. @param numbers_base  where the ledger of a new tenant stands.
+    explicit MemoryStore(std::uint64_t epoch = 1, std::int64_t numbers_base = 0);
     ~MemoryStore() override;
 
     std::unique_ptr<Transaction> begin() override;

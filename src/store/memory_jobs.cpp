@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Jobs and batches in a MemoryTransaction.
 #include "store/memory_transaction.hpp"
+#include "store/packed_job.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -18,6 +19,28 @@ std::vector<Job> first_jobs(const Jobs& jobs, int limit)
         first.push_back(stored->job);
     }
     return first;
+}
+
+template <class Thing>
+bool has_ended_before(const Thing& thing, WallTime before)
+{
+    return is_terminal(thing.state) && thing.finished_at && *thing.finished_at < before;
+}
+
+template <class Id>
+std::vector<Id> ids_of(const std::vector<Ended<Id>>& found)
+{
+    std::vector<Id> ids;
+    for (const Ended<Id>& ended : found) ids.push_back(ended.id);
+    return ids;
+}
+
+template <class Id>
+std::vector<Ended<Id>> oldest(std::vector<Ended<Id>> found, int limit)
+{
+    std::ranges::sort(found, {}, [](const Ended<Id>& ended) { return std::pair{ended.at, ended.id}; });
+    if (found.size() > static_cast<std::size_t>(limit)) found.resize(static_cast<std::size_t>(limit));
+    return found;
 }
 
 bool is_claimable(const Job& job, WallTime now)
@@ -178,16 +201,35 @@ std::optional<WallTime> MemoryTransaction::next_wake(WallTime now)
 
 std::vector<JobId> MemoryTransaction::ended_jobs(WallTime before, int limit)
 {
-    std::vector<std::pair<WallTime, JobId>> found;
+    std::vector<Ended<JobId>> found;
     for (const auto& [id, stored] : tables_.jobs.rows(Side::working))
-        if (!stored.job.batch && is_terminal(stored.job.state) && stored.job.finished_at &&
-            *stored.job.finished_at < before)
-            found.emplace_back(*stored.job.finished_at, id);
-    std::ranges::sort(found);
-    std::vector<JobId> ids;
-    for (const auto& [at, id] : found)
-        if (ids.size() < static_cast<std::size_t>(limit)) ids.push_back(id);
-    return ids;
+        if (const Job& job = stored.job; !job.batch && has_ended_before(job, before))
+            found.push_back({id, *job.finished_at});
+    return ids_of(oldest(std::move(found), limit));
+}
+
+std::vector<Ended<JobId>> MemoryTransaction::ended_jobs_of(std::string_view tenant, WallTime before, int limit)
+{
+    std::vector<Ended<JobId>> found;
+    for (const auto& [id, stored] : tables_.jobs.rows(Side::working))
+        if (const Job& job = stored.job; job.tenant == tenant && !job.batch && has_ended_before(job, before))
+            found.push_back({id, *job.finished_at});
+    return oldest(std::move(found), limit);
+}
+
+EndedFigures MemoryTransaction::ended_figures(std::string_view tenant)
+{
+    EndedFigures figures;
+    for (const auto& [id, stored] : tables_.jobs.rows(Side::working)) {
+        const Job& job = stored.job;
+        if (job.tenant != tenant || !is_terminal(job.state)) continue;
+        ++figures.jobs;
+        figures.bytes += static_cast<std::int64_t>(pack_job(job).size());
+        const auto& payloads = tables_.payloads.rows(Side::working);
+        if (const auto payload = payloads.find(job.result_payload); payload != payloads.end())
+            figures.bytes += static_cast<std::int64_t>(payload->second.bytes.size());
+    }
+    return figures;
 }
 
 JobId MemoryTransaction::last_job_id()
@@ -237,15 +279,19 @@ std::vector<Batch> MemoryTransaction::batch_timers_due(WallTime now, int limit)
 
 std::vector<BatchId> MemoryTransaction::ended_batches(WallTime before, int limit)
 {
-    std::vector<std::pair<WallTime, BatchId>> ended;
+    std::vector<Ended<BatchId>> found;
     for (const auto& [id, stored] : tables_.batches.rows(Side::working))
-        if (is_terminal(stored.batch.state) && stored.batch.finished_at && *stored.batch.finished_at < before)
-            ended.emplace_back(*stored.batch.finished_at, id);
-    std::ranges::sort(ended);
-    std::vector<BatchId> found;
-    for (const auto& [at, id] : ended)
-        if (found.size() < static_cast<std::size_t>(limit)) found.push_back(id);
-    return found;
+        if (has_ended_before(stored.batch, before)) found.push_back({id, *stored.batch.finished_at});
+    return ids_of(oldest(std::move(found), limit));
+}
+
+std::vector<Ended<BatchId>> MemoryTransaction::ended_batches_of(std::string_view tenant, WallTime before, int limit)
+{
+    std::vector<Ended<BatchId>> found;
+    for (const auto& [id, stored] : tables_.batches.rows(Side::working))
+        if (stored.batch.tenant == tenant && has_ended_before(stored.batch, before))
+            found.push_back({id, *stored.batch.finished_at});
+    return oldest(std::move(found), limit);
 }
 
 void MemoryTransaction::drop_batch(BatchId id)

@@ -19,7 +19,8 @@ LedgerHead MemoryReads::ledger_head(std::string_view tenant) const
 {
     const auto& heads = tables_.heads.rows(side_);
     const auto found = heads.find(std::string{tenant});
-    return found == heads.end() ? LedgerHead{} : found->second;
+    const auto base = static_cast<Seq>(tables_.numbers_base);
+    return found == heads.end() ? LedgerHead{base, base} : found->second;
 }
 
 std::vector<LedgerEntry> MemoryReads::ledger(std::string_view tenant, Seq after, int limit) const

@@ -2,6 +2,7 @@
 #pragma once
 // The rows of MemoryStore. Seen by its own source files only.
 
+#include "store/housekeeping.hpp"
 #include "store/memory.hpp"
 
 #include <map>
@@ -76,6 +77,7 @@ using KeyId = std::pair<std::string, std::string>; ///< tenant, key
 
 struct MemoryStore::Tables {
     std::uint64_t epoch = 1;
+    std::int64_t numbers_base = 0;
     std::mutex mutex; ///< guards the committed side
     bool transaction_open = false;
     std::function<bool()> refuses_commit; ///< may be empty
@@ -94,6 +96,7 @@ struct MemoryStore::Tables {
     KeptTwice<std::tuple<std::string, std::string, std::string>, BreakerRecord> breakers;
     KeptTwice<std::int64_t, AuditRecord> audit;
     KeptTwice<std::string, std::monostate> paused;
+    KeptTwice<std::string, RemovedSource> removed_sources;
     KeptTwice<std::pair<JobId, std::int64_t>, LogLine> log;
     KeptTwice<BatchId, StoredBatch> batches;
     KeptTwice<std::string, TokenRecord> tokens;
@@ -106,7 +109,7 @@ struct MemoryStore::Tables {
     {
         act(heads), act(ledger), act(keys), act(versions), act(payloads), act(last_payload), act(jobs), act(live);
         act(attempts), act(fires), act(idempotency), act(breakers), act(audit), act(paused), act(log), act(batches);
-        act(tokens), act(queue_limits), act(resets), act(schedules);
+        act(tokens), act(queue_limits), act(resets), act(schedules), act(removed_sources);
     }
     void commit()
     {

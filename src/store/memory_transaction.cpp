@@ -7,6 +7,21 @@
 
 namespace freshet {
 
+namespace {
+
+template <class Table, class Row>
+void drop_oldest(Table& table, WallTime Row::* at, WallTime before)
+{
+    std::vector<std::pair<WallTime, typename Table::Rows::key_type>> old;
+    for (const auto& [id, row] : table.rows(Side::working))
+        if (row.*at < before) old.emplace_back(row.*at, id);
+    std::ranges::sort(old);
+    if (old.size() > static_cast<std::size_t>(rows_per_trim)) old.resize(rows_per_trim);
+    for (const auto& [when, id] : old) table.drop(id);
+}
+
+} // namespace
+
 MemoryTransaction::MemoryTransaction(MemoryStore::Tables& tables) : tables_{tables}, reads_{tables, Side::working}
 {
     tables_.transaction_open = true;
@@ -69,8 +84,14 @@ std::vector<std::string> MemoryTransaction::tenants()
     return names;
 }
 
+Housekeeping& housekeeping(Transaction& transaction)
+{
+    return dynamic_cast<Housekeeping&>(transaction);
+}
+
 void MemoryTransaction::trim_ledger(std::string_view tenant, WallTime before, std::int64_t bytes_max)
 {
+    int left = rows_per_trim;
     const auto& rows = tables_.ledger.rows(Side::working);
     const std::string name{tenant};
     std::int64_t bytes = 0;
@@ -79,6 +100,7 @@ void MemoryTransaction::trim_ledger(std::string_view tenant, WallTime before, st
     LedgerHead head = ledger_head(tenant);
     for (auto row = rows.lower_bound({name, 0}); row != rows.end() && row->first.first == name;) {
         if (row->second.at >= before && bytes <= bytes_max) break;
+        if (left-- == 0) break;
         bytes -= row->second.bytes;
         head.floor = row->first.second;
         const auto dropped = (row++)->first;
@@ -178,11 +200,7 @@ void MemoryTransaction::put_idempotency(const IdempotencyRecord& record)
 
 void MemoryTransaction::drop_idempotency(WallTime expired_before)
 {
-    const auto& rows = tables_.idempotency.rows(Side::working);
-    for (auto row = rows.begin(); row != rows.end();) {
-        const auto [id, record] = *row++;
-        if (record.expires_at < expired_before) tables_.idempotency.drop(id);
-    }
+    drop_oldest(tables_.idempotency, &IdempotencyRecord::expires_at, expired_before);
 }
 
 std::optional<BreakerRecord> MemoryTransaction::breaker(std::string_view tenant, std::string_view source,
@@ -208,11 +226,7 @@ bool MemoryTransaction::put_fire(const FireRecord& fire)
 
 void MemoryTransaction::drop_fires(WallTime before)
 {
-    const auto& rows = tables_.fires.rows(Side::working);
-    for (auto row = rows.begin(); row != rows.end();) {
-        const auto [id, fire] = *row++;
-        if (fire.fired_at < before) tables_.fires.drop(id);
-    }
+    drop_oldest(tables_.fires, &FireRecord::fired_at, before);
 }
 
 void MemoryTransaction::put_audit(const AuditRecord& record)
@@ -223,11 +237,7 @@ void MemoryTransaction::put_audit(const AuditRecord& record)
 
 void MemoryTransaction::drop_audit(WallTime before)
 {
-    const auto& rows = tables_.audit.rows(Side::working);
-    for (auto row = rows.begin(); row != rows.end();) {
-        const auto [number, record] = *row++;
-        if (record.at < before) tables_.audit.drop(number);
-    }
+    drop_oldest(tables_.audit, &AuditRecord::at, before);
 }
 
 void MemoryTransaction::put_token(const TokenRecord& token)
@@ -281,6 +291,21 @@ void MemoryTransaction::put_paused(std::string_view name, bool paused)
         tables_.paused.put(std::string{name}, {});
     else
         tables_.paused.drop(std::string{name});
+}
+
+std::vector<RemovedSource> MemoryTransaction::removed_sources()
+{
+    std::vector<RemovedSource> sources;
+    for (const auto& [name, source] : tables_.removed_sources.rows(Side::working)) sources.push_back(source);
+    return sources;
+}
+
+void MemoryTransaction::put_removed_source(std::string_view name, std::optional<WallTime> removed_at)
+{
+    if (removed_at)
+        tables_.removed_sources.put(std::string{name}, {std::string{name}, *removed_at});
+    else
+        tables_.removed_sources.drop(std::string{name});
 }
 
 } // namespace freshet

@@ -6,7 +6,7 @@
 
 namespace freshet {
 
-class MemoryTransaction final : public Transaction {
+class MemoryTransaction final : public Transaction, public Housekeeping {
 public:
     explicit MemoryTransaction(MemoryStore::Tables& tables);
     ~MemoryTransaction() override;
@@ -88,12 +88,15 @@ public:
     std::vector<std::string> ready_queues(WallTime now) override;
     std::optional<WallTime> next_wake(WallTime now) override;
     std::vector<JobId> ended_jobs(WallTime before, int limit) override;
+    std::vector<Ended<JobId>> ended_jobs_of(std::string_view tenant, WallTime before, int limit) override;
+    EndedFigures ended_figures(std::string_view tenant) override;
     JobId last_job_id() override;
     std::vector<Job> gated_items(BatchId batch, int limit) override;
     void append_log(const LogLine& line) override;
     void put_batch(const Batch& batch, std::optional<WallTime> timer_at) override;
     std::vector<Batch> batch_timers_due(WallTime now, int limit) override;
     std::vector<BatchId> ended_batches(WallTime before, int limit) override;
+    std::vector<Ended<BatchId>> ended_batches_of(std::string_view tenant, WallTime before, int limit) override;
     void drop_batch(BatchId id) override;
     void put_token(const TokenRecord& token) override;
     bool drop_token(std::string_view name) override;
@@ -115,6 +118,8 @@ public:
     void drop_audit(WallTime before) override;
     std::vector<std::string> paused() override { return reads_.paused(); }
     void put_paused(std::string_view name, bool paused) override;
+    std::vector<RemovedSource> removed_sources() override;
+    void put_removed_source(std::string_view name, std::optional<WallTime> removed_at) override;
     std::vector<std::string> tenants() override;
     void trim_ledger(std::string_view tenant, WallTime before, std::int64_t bytes_max) override;
     void commit() override;

@@ -192,6 +192,37 @@ TEST_P(Jobs, ListsJobsNewestFirstByAnyMixOfFilters)
     EXPECT_THAT(list({.queue = "stocks", .key = "prices"}), IsEmpty());
 }
 
+TEST_P(Jobs, KeepsCountOfWhatEnded)
+{
+    const auto figures = [this](const char* tenant = "acme") {
+        return housekeeping(*store().begin()).ended_figures(tenant);
+    };
+    Job large = ended(a_job(1), t0 + 2s);
+    put({large, a_job(2)});
+    const EndedFigures one = figures();
+    EXPECT_EQ(one.jobs, 1);
+    EXPECT_GT(one.bytes, 0);
+    EXPECT_EQ(figures("globex"), EndedFigures{});
+
+    commit([&](Transaction& t) {
+        large.result_payload = t.put_payload(std::string(10'000, 'x'));
+        t.put_job(large, {});
+        EXPECT_GE(housekeeping(t).ended_figures("acme").bytes, one.bytes + 10'000) << "within the transaction, too";
+    });
+    const EndedFigures with_result = figures();
+    EXPECT_EQ(with_result.jobs, 1);
+    EXPECT_GE(with_result.bytes, one.bytes + 10'000);
+    reopen();
+    EXPECT_EQ(figures(), with_result);
+
+    put({ended(a_job(2), t0 + 3s, JobState::failed)});
+    EXPECT_EQ(figures().jobs, 2);
+    put({a_job(2)}); // a retry
+    EXPECT_EQ(figures(), with_result);
+    commit([](Transaction& t) { t.drop_job(JobId{1}); });
+    EXPECT_EQ(figures(), EndedFigures{});
+}
+
 TEST_P(Jobs, FindsEndedJobsOldestFirstAndDropsThemWithTheirAttempts)
 {
     put({ended(a_job(1), t0 + 2s), ended(a_job(2), t0 + 1s, JobState::cancelled), ended(a_job(3), t0 + 9s), a_job(4)});
@@ -205,8 +236,10 @@ TEST_P(Jobs, FindsEndedJobsOldestFirstAndDropsThemWithTheirAttempts)
     });
     EXPECT_THAT(store().reader()->attempts(JobId{1}), ElementsAre(attempt, again));
     commit([](Transaction& t) {
-        EXPECT_THAT(t.ended_jobs(t0 + 9s, 10), ElementsAre(JobId{2}, JobId{1}));
-        EXPECT_THAT(t.ended_jobs(t0 + 9s, 1), ElementsAre(JobId{2}));
+        EXPECT_THAT(housekeeping(t).ended_jobs_of("acme", t0 + 9s, 10),
+                    ElementsAre(Ended<JobId>{JobId{2}, t0 + 1s}, Ended<JobId>{JobId{1}, t0 + 2s}));
+        EXPECT_THAT(ended_ids(housekeeping(t).ended_jobs_of("acme", t0 + 9s, 1)), ElementsAre(2));
+        EXPECT_THAT(housekeeping(t).ended_jobs_of("globex", t0 + 9s, 10), IsEmpty());
         t.drop_job(JobId{1});
     });
     EXPECT_EQ(store().reader()->job(JobId{1}), std::nullopt);

@@ -187,6 +187,17 @@ TEST_P(Ledger, TrimsTheOldestWhileThereAreTooManyBytes)
     EXPECT_THAT(seqs(*store().reader(), "globex"), ElementsAre(1));
 }
 
+TEST_P(Ledger, TrimsNoMoreAtOnceThanIsAllowed)
+{
+    const int all = rows_per_trim + 5;
+    for (int i = 0; i < all; ++i) append("acme", "event");
+    const auto trim = [this] { commit([](Transaction& t) { t.trim_ledger("acme", t0 + 1h, 1 << 20); }); };
+    trim();
+    EXPECT_EQ(store().reader()->ledger_head("acme"), (LedgerHead{Seq(all), Seq(rows_per_trim)}));
+    trim();
+    EXPECT_EQ(store().reader()->ledger_head("acme"), (LedgerHead{Seq(all), Seq(all)}));
+}
+
 TEST_P(Ledger, GoesOnAboveTheFloorAfterEverythingWasTrimmed)
 {
     append("acme", "a1");

@@ -112,6 +112,46 @@ TEST_P(SmallRows, ListsWhatPeopleDidNewestFirstAndPageByPage)
     EXPECT_THAT(store().reader()->audit({.tenant = "globex"}), IsEmpty());
 }
 
+TEST_P(SmallRows, DropsTheOldestAndNoMoreThanIsAllowed)
+{
+    commit([](Transaction& t) {
+        for (int i = 0; i < rows_per_trim + 2; ++i) {
+            const Millis later{rows_per_trim + 1 - i};
+            const std::string name = std::to_string(i);
+            t.put_audit({"acme", "ann", name, "prices", {}, t0 + later});
+            t.put_fire({"acme", "prices", t0 + later, t0 + later, name, "", {}});
+            t.put_idempotency({"acme", "t_1", "POST /v1/jobs", name, {1, 2}, "j_1", t0 + later});
+        }
+    });
+    commit([](Transaction& t) {
+        t.drop_audit(t0 + 1h);
+        t.drop_fires(t0 + 1h);
+        t.drop_idempotency(t0 + 1h);
+    });
+    const auto t = store().begin();
+    std::vector<std::string> acts, fires;
+    for (const AuditRow& row : t->audit({.tenant = "acme"})) acts.push_back(row.record.action);
+    for (const FireRecord& fire : t->fires("acme", "prices", 10)) fires.push_back(fire.decision);
+    EXPECT_THAT(acts, testing::ElementsAre("1", "0"));
+    EXPECT_THAT(fires, testing::ElementsAre("0", "1"));
+    EXPECT_FALSE(t->idempotency("acme", "t_1", "POST /v1/jobs", "2"));
+    EXPECT_TRUE(t->idempotency("acme", "t_1", "POST /v1/jobs", "1"));
+}
+
+TEST_P(SmallRows, RemembersSourcesThatTheConfigLost)
+{
+    commit([](Transaction& t) {
+        housekeeping(t).put_removed_source("prices", t0);
+        housekeeping(t).put_removed_source("alerts", t0 + 1h);
+    });
+    reopen();
+    EXPECT_THAT(housekeeping(*store().begin()).removed_sources(),
+                testing::ElementsAre(RemovedSource{"alerts", t0 + 1h}, RemovedSource{"prices", t0}));
+    commit([](Transaction& t) { housekeeping(t).put_removed_source("prices", std::nullopt); });
+    EXPECT_THAT(housekeeping(*store().begin()).removed_sources(),
+                testing::ElementsAre(RemovedSource{"alerts", t0 + 1h}));
+}
+
 TEST_P(SmallRows, KeepsTokensByName)
 {
     const TokenRecord plain{"b", "*", Role::operator_, false, {}, std::string(64, 'a'), "local", t0, {}};

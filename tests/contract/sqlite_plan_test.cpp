@@ -61,6 +61,7 @@ TEST_F(SqlitePlan, SearchesOneRangeInTheOrderThatIsAskedFor)
                             list_batches,       read_batch_timers_due,
                             next_batch_timer,   read_ended_batches,
                             read_batch_texts,   update_job,
+                            read_record_bytes,  read_ended_figures,
                             update_batch,       drop_job,
                             drop_attempts,      drop_log,
                             drop_audit,         read_audit,

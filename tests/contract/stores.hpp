@@ -2,6 +2,7 @@
 #pragma once
 // The stores that the suite runs over, and small values to put into them. A new store adds itself to all_stores().
 
+#include "store/housekeeping.hpp"
 #include "store/memory.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
@@ -37,6 +38,15 @@ public:
 private:
     std::filesystem::path path_;
 };
+
+/// Ids of what ended_jobs() or ended_batches() found.
+template <class Id>
+std::vector<std::int64_t> ended_ids(const std::vector<Ended<Id>>& found)
+{
+    std::vector<std::int64_t> ids;
+    for (const Ended<Id>& ended : found) ids.push_back(ended.id.value);
+    return ids;
+}
 
 /// A store with what it lives on; reopen() is the end of a process and the start of the next.
 class World {

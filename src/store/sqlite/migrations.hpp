@@ -10,5 +10,7 @@ namespace freshet::sqlite {
 void migrate_to_1(Connection& connection);
 /// Jobs become few columns and a packed record; batches, tags, logs, tokens, limits, resets and schedules come.
 void migrate_to_2(Connection& connection);
+/// Ended jobs and batches are found by tenant and counted; sources that the config lost are noted.
+void migrate_to_3(Connection& connection);
 
 } // namespace freshet::sqlite

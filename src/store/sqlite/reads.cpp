@@ -24,7 +24,8 @@ LedgerHead Reads::ledger_head(std::string_view tenant)
 {
     Query query{connection_, sql::read_head};
     query.bind(tenant);
-    LedgerHead head;
+    const auto base = static_cast<Seq>(numbers_base_);
+    LedgerHead head{base, base};
     if (query.row()) query.get(head.head), query.get(head.floor);
     return head;
 }

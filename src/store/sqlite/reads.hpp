@@ -3,6 +3,7 @@
 // Answers StoreReads from one connection; the writer's and each reader's are the same code.
 
 #include "store/sqlite/connection.hpp"
+#include "store/sqlite/schema.hpp"
 
 #include <limits>
 
@@ -19,7 +20,8 @@ constexpr std::int64_t below(std::int64_t before)
 
 class Reads {
 public:
-    explicit Reads(Connection& connection) : connection_{connection} {}
+    /// @param numbers_base  where the ledger of a tenant that has none yet stands
+    Reads(Connection& connection, std::int64_t numbers_base) : connection_{connection}, numbers_base_{numbers_base} {}
 
     /// Appends rows after `after` until there are `limit` entries.
     std::vector<LedgerEntry> ledger(std::string_view tenant, Seq after, int limit);
@@ -55,15 +57,16 @@ private:
     std::vector<JobId> job_ids(const JobFilter& filter);
 
     Connection& connection_;
+    std::int64_t numbers_base_;
 };
 
 /// Makes a Reader or a Transaction of Base by handing every question to `reads_`.
 template <class Base>
 class AnsweredByReads : public Base {
 public:
-    AnsweredByReads(Connection& connection, std::uint64_t epoch) : reads_{connection}, epoch_{epoch} {}
+    AnsweredByReads(Connection& connection, Life life) : reads_{connection, life.numbers_base}, life_{life} {}
 
-    std::uint64_t epoch() override { return epoch_; }
+    std::uint64_t epoch() override { return life_.epoch; }
     LedgerHead ledger_head(std::string_view tenant) override { return reads_.ledger_head(tenant); }
     std::vector<LedgerEntry> ledger(std::string_view tenant, Seq after, int limit) override
     {
@@ -127,7 +130,7 @@ protected:
     Reads reads_;
 
 private:
-    std::uint64_t epoch_;
+    Life life_;
 };
 
 } // namespace freshet::sqlite

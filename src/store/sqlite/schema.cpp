@@ -13,7 +13,7 @@ namespace freshet::sqlite {
 namespace {
 
 // Numbered from 1 by their place, which is the user_version they lead to. Never edited after a release.
-constexpr std::array<void (*)(Connection&), 2> migrations{migrate_to_1, migrate_to_2};
+constexpr std::array<void (*)(Connection&), 3> migrations{migrate_to_1, migrate_to_2, migrate_to_3};
 
 // "frsh": tells our files from any other SQLite database.
 constexpr std::int64_t application_id = 0x66727368;
@@ -22,6 +22,9 @@ constexpr char read_application[] = "PRAGMA application_id";
 constexpr char read_version[] = "PRAGMA user_version";
 constexpr char count_tables[] = "SELECT count(*) FROM sqlite_master";
 constexpr char read_epoch[] = "SELECT value FROM meta WHERE name = 'epoch'";
+constexpr char read_base[] = "SELECT value FROM meta WHERE name = 'numbers_base'";
+constexpr char write_base[] = "INSERT INTO meta (name, value) VALUES ('numbers_base', ?)";
+constexpr char drop_life[] = "DELETE FROM meta WHERE name IN ('epoch', 'numbers_base')";
 constexpr char write_epoch[] = "INSERT INTO meta (name, value) VALUES ('epoch', ?)";
 
 void write_new_epoch(Connection& connection)
@@ -67,12 +70,19 @@ void migrate(Connection& connection, const std::string& path)
     }
 }
 
-std::uint64_t stored_epoch(Connection& connection)
+Life stored_life(Connection& connection)
 {
     const auto epoch = static_cast<std::uint64_t>(connection.number(read_epoch));
     if (epoch == 0)
         throw StoreFailure{"the store has no epoch: its meta table is damaged. Restore data_dir from a backup."};
-    return epoch;
+    return {epoch, connection.number(read_base)};
+}
+
+void begin_life(Connection& connection, std::int64_t numbers_base)
+{
+    Query{connection, drop_life}.run();
+    write_new_epoch(connection);
+    Query{connection, write_base}.bind(numbers_base).run();
 }
 
 } // namespace freshet::sqlite

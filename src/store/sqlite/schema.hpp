@@ -13,6 +13,14 @@ int newest_schema();
 /// Brings the database to newest_schema(). @param path  for words only.
 /// @throws StoreFailure if the schema is newer than this build, or the file is another program's.
 void migrate(Connection& connection, const std::string& path);
-std::uint64_t stored_epoch(Connection& connection);
+
+/// What tells this store's numbers from those of its lives before a restore: StoreReads tells both.
+struct Life {
+    std::uint64_t epoch = 1;
+    std::int64_t numbers_base = 0;
+};
+Life stored_life(Connection& connection);
+/// A new epoch, in the open transaction.
+void begin_life(Connection& connection, std::int64_t numbers_base);
 
 } // namespace freshet::sqlite

@@ -40,8 +40,8 @@ struct ReadingConnection {
 
 class SqliteReader final : ReadingConnection, public AnsweredByReads<Reader> {
 public:
-    SqliteReader(const std::string& path, const std::string& vfs, std::uint64_t epoch)
-        : ReadingConnection{path, vfs}, AnsweredByReads{connection, epoch}
+    SqliteReader(const std::string& path, const std::string& vfs, Life life)
+        : ReadingConnection{path, vfs}, AnsweredByReads{connection, life}
     {
     }
 
@@ -69,7 +69,7 @@ public:
     std::unique_ptr<Transaction> begin() override { return std::make_unique<SqliteTransaction>(writer_); }
     std::int64_t begin_ahead() override { return writer_.begin_ahead(); }
     void append_ahead(std::int64_t payload, std::string_view chunk) override { writer_.append_ahead(payload, chunk); }
-    std::unique_ptr<Reader> reader() override { return std::make_unique<SqliteReader>(path_, vfs_, writer_.epoch()); }
+    std::unique_ptr<Reader> reader() override { return std::make_unique<SqliteReader>(path_, vfs_, writer_.life()); }
     std::int64_t bytes_stored() override { return writer_.bytes_stored(); }
 
 private:

@@ -99,7 +99,9 @@ inline constexpr char read_fires[] = "SELECT tenant, key, nominal_at, fired_at, 
                                      "WHERE tenant = ? AND key = ? ORDER BY nominal_at DESC LIMIT ?";
 inline constexpr char put_fire[] = "INSERT INTO fires (tenant, key, nominal_at, fired_at, decision, reason, job) "
                                    "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
-inline constexpr char drop_fires[] = "DELETE FROM fires INDEXED BY fires_by_time WHERE fired_at < ?";
+inline constexpr char drop_fires[] =
+    "DELETE FROM fires WHERE (tenant, key, nominal_at) IN (SELECT tenant, key, nominal_at FROM fires "
+    "INDEXED BY fires_by_time WHERE fired_at < ? ORDER BY fired_at LIMIT ?)";
 inline constexpr char read_idempotency[] =
     "SELECT tenant, caller, route, key, request, made, expires_at FROM idempotency "
     "WHERE tenant = ? AND caller = ? AND route = ? AND key = ?";
@@ -107,7 +109,8 @@ inline constexpr char put_idempotency[] =
     "INSERT OR REPLACE INTO idempotency "
     "(tenant, caller, route, key, request, made, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)";
 inline constexpr char drop_idempotency[] =
-    "DELETE FROM idempotency INDEXED BY idempotency_expiring WHERE expires_at < ?";
+    "DELETE FROM idempotency WHERE (tenant, caller, route, key) IN (SELECT tenant, caller, route, key "
+    "FROM idempotency INDEXED BY idempotency_expiring WHERE expires_at < ? ORDER BY expires_at LIMIT ?)";
 inline constexpr char read_breaker[] = "SELECT tenant, source, host, failures, open_until_at, probe FROM breakers "
                                        "WHERE tenant = ? AND source = ? AND host = ?";
 inline constexpr char put_breaker[] =
@@ -116,7 +119,9 @@ inline constexpr char put_audit[] =
     "INSERT INTO audit (tenant, actor, action, object, detail, acted_at) VALUES (?, ?, ?, ?, ?, ?)";
 inline constexpr char read_audit[] = "SELECT id, tenant, actor, action, object, detail, acted_at FROM audit "
                                      "INDEXED BY audit_by_tenant WHERE tenant = ? AND id < ? ORDER BY id DESC LIMIT ?";
-inline constexpr char drop_audit[] = "DELETE FROM audit INDEXED BY audit_by_time WHERE acted_at < ?";
+inline constexpr char drop_audit[] =
+    "DELETE FROM audit WHERE id IN (SELECT id FROM audit INDEXED BY audit_by_time WHERE acted_at < ? "
+    "ORDER BY acted_at LIMIT ?)";
 inline constexpr char read_tokens[] =
     "SELECT name, tenant, role, refresh, sources, sha256, made_by, made_at, expires_at FROM tokens ORDER BY name";
 inline constexpr char put_token[] =
@@ -143,6 +148,9 @@ inline constexpr char next_schedule_due[] = "SELECT min(next_at) FROM schedules 
 inline constexpr char read_paused[] = "SELECT name FROM paused ORDER BY name";
 inline constexpr char put_paused[] = "INSERT OR IGNORE INTO paused (name) VALUES (?)";
 inline constexpr char drop_paused[] = "DELETE FROM paused WHERE name = ?";
+inline constexpr char read_removed_sources[] = "SELECT name, removed_at FROM removed_sources ORDER BY name";
+inline constexpr char put_removed_source[] = "INSERT OR REPLACE INTO removed_sources (name, removed_at) VALUES (?, ?)";
+inline constexpr char drop_removed_source[] = "DELETE FROM removed_sources WHERE name = ?";
 
 // The transaction itself.
 inline constexpr char begin[] = "BEGIN IMMEDIATE";

@@ -10,7 +10,7 @@
 namespace freshet::sqlite {
 
 SqliteTransaction::SqliteTransaction(Writer& writer)
-    : AnsweredByReads{writer.connection(), writer.epoch()}, writer_{writer}, connection_{writer.connection()}
+    : AnsweredByReads{writer.connection(), writer.life()}, writer_{writer}, connection_{writer.connection()}
 {
     writer_.begin();
 }
@@ -26,6 +26,7 @@ void SqliteTransaction::commit()
     drop_unnamed_payloads();
     put_tails();
     put_counts();
+    put_ended();
     writer_.commit();
 }
 
@@ -41,7 +42,8 @@ SqliteTransaction::Tail& SqliteTransaction::tail(std::string_view tenant)
 {
     const auto known = tails_.find(tenant);
     if (known != tails_.end()) return known->second;
-    Tail read;
+    const auto base = static_cast<Seq>(writer_.life().numbers_base);
+    Tail read{.head = {base, base}};
     Query query{connection_, sql::read_head};
     if (query.bind(tenant).row()) query.get(read.head.head), query.get(read.head.floor), query.get(read.bytes);
     return tails_.emplace(tenant, std::move(read)).first->second;
@@ -99,12 +101,14 @@ void SqliteTransaction::trim_ledger(std::string_view tenant, WallTime before, st
 {
     Tail& own = tail(tenant);
     Seq floor = own.head.floor;
+    int left = rows_per_trim;
     {
         Query query{connection_, sql::oldest_ledger_rows};
         query.bind(tenant);
         while (query.row()) {
             const auto last_seq = query.next<Seq>();
             if (query.next<WallTime>() >= before && own.bytes <= bytes_max) break;
+            if (left-- == 0) break;
             own.bytes -= query.next<std::int64_t>();
             floor = last_seq;
         }
@@ -212,12 +216,12 @@ void SqliteTransaction::put_idempotency(const IdempotencyRecord& record)
 
 void SqliteTransaction::drop_fires(WallTime before)
 {
-    Query{connection_, sql::drop_fires}.bind(before).run();
+    Query{connection_, sql::drop_fires}.bind(before, rows_per_trim).run();
 }
 
 void SqliteTransaction::drop_idempotency(WallTime expired_before)
 {
-    Query{connection_, sql::drop_idempotency}.bind(expired_before).run();
+    Query{connection_, sql::drop_idempotency}.bind(expired_before, rows_per_trim).run();
 }
 
 std::optional<BreakerRecord> SqliteTransaction::breaker(std::string_view tenant, std::string_view source,
@@ -255,7 +259,7 @@ void SqliteTransaction::put_audit(const AuditRecord& record)
 
 void SqliteTransaction::drop_audit(WallTime before)
 {
-    Query{connection_, sql::drop_audit}.bind(before).run();
+    Query{connection_, sql::drop_audit}.bind(before, rows_per_trim).run();
 }
 
 void SqliteTransaction::put_token(const TokenRecord& token)
@@ -319,6 +323,24 @@ std::vector<ScheduleRecord> SqliteTransaction::schedules_due(WallTime now, int l
 void SqliteTransaction::put_paused(std::string_view name, bool paused)
 {
     Query{connection_, paused ? sql::put_paused : sql::drop_paused}.bind(name).run();
+}
+
+std::vector<RemovedSource> SqliteTransaction::removed_sources()
+{
+    Query query{connection_, sql::read_removed_sources};
+    return all(query, [](Query& row) {
+        RemovedSource source;
+        Taker{row}(source.name, source.removed_at);
+        return source;
+    });
+}
+
+void SqliteTransaction::put_removed_source(std::string_view name, std::optional<WallTime> removed_at)
+{
+    if (removed_at)
+        Query{connection_, sql::put_removed_source}.bind(name, *removed_at).run();
+    else
+        Query{connection_, sql::drop_removed_source}.bind(name).run();
 }
 
 } // namespace freshet::sqlite

@@ -5,6 +5,7 @@
 // same with how many jobs there are of each state (`counts_`). What was read of a job is remembered (`before_`), so
 // that putting it need not look again.
 
+#include "store/housekeeping.hpp"
 #include "store/sqlite/reads.hpp"
 #include "store/sqlite/writer.hpp"
 
@@ -15,7 +16,7 @@
 
 namespace freshet::sqlite {
 
-class SqliteTransaction final : public AnsweredByReads<Transaction> {
+class SqliteTransaction final : public AnsweredByReads<Transaction>, public Housekeeping {
 public:
     explicit SqliteTransaction(Writer& writer);
     ~SqliteTransaction() override;
@@ -49,12 +50,15 @@ public:
     std::vector<std::string> ready_queues(WallTime now) override;
     std::optional<WallTime> next_wake(WallTime now) override;
     std::vector<JobId> ended_jobs(WallTime before, int limit) override;
+    std::vector<Ended<JobId>> ended_jobs_of(std::string_view tenant, WallTime before, int limit) override;
+    EndedFigures ended_figures(std::string_view tenant) override;
     JobId last_job_id() override;
     std::vector<Job> gated_items(BatchId batch, int limit) override;
     void append_log(const LogLine& line) override;
     void put_batch(const Batch& batch, std::optional<WallTime> timer_at) override;
     std::vector<Batch> batch_timers_due(WallTime now, int limit) override;
     std::vector<BatchId> ended_batches(WallTime before, int limit) override;
+    std::vector<Ended<BatchId>> ended_batches_of(std::string_view tenant, WallTime before, int limit) override;
     void drop_batch(BatchId id) override;
     void put_token(const TokenRecord& token) override;
     bool drop_token(std::string_view name) override;
@@ -75,6 +79,8 @@ public:
     void put_audit(const AuditRecord& record) override;
     void drop_audit(WallTime before) override;
     void put_paused(std::string_view name, bool paused) override;
+    std::vector<RemovedSource> removed_sources() override;
+    void put_removed_source(std::string_view name, std::optional<WallTime> removed_at) override;
     std::vector<std::string> tenants() override;
     void trim_ledger(std::string_view tenant, WallTime before, std::int64_t bytes_max) override;
     void commit() override;
@@ -97,17 +103,28 @@ private:
         JobState state = JobState::queued;
         std::int64_t payload = 0;
     };
+    /// Bytes of the record as it is stored; asked of ended jobs alone, which seldom change.
+    std::int64_t record_bytes(JobId id);
     /// Remembers jobs that were read, so that putting them need not look again.
     std::vector<Job> noted(std::vector<Job> jobs);
     std::optional<Before> before(JobId id);
-    /// @return false: no row was there to be changed.
-    bool write_job(const char* statement, const Job& job, std::optional<WallTime> timer_at);
+    /// @return bytes of its record; nullopt: no row was there to be changed.
+    std::optional<std::int64_t> write_job(const char* statement, const Job& job, std::optional<WallTime> timer_at);
     /// Jobs of each state in one queue of one tenant: read when they first change, written by put_counts().
     struct Counts {
         std::array<std::int64_t, 5> by_state{}, stored{};
     };
     void count(const std::string& tenant, const std::string& queue, JobState state, int by);
     void put_counts();
+    /// The same for what a tenant keeps of ended jobs.
+    struct EndedSum {
+        EndedFigures now, stored;
+    };
+    EndedFigures& ended(std::string_view tenant);
+    /// @param bytes  of the record
+    void count_ended(const Job& job, std::int64_t bytes, int by);
+    void put_ended();
+    std::int64_t payload_bytes(std::int64_t id);
     /// Moves jobs whose time has come to those that are ready, the earliest first, so many at once.
     void make_ready(WallTime now);
     bool is_named(std::int64_t payload, std::string_view tenant, std::string_view key);
@@ -121,6 +138,7 @@ private:
     std::map<std::string, Tail, std::less<>> tails_;
     std::unordered_map<std::int64_t, Before> before_;
     std::map<std::pair<std::string, std::string>, Counts> counts_; ///< by tenant and queue
+    std::map<std::string, EndedSum, std::less<>> ended_;           ///< by tenant
     std::optional<WallTime> next_due_;                             ///< no waiting job is due before; unset: unknown
     std::set<std::tuple<std::int64_t, std::string, std::string>> unnamed_; ///< payloads that lost a name of that key
 };

@@ -143,7 +143,8 @@ std::vector<std::pair<std::string, std::int64_t>> SqliteTransaction::running_cou
 
 // Changes of a job.
 
-bool SqliteTransaction::write_job(const char* statement, const Job& job, std::optional<WallTime> timer_at)
+std::optional<std::int64_t> SqliteTransaction::write_job(const char* statement, const Job& job,
+                                                         std::optional<WallTime> timer_at)
 {
     const std::string record = pack_job(job);
     const std::string_view waits = waits_of(job);
@@ -164,7 +165,8 @@ bool SqliteTransaction::write_job(const char* statement, const Job& job, std::op
                            words));
     }
     if (waits == "due" && next_due_) next_due_ = std::min(*next_due_, job.due_at);
-    return sqlite3_changes64(connection_.raw()) != 0;
+    if (sqlite3_changes64(connection_.raw()) == 0) return std::nullopt;
+    return static_cast<std::int64_t>(record.size());
 }
 
 void SqliteTransaction::put_job(const Job& job, std::optional<WallTime> timer_at)
@@ -172,17 +174,26 @@ void SqliteTransaction::put_job(const Job& job, std::optional<WallTime> timer_at
     if (is_terminal(job.state)) timer_at.reset();
     std::optional<Before> old;
     if (!writer_.is_new_job(job.id)) old = before(job.id);
-    if (old && write_job(sql::update_job, job, timer_at)) {
+    const bool was_ended = old && is_terminal(old->state);
+    if (was_ended) {
+        Job before = job; // tenant and queue never change
+        before.result_payload = old->payload;
+        count_ended(before, record_bytes(job.id), -1);
+    }
+    std::optional<std::int64_t> bytes;
+    if (old) bytes = write_job(sql::update_job, job, timer_at);
+    if (bytes) {
         if (old->payload != job.result_payload && old->payload != 0) writer_.drop_payload(old->payload);
         if (old->state != job.state) {
             count(job.tenant, job.queue, old->state, -1);
             count(job.tenant, job.queue, job.state, +1);
         }
     } else {
-        write_job(sql::insert_job, job, timer_at);
+        bytes = write_job(sql::insert_job, job, timer_at);
         for (const std::string& tag : job.tags) Query{connection_, sql::put_tag}.bind(job.tenant, tag, job.id).run();
         count(job.tenant, job.queue, job.state, +1);
     }
+    if (is_terminal(job.state)) count_ended(job, *bytes, +1);
     before_.insert_or_assign(job.id.value, Before{job.state, job.result_payload});
 }
 
@@ -206,6 +217,7 @@ void SqliteTransaction::drop_job(JobId id)
     Query{connection_, sql::drop_attempts}.bind(id).run();
     Query{connection_, sql::drop_log}.bind(id).run();
     if (!old) return;
+    if (is_terminal(old->state)) count_ended(*old, record_bytes(id), -1);
     for (const std::string& tag : old->tags) Query{connection_, sql::drop_tag}.bind(old->tenant, tag, id).run();
     if (old->result_payload != 0) writer_.drop_payload(old->result_payload);
     count(old->tenant, old->queue, old->state, -1);
@@ -329,8 +341,69 @@ std::optional<WallTime> SqliteTransaction::next_wake(WallTime now)
 
 std::vector<JobId> SqliteTransaction::ended_jobs(WallTime before, int limit)
 {
-    Query query{connection_, sql::read_ended};
+    Query query{connection_, sql::read_ended_of_all};
     return all(query.bind(before, limit), [](Query& row) { return row.next<JobId>(); });
+}
+
+std::vector<Ended<JobId>> SqliteTransaction::ended_jobs_of(std::string_view tenant, WallTime before, int limit)
+{
+    Query query{connection_, sql::read_ended};
+    return all(query.bind(tenant, before, limit), [](Query& row) {
+        Ended<JobId> ended;
+        Taker{row}(ended.id, ended.at);
+        return ended;
+    });
+}
+
+// What a tenant keeps of ended jobs.
+
+EndedFigures& SqliteTransaction::ended(std::string_view tenant)
+{
+    const auto known = ended_.find(tenant);
+    if (known != ended_.end()) return known->second.now;
+    EndedSum sum;
+    {
+        Query query{connection_, sql::read_ended_figures};
+        if (query.bind(tenant).row()) Taker{query}(sum.now.jobs, sum.now.bytes);
+    }
+    sum.stored = sum.now;
+    return ended_.emplace(tenant, sum).first->second.now;
+}
+
+EndedFigures SqliteTransaction::ended_figures(std::string_view tenant)
+{
+    return ended(tenant);
+}
+
+std::int64_t SqliteTransaction::record_bytes(JobId id)
+{
+    Query query{connection_, sql::read_record_bytes};
+    return query.bind(id).row() ? query.next<std::int64_t>() : 0;
+}
+
+std::int64_t SqliteTransaction::payload_bytes(std::int64_t id)
+{
+    if (id == 0) return 0;
+    Query query{connection_, sql::read_payload};
+    if (!query.bind(id).row()) return 0;
+    query.skip(2);
+    return query.next<std::int64_t>();
+}
+
+void SqliteTransaction::count_ended(const Job& job, std::int64_t bytes, int by)
+{
+    EndedFigures& figures = ended(job.tenant);
+    figures.jobs += by;
+    figures.bytes += by * (bytes + payload_bytes(job.result_payload));
+}
+
+void SqliteTransaction::put_ended()
+{
+    for (auto& [tenant, sum] : ended_) {
+        if (sum.now == sum.stored) continue;
+        Query{connection_, sql::put_ended_figures}.bind(tenant, sum.now.jobs, sum.now.bytes).run();
+        sum.stored = sum.now;
+    }
 }
 
 JobId SqliteTransaction::last_job_id()

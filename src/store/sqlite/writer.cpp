@@ -48,7 +48,7 @@ Writer::Writer(const std::string& path, const SqliteOptions& options)
         migrate(connection_, path_);
         sweep_ahead();
     });
-    epoch_ = stored_epoch(connection_);
+    life_ = stored_life(connection_);
     highest_job_ = JobId{connection_.number(sql::last_job_id)};
     page_bytes_ = connection_.number(page_size);
     sqlite3_wal_hook(

@@ -4,6 +4,7 @@
 // error. Threads: the engine's; bytes_stored() any.
 
 #include "store/sqlite/connection.hpp"
+#include "store/sqlite/schema.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
 #include <atomic>
@@ -18,7 +19,7 @@ public:
     Writer& operator=(const Writer&) = delete;
 
     Connection& connection() { return connection_; }
-    std::uint64_t epoch() const { return epoch_; }
+    Life life() const { return life_; }
     /// Checkpoints if the WAL is large, then opens a transaction.
     void begin();
     void commit();
@@ -51,7 +52,7 @@ private:
     std::string path_;
     std::function<void(std::string_view)> device_failed_;
     Connection connection_;
-    std::uint64_t epoch_ = 0;
+    Life life_;
     JobId highest_job_; ///< at least the highest id in the table; a rollback may leave it above
     std::int64_t page_bytes_ = 4096;
     std::int64_t checkpoint_at_ = wal_bytes_kept; ///< bytes of WAL at which the next checkpoint is due

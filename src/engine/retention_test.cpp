@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is kept and what goes: by age, by number and bytes of a tenant, so much in one commit.
+#include "engine/batch_world.hpp"
+#include "store/housekeeping.hpp"
+
+#include <gmock/gmock.h>
+
+#include <deque>
+
+namespace freshet {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class Retention : public Batches {
+protected:
+    /// A task that was asked for and ended now.
+    JobId one_ended(const std::string& result = "1", const std::string& tenant = "default")
+    {
+        const JobId id = add_one(task("mails"), tenant);
+        const auto claimed = claim_from("mails");
+        EXPECT_EQ(claimed.size(), 1U);
+        EXPECT_TRUE(end(done(claimed.at(0), result)));
+        return id;
+    }
+    bool is_kept(JobId id) { return store->begin()->job(id).has_value(); }
+    EndedFigures ended(const std::string& tenant = "default")
+    {
+        const auto t = store->begin();
+        return housekeeping(*t).ended_figures(tenant);
+    }
+    std::vector<RemovedSource> removed()
+    {
+        const auto t = store->begin();
+        return housekeeping(*t).removed_sources();
+    }
+    std::int64_t kept(const std::string& tenant = "default") { return ended(tenant).jobs; }
+    /// A day in the life of upkeep: steps until it rests.
+    int tidy()
+    {
+        int steps = 0;
+        for (auto wake = step(); wake && *wake <= now + 1s && steps < 2000; wake = step()) {
+            now = std::max(now, *wake);
+            ++steps;
+        }
+        return steps;
+    }
+    void wait(Millis length)
+    {
+        now += length;
+        tidy();
+    }
+    std::vector<std::int64_t> versions()
+    {
+        std::vector<std::int64_t> vers;
+        for (const VersionRecord& version : store->begin()->versions("default", "prices", 0, 100))
+            vers.push_back(version.ver);
+        return vers;
+    }
+    void publish_prices(const std::string& json)
+    {
+        refresh();
+        EXPECT_TRUE(complete(claim().at(0), json));
+    }
+};
+
+TEST_F(Retention, DropsEndedJobsAfterTheirTime)
+{
+    retention.jobs_keep = 3h;
+    start();
+    const JobId old = one_ended();
+    const JobId waits = add_one("letters");
+    wait(2h);
+    EXPECT_TRUE(is_kept(old));
+    const JobId recent = one_ended();
+    wait(1h + 1min);
+    EXPECT_FALSE(is_kept(old));
+    EXPECT_TRUE(is_kept(recent));
+    EXPECT_TRUE(is_kept(waits)) << "what waits has no age";
+}
+
+TEST_F(Retention, DropsTheOldestOfATenantThatKeepsTooMany)
+{
+    retention.jobs_max = 3;
+    start();
+    std::vector<JobId> jobs;
+    for (int i = 0; i < 5; ++i) {
+        jobs.push_back(one_ended());
+        now += 1min;
+    }
+    const JobId other = one_ended("1", "globex");
+    wait(2h);
+    EXPECT_EQ(kept(), 3);
+    EXPECT_FALSE(is_kept(jobs[0]));
+    EXPECT_FALSE(is_kept(jobs[1]));
+    EXPECT_TRUE(is_kept(jobs[2]));
+    EXPECT_TRUE(is_kept(other)) << "F9: what another tenant keeps is its own";
+}
+
+TEST_F(Retention, KeepsAReceiptForAnHourHoweverFullItIs)
+{
+    retention.jobs_max = 1;
+    start();
+    const JobId first = one_ended();
+    one_ended();
+    wait(58min);
+    EXPECT_TRUE(is_kept(first));
+    wait(3min);
+    EXPECT_FALSE(is_kept(first));
+    EXPECT_EQ(kept(), 1);
+}
+
+TEST_F(Retention, DropsTheOldestOfATenantThatKeepsTooManyBytes)
+{
+    retention.jobs_bytes_max = 250'000;
+    start();
+    const std::string large = '"' + std::string(100'000, 'x') + '"';
+    const JobId first = one_ended(large);
+    now += 1min;
+    const JobId second = one_ended(large);
+    now += 1min;
+    const JobId third = one_ended(large);
+    wait(2h);
+    EXPECT_FALSE(is_kept(first));
+    EXPECT_TRUE(is_kept(second));
+    EXPECT_TRUE(is_kept(third));
+    EXPECT_LE(ended().bytes, 250'000);
+}
+
+TEST_F(Retention, DropsABatchWithItsItemsAndNeverOfALiveOne)
+{
+    retention.jobs_max = 4;
+    start();
+    const BatchId first = add(request(3, "a"));
+    succeed_all();
+    now += 1min;
+    const BatchId live = add(request(3, "b"));
+    succeed(claim_items(1).at(0));
+    succeed(claim_items(1).at(0)); // one is left
+    wait(2h);
+    ASSERT_EQ(kept(), 2) << "three and two are more than four, and three of one batch go together";
+    EXPECT_FALSE(store->begin()->batch(first));
+    EXPECT_THAT(items(first), IsEmpty());
+    EXPECT_EQ(items(live).size(), 3U);
+    wait(72h);
+    EXPECT_EQ(items(live).size(), 3U) << "not even by age";
+}
+
+TEST_F(Retention, DropsSoMuchInOneCommitAndGoesOn)
+{
+    queue("mails").waiting_max = 10'000;
+    start();
+    std::vector<NewJob> many(1000, task("mails"));
+    ASSERT_TRUE(add(many));
+    for (auto claimed = claim_from("mails", "w1", 100); !claimed.empty(); claimed = claim_from("mails", "w1", 100))
+        for (const ClaimedJob& one : claimed) EXPECT_TRUE(end(done(one)));
+    ASSERT_EQ(kept(), 1000);
+    now += 49h;
+    std::deque<std::int64_t> left{kept()};
+    for (auto wake = step(); left.back() > 0 && left.size() < 100; wake = step()) {
+        EXPECT_LE(left.back() - kept(), 256);
+        left.push_back(kept());
+        now = std::max(now, wake.value_or(now));
+    }
+    EXPECT_EQ(left.back(), 0);
+    EXPECT_LT(left.size(), 12U) << "soon, all the same";
+}
+
+TEST_F(Retention, DropsLargeResultsOneByOne)
+{
+    start();
+    const std::string large = '"' + std::string(5 << 20, 'x') + '"';
+    for (int i = 0; i < 6; ++i) one_ended(large);
+    now += 49h;
+    step();
+    EXPECT_GE(kept(), 4) << "no more than some megabytes in a commit";
+    tidy();
+    EXPECT_EQ(kept(), 0);
+}
+
+TEST_F(Retention, TrimsTheLedgerOfEachTenantAndMovesItsFloor)
+{
+    auto changed = std::make_shared<Definitions>(*definitions);
+    changed->server.ledger_keep = 1h;
+    definitions = changed;
+    start();
+    one_ended("1", "acme");
+    one_ended("1", "globex");
+    now += 30min;
+    one_ended("1", "globex");
+    const LedgerHead before = store->begin()->ledger_head("globex");
+    wait(45min);
+    const auto t = store->begin();
+    EXPECT_EQ(t->ledger_head("acme").floor, t->ledger_head("acme").head);
+    EXPECT_GT(t->ledger_head("globex").floor, 0U);
+    EXPECT_LT(t->ledger_head("globex").floor, before.head);
+    EXPECT_EQ(t->ledger_head("globex").head, before.head);
+}
+
+TEST_F(Retention, DropsOldVersionsAndNeverTheCurrentOne)
+{
+    retention.versions_keep = 24h;
+    start();
+    publish_prices("[1]");
+    publish_prices("[2]");
+    now += 20h;
+    publish_prices("[3]");
+    EXPECT_THAT(versions(), ElementsAre(3, 2, 1));
+    wait(6h);
+    EXPECT_THAT(versions(), ElementsAre(3));
+    wait(300h);
+    EXPECT_THAT(versions(), ElementsAre(3)) << "F8: the last good data survives";
+    EXPECT_TRUE(key().has_data);
+}
+
+TEST_F(Retention, KeepsDataOfARemovedSourceForSevenDays)
+{
+    start();
+    publish_prices("[1]");
+    const auto with_source = definitions;
+    auto without = std::make_shared<Definitions>(*definitions);
+    without->sources.clear();
+    ask_engine(Reconfigure{without});
+    wait(2h);
+    wait(160h);
+    EXPECT_TRUE(key().has_data);
+    EXPECT_EQ(removed().size(), 1U);
+
+    ask_engine(Reconfigure{with_source});
+    EXPECT_THAT(removed(), IsEmpty()) << "it came back";
+    wait(10h);
+    ASSERT_TRUE(key().has_data);
+
+    definitions = without;
+    start();
+    wait(2h);
+    start(); // the time goes on over a restart
+    wait(168h);
+    EXPECT_FALSE(key().has_data);
+    EXPECT_THAT(versions(), IsEmpty());
+    EXPECT_EQ(key().ver, 1) << "its numbers stay";
+}
+
+TEST_F(Retention, BeginsNumbersAboveThoseOfAnotherLife)
+{
+    store = std::make_unique<MemoryStore>(5, std::int64_t{1} << 20);
+    start();
+    publish_prices("[1]");
+    EXPECT_EQ(key().gen, (1 << 20) + 1);
+    EXPECT_EQ(key().ver, (1 << 20) + 1);
+    publish_prices("[1]");
+    EXPECT_EQ(key().gen, (1 << 20) + 2);
+    EXPECT_EQ(key().ver, (1 << 20) + 1);
+    EXPECT_GT(store->begin()->ledger_head("default").floor, 0U) << "a cursor below it is of another life";
+    refresh();
+    EXPECT_GT(claim().at(0).job->fence, std::uint64_t{1} << 20);
+}
+
+} // namespace
+} // namespace freshet
