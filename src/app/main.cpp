@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one program: the server, the commands that speak to it, and the children that the server starts of itself.
 
+#include "app/backup_command.hpp"
 #include "app/serve.hpp"
 #include "base/failure.hpp"
 #include "cli/commands.hpp"
@@ -24,6 +25,7 @@ int main(int argc, char** argv)
     app.set_version_flag("--version", "freshet " FRESHET_VERSION);
     app.require_subcommand(1);
     freshet::add_serve(app, context);
+    freshet::add_backup(app, context);
     freshet::cli::add_client_commands(app, context);
     try {
         app.parse(argc, argv);

@@ -35,6 +35,7 @@ const std::map<std::string, Folders>& floor_plan()
         floors["store"] = with(floors["model"], {"model"});
         floors["store/sqlite"] = with(floors["store"], {"store"});
         floors["store/postgres"] = floors["store/sqlite"];
+        floors["backup"] = with(floors["store/sqlite"], {"store/sqlite", "wire"});
         floors["engine"] = with(floors["store"], {"store", "wire"});
         floors["runtime"] = {"base"};
         floors["runners/shape"] = with(floors["wire"], {"wire"});
@@ -74,7 +75,7 @@ const std::vector<Library>& libraries()
         {"CLI/", {"cli", "app"}},
         {"spdlog/", {"base"}},
         {"date/", {"model"}},
-        {"zstd", {"http"}},
+        {"zstd", {"http", "backup"}},
         {"brotli/", {"http"}},
         {"xxhash", {"base"}},
     };
