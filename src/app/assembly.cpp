@@ -35,12 +35,16 @@ constexpr const char* own_program = "/proc/self/exe";
 } // namespace
 
 Assembly::Assembly(std::shared_ptr<const Definitions> definitions)
-    : definitions_{std::move(definitions)}, boot_{random_hex(8)},
-      store_{open_sqlite_store({.data_dir = definitions_->server.data_dir})},
-      local_token_{local_token(definitions_->server.data_dir)}, reads_{[this] { return store_->reader(); }},
+    : definitions_{std::move(definitions)}, boot_{random_hex(8)}, reserve_{definitions_->server.data_dir},
+      store_{open_store()}, local_token_{local_token(definitions_->server.data_dir)},
+      reads_{[this] { return store_->reader(); }},
       loops_{http::Server::loops_for(definitions_->server.loops)}, tail_{loops_},
       engine_{std::make_unique<Engine>(*store_, tail_, metrics_,
-                                       EngineOptions{definitions_, boot_, [this] { return clock_.drift(); }})},
+                                       EngineOptions{definitions_,
+                                                     boot_,
+                                                     [this] { return clock_.drift(); },
+                                                     {},
+                                                     [this] { return reserve_.look(clock_.steady()); }})},
       engine_thread_{[this](std::vector<Posted> group, WallTime now) { return step(std::move(group), now); },
                      [this] { return tail_.backlog(); }, clock_, metrics_},
       services_{.metrics = metrics_,
@@ -131,16 +135,31 @@ bool Assembly::reconfigure(std::shared_ptr<const Definitions> definitions)
     });
 }
 
+std::unique_ptr<Store> Assembly::open_store()
+{
+    // A disk that is full already has room for what opening takes once the reserve is given up.
+    std::error_code made_by_the_store;
+    if (std::filesystem::is_directory(definitions_->server.data_dir, made_by_the_store)) reserve_.look(clock_.steady());
+    return open_sqlite_store({.data_dir = definitions_->server.data_dir});
+}
+
 std::optional<WallTime> Assembly::step(std::vector<Posted> group, WallTime now)
 {
     const auto wake = engine_->step(std::move(group), now);
-    if (engine_->store_failing()) throw StoreFailure{"the last group was not kept"};
+    if (engine_->store_failing()) {
+        reserve_.note_failure();
+        throw StoreFailure{"the last group was not kept"};
+    }
     return wake;
 }
 
 std::vector<http::Component> Assembly::components() const
 {
-    std::vector<http::Component> all{{"store"}, {"engine"}};
+    std::vector<http::Component> all{{"store"}, {"engine"}, {"disk"}};
+    if (std::string full = reserve_.words(); !full.empty()) {
+        all[2].ready = false;
+        all[2].text = std::move(full);
+    }
     if (engine_thread_.store_failing()) {
         all[0].ready = false;
         all[0].text = "the last commit failed; see the log, and look at the disk's space";

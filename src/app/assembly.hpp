@@ -8,6 +8,7 @@
 // Life: the constructor opens the store and lets the engine take up what was left; start() binds, then lets everything
 // run; stop() ends it in order. Threads: one, the caller's.
 
+#include "app/disk_reserve.hpp"
 #include "app/engine_thread.hpp"
 #include "app/runner_host.hpp"
 #include "base/clock.hpp"
@@ -50,6 +51,7 @@ private:
     static constexpr int plain_threads = 2;
     static constexpr std::size_t plain_waiting_max = 1024;
 
+    std::unique_ptr<Store> open_store();
     std::optional<WallTime> step(std::vector<Posted> group, WallTime now);
     std::vector<http::Component> components() const;
     ShapeCall shape_call();
@@ -62,6 +64,7 @@ private:
     Metrics metrics_;
     std::shared_ptr<const Definitions> definitions_;
     const std::string boot_;
+    DiskReserve reserve_;
     std::unique_ptr<Store> store_;
     const std::string local_token_; ///< of the command line on this machine; its folder is the store's
     Reads reads_;
