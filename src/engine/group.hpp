@@ -237,6 +237,7 @@ private:
     /// The gen or ver that follows `before`.
     std::int64_t next_number(std::int64_t before);
     void end_removed_sources();
+    void end_refreshes(const std::string& tenant, const std::string& key_text);
     /// New work for which the disk has no room.
     std::optional<Refused> no_room(const Request& request) const;
     void audit(const std::string& tenant, const std::string& actor, std::string_view action, const std::string& object,

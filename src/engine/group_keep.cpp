@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <ranges>
 
 namespace freshet {
 
@@ -217,19 +218,24 @@ Reply Group::reconfigure(const Reconfigure& request)
 void Group::end_removed_sources()
 {
     note_returned_sources();
+    // By the keys that have live refreshes, not by all that is live: a start costs the same however much waits.
     for (const std::string& tenant : tx_->tenants())
-        for (const JobState state : {JobState::queued, JobState::running})
-            for (JobId before{};;) {
-                const std::vector<Job> jobs = tx_->jobs(
-                    {.tenant = tenant, .state = state, .queue = {}, .key = {}, .before = before, .limit = per_commit});
-                for (const Job& job : jobs) {
-                    before = job.id;
-                    if (job.kind != JobKind::refresh || key_of(job).source != nullptr) continue;
-                    if (auto ended = expire(job, "source_removed", "the source is no longer configured", now_))
-                        put_job(&job, std::move(*ended), AttemptEnd::cancelled);
-                }
-                if (jobs.size() < static_cast<std::size_t>(per_commit)) break;
-            }
+        for (std::string after;;) {
+            const std::vector<std::string> keys = kept_.live_refresh_keys(tenant, after, per_commit);
+            for (const std::string& text : keys)
+                if (source(text.substr(0, text.find('/'))) == nullptr) end_refreshes(tenant, text);
+            if (keys.size() < static_cast<std::size_t>(per_commit)) break;
+            after = keys.back();
+        }
+}
+
+void Group::end_refreshes(const std::string& tenant, const std::string& key_text)
+{
+    // What waits behind another goes first: nothing is lifted that ends all the same.
+    const std::vector<Job> live = tx_->live_jobs(tenant, key_text);
+    for (const Job& job : live | std::views::reverse)
+        if (auto ended = expire(job, "source_removed", "the source is no longer configured", now_))
+            put_job(&job, std::move(*ended), AttemptEnd::cancelled);
 }
 
 } // namespace freshet

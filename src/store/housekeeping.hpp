@@ -47,6 +47,9 @@ public:
     /// Maintained with each put_job() and drop_job().
     virtual EndedFigures ended_figures(std::string_view tenant) = 0;
 
+    /// Keys > `after`, in byte order, that have a queued or running refresh.
+    virtual std::vector<std::string> live_refresh_keys(std::string_view tenant, std::string_view after, int limit) = 0;
+
     /// By name.
     virtual std::vector<RemovedSource> removed_sources() = 0;
     /// @param removed_at  nullopt: it came back.

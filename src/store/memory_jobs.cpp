@@ -232,6 +232,19 @@ EndedFigures MemoryTransaction::ended_figures(std::string_view tenant)
     return figures;
 }
 
+std::vector<std::string> MemoryTransaction::live_refresh_keys(std::string_view tenant, std::string_view after,
+                                                              int limit)
+{
+    std::set<std::string> keys;
+    for (const StoredJob* stored : live_where([&](const StoredJob& s) {
+             return s.job.kind == JobKind::refresh && s.job.tenant == tenant && s.job.key > after;
+         }))
+        keys.insert(stored->job.key);
+    std::vector<std::string> first{keys.begin(), keys.end()};
+    if (first.size() > static_cast<std::size_t>(limit)) first.resize(static_cast<std::size_t>(limit));
+    return first;
+}
+
 JobId MemoryTransaction::last_job_id()
 {
     const auto& jobs = tables_.jobs.rows(Side::working);

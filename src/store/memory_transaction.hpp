@@ -90,6 +90,7 @@ public:
     std::vector<JobId> ended_jobs(WallTime before, int limit) override;
     std::vector<Ended<JobId>> ended_jobs_of(std::string_view tenant, WallTime before, int limit) override;
     EndedFigures ended_figures(std::string_view tenant) override;
+    std::vector<std::string> live_refresh_keys(std::string_view tenant, std::string_view after, int limit) override;
     JobId last_job_id() override;
     std::vector<Job> gated_items(BatchId batch, int limit) override;
     void append_log(const LogLine& line) override;

@@ -192,6 +192,26 @@ TEST_P(Jobs, ListsJobsNewestFirstByAnyMixOfFilters)
     EXPECT_THAT(list({.queue = "stocks", .key = "prices"}), IsEmpty());
 }
 
+TEST_P(Jobs, TellsTheKeysThatHaveLiveRefreshes)
+{
+    const auto refresh_of = [](std::int64_t id, const std::string& key, JobState state) {
+        Job job = a_job(id);
+        job.kind = JobKind::refresh, job.key = key, job.state = state;
+        if (is_terminal(state)) job.finished_at = t0;
+        return job;
+    };
+    put({refresh_of(1, "prices/eu", JobState::running), refresh_of(2, "prices/eu", JobState::queued),
+         refresh_of(3, "prices/us", JobState::queued), refresh_of(4, "alerts", JobState::succeeded), a_job(5)});
+    const auto t = store().begin();
+    const auto keys = [&](const char* after, int limit) {
+        return housekeeping(*t).live_refresh_keys("acme", after, limit);
+    };
+    EXPECT_THAT(keys("", 10), ElementsAre("prices/eu", "prices/us"));
+    EXPECT_THAT(keys("", 1), ElementsAre("prices/eu"));
+    EXPECT_THAT(keys("prices/eu", 10), ElementsAre("prices/us"));
+    EXPECT_THAT(housekeeping(*t).live_refresh_keys("globex", "", 10), IsEmpty());
+}
+
 TEST_P(Jobs, KeepsCountOfWhatEnded)
 {
     const auto figures = [this](const char* tenant = "acme") {

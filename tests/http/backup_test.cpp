@@ -70,11 +70,6 @@ protected:
         if (force) arguments.emplace_back("--force");
         return server.run(arguments);
     }
-    void start_again()
-    {
-        server.start();
-        client = server.client();
-    }
 
     Upstream upstream;
     Server server;
@@ -118,7 +113,7 @@ TEST_F(Backup, F10HoldsAllThatWasAcknowledgedBeforeItBegan)
     server.kill();
     const auto [code, said] = restore("one.backup");
     ASSERT_EQ(code, 0) << said;
-    start_again();
+    server.start();
     for (const std::string& id : before) ASSERT_EQ(client.get("/v1/jobs/" + id).status, 200) << id;
     EXPECT_EQ(client.get("/v1/data/rates").body, "[1]");
     EXPECT_FALSE(enqueue(client, 1).empty());
@@ -140,7 +135,7 @@ TEST_F(Backup, F4ARestoreGoesOnWithHigherNumbersAndResetsCursors)
     ASSERT_GT(later.freshet_number("gen"), seen.freshet_number("gen"));
     server.terminate();
     ASSERT_EQ(restore("one.backup").first, 0);
-    start_again();
+    server.start();
 
     const Answer restored = client.get("/v1/data/rates");
     EXPECT_EQ(restored.body, "[1]");
@@ -160,7 +155,7 @@ TEST_F(Backup, F4ARestoreGoesOnWithHigherNumbersAndResetsCursors)
     // Once more, from the same backup, over the restored store: still nobody meets a number twice.
     server.terminate();
     ASSERT_EQ(restore("one.backup").first, 0);
-    start_again();
+    server.start();
     EXPECT_EQ(client.get("/v1/data/rates").freshet_number("gen"), seen.freshet_number("gen") + 2 * jump);
 }
 
@@ -173,7 +168,7 @@ TEST_F(Backup, F7WhatRanHasNoLeaseAfterARestoreAndFencesAreHigher)
     expect_made("one.backup");
     server.terminate();
     ASSERT_EQ(restore("one.backup").first, 0);
-    start_again();
+    server.start();
 
     const Answer late =
         client.post("/v1/work/" + id + "/complete", json, fmt::format(R"({{"fence":{},"result":1}})", fence));
@@ -218,7 +213,7 @@ TEST_F(Backup, RefusesADamagedFileInWordsAndChangesNothing)
     EXPECT_EQ(bytes_of(server.folder() / "data" / "freshet.db"), store);
     for (const std::string& name : names_in(server.folder() / "data")) EXPECT_THAT(name, Not(HasSubstr("scratch")));
     for (const std::string& name : names_in(server.folder())) EXPECT_THAT(name, Not(HasSubstr("scratch")));
-    start_again();
+    server.start();
     EXPECT_EQ(client.get("/v1/data/rates").body, "[1]");
 }
 
@@ -243,7 +238,7 @@ TEST_F(Backup, IsNotRestoredUnderAServerNorOverAStoreUnlessForced)
 
     fs::remove_all(server.folder() / "data");
     EXPECT_EQ(restore("one.backup", false).first, 0) << "where there is none nothing must be forced";
-    start_again();
+    server.start();
     EXPECT_EQ(client.get("/v1/data/rates").body, "[1]");
 }
 

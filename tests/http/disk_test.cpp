@@ -112,7 +112,6 @@ TEST_F(FullDisk, StartsOnAFullDiskAndLetsTheReserveGo)
     server.kill();
     fill_but(0);
     server.start();
-    client = server.client();
     const Answer done =
         client.post("/v1/work/" + id + "/complete", json, fmt::format(R"({{"fence":{},"result":1}})", fence));
     EXPECT_EQ(done.status, 200) << done.body;

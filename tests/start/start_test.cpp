@@ -12,7 +12,9 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fstream>
 #include <gtest/gtest.h>
+#include <sstream>
 #include <unistd.h>
 
 namespace freshet::outside {
@@ -38,7 +40,7 @@ Job a_live_job(int number, WallTime now)
     Job job;
     job.id = JobId{(to_ms(now) - 3'600'000 + number) << 20 | number % 1000};
     job.kind = JobKind::task;
-    job.tenant = number % 2 == 0 ? "default" : "acme";
+    job.tenant = number / 10 % 2 == 0 ? "default" : "acme";
     job.queue = fmt::format("queue-{}", number % 10);
     job.input = fmt::format(R"({{"order":{},"text":"{}"}})", number, std::string(100, 'x'));
     job.requested_at = now - 1h;
@@ -89,6 +91,19 @@ void make_cold(const std::filesystem::path& folder)
     }
 }
 
+/// What the process has used so far: the wait for a busy machine is not in it.
+double cpu_seconds(pid_t pid)
+{
+    std::ifstream stat{fmt::format("/proc/{}/stat", pid)};
+    std::string text{std::istreambuf_iterator<char>{stat}, {}};
+    std::istringstream fields{text.substr(std::min(text.size(), text.rfind(')') + 1))};
+    std::string skipped;
+    for (int i = 0; i < 11; ++i) fields >> skipped;
+    double user = 0, system = 0;
+    fields >> user >> system;
+    return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
 TEST(Start, With100000LiveJobsTakesLessThanTwoSeconds)
 {
     Server server{"[queue.queue-0]\nlease = \"10m\"\n", {.server = {}, .arguments = {}, .start = false}};
@@ -100,7 +115,8 @@ TEST(Start, With100000LiveJobsTakesLessThanTwoSeconds)
     Client client = server.client();
     const Answer ready = client.get("/readyz");
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-    fmt::print("ready after {:.2f} s with {} live jobs\n", took.count(), live_jobs);
+    fmt::print("ready after {:.2f} s with {} live jobs; {:.2f} s of CPU\n", took.count(), live_jobs,
+               cpu_seconds(server.pid()));
     RecordProperty("start_ms", static_cast<int>(took.count() * 1000));
     EXPECT_EQ(ready.status, 200) << ready.body;
     EXPECT_LT(took.count(), bound_seconds());
@@ -109,7 +125,7 @@ TEST(Start, With100000LiveJobsTakesLessThanTwoSeconds)
                                      R"({"worker":"w1","queues":["queue-3"],"slots":5,"wait":5})");
     EXPECT_TRUE(given.json("/jobs/4/id")) << given.body;
     const Answer running = client.get("/v1/queues/queue-0");
-    EXPECT_EQ(running.json("/counts/running"), "10000") << running.body;
+    EXPECT_EQ(running.json("/counts/running"), "5000") << running.body;
 }
 
 } // namespace

@@ -32,6 +32,9 @@ inline constexpr char drop_tag[] = "DELETE FROM job_tags WHERE tenant = ? AND ta
 inline constexpr char read_live_jobs[] =
     "SELECT " FRESHET_JOB_COLUMNS " FROM jobs INDEXED BY jobs_one_live "
     "WHERE kind = 'refresh' AND state IN ('queued', 'running') AND tenant = ? AND key = ? ORDER BY state DESC, id";
+inline constexpr char read_live_refresh_keys[] =
+    "SELECT DISTINCT key FROM jobs INDEXED BY jobs_one_live "
+    "WHERE kind = 'refresh' AND state IN ('queued', 'running') AND tenant = ? AND key > ? ORDER BY key LIMIT ?";
 inline constexpr char read_live_holders[] =
     "SELECT " FRESHET_JOB_COLUMNS " FROM jobs INDEXED BY jobs_one_slot "
     "WHERE slot <> '' AND state IN ('queued', 'running') AND tenant = ? AND queue = ? AND slot = ?";

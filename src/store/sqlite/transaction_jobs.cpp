@@ -355,6 +355,13 @@ std::vector<Ended<JobId>> SqliteTransaction::ended_jobs_of(std::string_view tena
     });
 }
 
+std::vector<std::string> SqliteTransaction::live_refresh_keys(std::string_view tenant, std::string_view after,
+                                                              int limit)
+{
+    Query query{connection_, sql::read_live_refresh_keys};
+    return all(query.bind(tenant, after, limit), [](Query& row) { return row.next<std::string>(); });
+}
+
 // What a tenant keeps of ended jobs.
 
 EndedFigures& SqliteTransaction::ended(std::string_view tenant)
