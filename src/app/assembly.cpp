@@ -2,9 +2,11 @@
 #include "app/assembly.hpp"
 
 #include "app/local_token.hpp"
+#include "app/own_program.hpp"
 #include "app/web_files.hpp"
 #include "base/log.hpp"
 #include "engine/prepare.hpp"
+#include "facade/facades.hpp"
 #include "http/gate.hpp"
 #include "http/session.hpp"
 #include "runners/command/command_runner.hpp"
@@ -29,12 +31,10 @@ constexpr Millis answers_within = 3s;
 constexpr Millis step_told = 5s;
 /// More than cores: most of a child's time may be one that spins until its limit.
 const int children = std::max(4, static_cast<int>(std::thread::hardware_concurrency()));
-/// This binary, also after its file was replaced by an upgrade.
-constexpr const char* own_program = "/proc/self/exe";
 
 } // namespace
 
-Assembly::Assembly(std::shared_ptr<const Definitions> definitions)
+Assembly::Assembly(std::shared_ptr<const Definitions> definitions, std::shared_ptr<const FacadeSet> facades)
     : definitions_{std::move(definitions)}, boot_{random_hex(8)}, reserve_{definitions_->server.data_dir},
       store_{open_store()}, local_token_{local_token(definitions_->server.data_dir)},
       reads_{[this] { return store_->reader(); }},
@@ -59,7 +59,8 @@ Assembly::Assembly(std::shared_ptr<const Definitions> definitions)
                 // Known by the data's own token: a restart signs nobody out, two servers on a machine stay apart.
                 .cookie = fmt::format("freshet_{}", http::sha256_hex("cookie " + local_token_).substr(0, 8)),
                 .web = web_files()},
-      shape_pool_{{.executable = own_program, .count_max = children}}
+      shape_pool_{{.executable = own_program, .count_max = children}},
+      facades_{std::make_shared<facade::Facades>(loops_, std::move(facades), shape_call())}
 {
     engine_->start(clock_.wall());
     server_ = std::make_unique<http::Server>(http::ServerOptions{.listen = definitions_->server.listen,
@@ -71,6 +72,7 @@ Assembly::Assembly(std::shared_ptr<const Definitions> definitions)
                                                                  .definitions = definitions_,
                                                                  .local_token = local_token_,
                                                                  .routes = http::all_routes(),
+                                                                 .own_routes = facades_,
                                                                  .stop_within = answers_within});
     runners_.push_back(std::make_unique<HttpRunner>(clock_, shape_call()));
     runners_.push_back(std::make_unique<CommandRunner>(clock_, shape_call()));
@@ -123,14 +125,15 @@ void Assembly::stop()
     engine_.reset();
 }
 
-bool Assembly::reconfigure(std::shared_ptr<const Definitions> definitions)
+bool Assembly::reconfigure(std::shared_ptr<const Definitions> definitions, std::shared_ptr<const FacadeSet> facades)
 {
-    return engine_thread_.post(Reconfigure{definitions}, -1, [this, definitions](const Reply& reply) {
+    return engine_thread_.post(Reconfigure{definitions}, -1, [this, definitions, facades](const Reply& reply) {
         if (!reply) {
             log::error("config not put in force", {{"error", reply.error().message}});
             return;
         }
         host_->reconfigure(definitions);
+        facades_->reconfigure(facades);
         log::info("config in force", {{"sources", definitions->sources.size()}});
     });
 }

@@ -15,6 +15,7 @@
 #include "base/metrics.hpp"
 #include "engine/engine.hpp"
 #include "engine/reads.hpp"
+#include "facade/facades.hpp"
 #include "http/server.hpp"
 #include "runners/shape/child_pool.hpp"
 #include "runtime/pool.hpp"
@@ -29,7 +30,7 @@ class Assembly {
 public:
     /// @throws Failure in words: the data folder is in use, the store's schema is newer, the token cannot be written
     /// ...
-    explicit Assembly(std::shared_ptr<const Definitions> definitions);
+    Assembly(std::shared_ptr<const Definitions> definitions, std::shared_ptr<const FacadeSet> facades);
     ~Assembly();
     Assembly(const Assembly&) = delete;
     Assembly& operator=(const Assembly&) = delete;
@@ -41,7 +42,7 @@ public:
 
     /// Puts other definitions in force, with the commit that the engine makes of it. Settings that only a start reads
     /// keep their value. False: the engine's inbox is full, try again.
-    bool reconfigure(std::shared_ptr<const Definitions> definitions);
+    bool reconfigure(std::shared_ptr<const Definitions> definitions, std::shared_ptr<const FacadeSet> facades);
 
     int port() const { return server_->port(); }
     /// What signs a browser in as the command line of this machine, once: the end of a link to the console.
@@ -73,9 +74,10 @@ private:
     std::unique_ptr<Engine> engine_;
     EngineThread engine_thread_;
     http::Services services_;
-    std::unique_ptr<http::Server> server_;
     ShapePool shape_pool_;
     Pool plain_pool_{plain_threads, plain_waiting_max}; ///< shapes what needs no child
+    std::shared_ptr<facade::Facades> facades_;
+    std::unique_ptr<http::Server> server_;
     std::vector<std::unique_ptr<Runner>> runners_;
     std::unique_ptr<RunnerHost> host_;
     bool stopped_ = false;

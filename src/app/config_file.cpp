@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/config_file.hpp"
 
+#include "app/config_checks.hpp"
 #include "base/log.hpp"
 #include "config/settings.hpp"
 #include "config/units.hpp"
@@ -52,7 +53,7 @@ std::string ConfigFile::text() const
 ConfigResult ConfigFile::load()
 {
     last_text_ = text();
-    ConfigResult result = load_config(file_);
+    ConfigResult result = load_config(file_, process_environment(), config_checks());
     if (!result) return result;
     Definitions laid_over =
         overlay_.speed == 1.0 ? *result->definitions : apply_speed(*result->definitions, overlay_.speed);
@@ -68,6 +69,9 @@ ConfigResult ConfigFile::load()
         laid_over.server.listen = overlay_.listen;
     }
     result->definitions = std::make_shared<const Definitions>(std::move(laid_over));
+    if (overlay_.speed != 1.0)
+        result->facades = std::make_shared<const FacadeSet>(apply_speed(*result->facades, overlay_.speed));
+    facades_ = result->facades;
     if (!in_force_) in_force_ = result->definitions;
     return result;
 }

@@ -39,6 +39,8 @@ public:
     /// Reads it anew if that is due. Logs what is wrong with it, and what needs a restart.
     /// @return definitions to put in force; null: nothing changed, or it is wrong.
     std::shared_ptr<const Definitions> reload(SteadyTime now);
+    /// Those that belong to what was last read without a mistake.
+    const std::shared_ptr<const FacadeSet>& facades() const { return facades_; }
     /// They could not be put in force: reload() gives them again a little later.
     void again(SteadyTime now) { asked_ = true, not_before_ = now + retry_after; }
 
@@ -53,6 +55,7 @@ private:
     FileWatch watch_;
     std::string last_text_;                       ///< as last read, good or bad
     std::shared_ptr<const Definitions> in_force_; ///< the last good ones
+    std::shared_ptr<const FacadeSet> facades_;
     std::optional<SteadyTime> saved_at_;
     SteadyTime not_before_;
     bool asked_ = false;

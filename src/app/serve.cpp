@@ -102,7 +102,9 @@ void supervise(Assembly& assembly, ConfigFile& file, Signals& signals, const Clo
             return;
         }
         file.watched(clock.steady());
-        if (auto definitions = file.reload(clock.steady()); definitions && !assembly.reconfigure(definitions))
+        if (auto definitions = file.reload(clock.steady());
+            definitions && !assembly.reconfigure(definitions, file.facades()))
+
             file.again(clock.steady());
     }
 }
@@ -128,7 +130,7 @@ int run_serve(cli::CliContext& context, const ServeOptions& options)
     raise_descriptor_limit();
     log::set_up(level_of(loaded->definitions->server.log));
     try {
-        Assembly assembly{loaded->definitions};
+        Assembly assembly{loaded->definitions, loaded->facades};
         assembly.start();
         tell_ready(context, *loaded->definitions, assembly);
         supervise(assembly, file, signals, context.clock);

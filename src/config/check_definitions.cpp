@@ -115,7 +115,7 @@ void check_tenants(Reading& reading, const Definitions& definitions)
 
 } // namespace
 
-void check_definitions(Reading& reading, const Definitions& definitions)
+void check_definitions(Reading& reading, const Definitions& definitions, bool alone)
 {
     check_server(reading, definitions.server);
     CycleCheck cycles{reading, definitions};
@@ -126,7 +126,8 @@ void check_definitions(Reading& reading, const Definitions& definitions)
     }
     check_tenants(reading, definitions);
     check_schedules(reading, definitions);
-    const bool nothing = definitions.sources.empty() && definitions.queues.empty() && definitions.schedules.empty();
+    const bool nothing =
+        alone && definitions.sources.empty() && definitions.queues.empty() && definitions.schedules.empty();
     if (nothing && reading.problems.empty())
         reading.warning("source", "there is no source: nothing will be served",
                         "[source.NAME], or freshet init for an example");

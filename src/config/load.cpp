@@ -21,8 +21,8 @@ constexpr std::uintmax_t file_bytes_max = 4 << 20;
 
 // Names of the API's own actions: as a source's name they would make a path that reads two ways.
 constexpr std::array<std::string_view, 5> action_words{"refresh", "versions", "diff", "held", "explain"};
-constexpr std::array<std::string_view, 7> top_words{"server",   "defaults", "source", "queue",
-                                                    "schedule", "tenant",   "token"};
+constexpr std::array<std::string_view, 9> top_words{"server", "defaults", "source", "queue", "schedule",
+                                                    "tenant", "token",    "facade", "page"};
 
 bool good_name(std::string_view name)
 {
@@ -57,22 +57,39 @@ void each_named(Reading& reading, const TomlNode& root, std::string_view what, E
     }
 }
 
+// Reads every table of [[what]] into `into`.
+template <class Definition>
+void read_numbered(Reading& reading, const TomlNode& root, std::string_view what, const SettingTable& table,
+                   std::vector<Definition>& into)
+{
+    const TomlEntry* all = root.find(what);
+    if (all == nullptr) return;
+    const bool tables = all->node.kind == TomlNode::Kind::list && std::ranges::all_of(all->node.items, [](auto& item) {
+                            return item.kind == TomlNode::Kind::table;
+                        });
+    if (!tables)
+        return reading.problem(all->at, fmt::format("{} must be tables of the form [[{}]]", what, what),
+                               fmt::format("[[{}]]", what));
+    for (const TomlNode& node : all->node.items) {
+        const std::string path = numbered_path(what, into.size());
+        reading.places[path] = node.at;
+        read_settings(reading, node, table, &into.emplace_back(), path);
+    }
+}
+
 void check_top(Reading& reading, const TomlNode& root)
 {
     for (const TomlEntry& entry : root.entries) {
         if (std::ranges::find(top_words, entry.name) != top_words.end()) continue;
-        if (entry.name == "facade" || entry.name == "page") {
-            reading.problem(entry.at, fmt::format("[[{}]] is not served by this version", entry.name),
-                            "leave it out for now");
-            continue;
-        }
         std::string near = nearest_name(entry.name, {top_words.begin(), top_words.end()});
         if (near == "source" || near == "queue" || near == "schedule" || near == "tenant" || near == "token")
             near += ".NAME";
         reading.problem(
             entry.at,
             fmt::format("there is no table \"{}\"{}", entry.name, near.empty() ? "" : ", did you mean " + near),
-            near.empty() ? "freshet help config" : fmt::format("[{}]", near));
+            near.empty()                         ? "freshet help config"
+            : near == "facade" || near == "page" ? fmt::format("[[{}]]", near)
+                                                 : fmt::format("[{}]", near));
     }
 }
 
@@ -187,7 +204,7 @@ void read_token(Reading& reading, Definitions& into, const std::string& name, co
     into.tokens.emplace(name, std::move(token));
 }
 
-Definitions read_all(Reading& reading, const TomlNode& root)
+Definitions read_all(Reading& reading, const TomlNode& root, FacadeSet& facades)
 {
     Definitions definitions;
     check_top(reading, root);
@@ -218,6 +235,8 @@ Definitions read_all(Reading& reading, const TomlNode& root)
     each_named(reading, root, "token", [&](const std::string& name, const TomlNode& node, const std::string& path) {
         read_token(reading, definitions, name, node, path);
     });
+    read_numbered(reading, root, "facade", facade_table(), facades.facades);
+    read_numbered(reading, root, "page", page_table(), facades.pages);
     return definitions;
 }
 
@@ -273,27 +292,32 @@ void Reading::warning(std::string_view path, std::string message, std::string tr
     warnings.push_back({at.line, at.column, std::move(message), std::move(try_)});
 }
 
-ConfigResult parse_config(std::string_view text, const fs::path& folder, const Environment& environment)
+ConfigResult parse_config(std::string_view text, const fs::path& folder, const Environment& environment,
+                          const ConfigChecks& checks)
 {
     auto root = parse_toml(text);
     if (!root) return std::unexpected(std::vector{std::move(root.error())});
-    Reading reading{environment, folder.empty() ? fs::path{"."} : folder, {}, {}};
-    Definitions definitions = read_all(reading, *root);
-    check_definitions(reading, definitions);
+    Reading reading{environment, folder.empty() ? fs::path{"."} : folder, {}, {}, {}, checks};
+    FacadeSet facades;
+    Definitions definitions = read_all(reading, *root, facades);
+    check_definitions(reading, definitions, facades.facades.empty() && facades.pages.empty());
+    check_facades(reading, definitions, facades);
     const auto by_place = [](const ConfigProblem& problem) { return std::pair{problem.line, problem.column}; };
     std::ranges::stable_sort(reading.problems, {}, by_place);
     std::ranges::stable_sort(reading.warnings, {}, by_place);
     if (!reading.problems.empty()) return std::unexpected(std::move(reading.problems));
     definitions.server.data_dir = absolute_from(reading.folder, definitions.server.data_dir).string();
-    return LoadedConfig{std::make_shared<const Definitions>(std::move(definitions)), std::move(reading.warnings)};
+    for (PageDefinition& page : facades.pages) page.dir = absolute_from(reading.folder, page.dir).string();
+    return LoadedConfig{std::make_shared<const Definitions>(std::move(definitions)),
+                        std::make_shared<const FacadeSet>(std::move(facades)), std::move(reading.warnings)};
 }
 
-ConfigResult load_config(const fs::path& file, const Environment& environment)
+ConfigResult load_config(const fs::path& file, const Environment& environment, const ConfigChecks& checks)
 {
     std::string error;
     const std::string text = read_file(file, error);
     if (!error.empty()) return std::unexpected(std::vector{unreadable(error)});
-    return parse_config(text, file.parent_path(), environment);
+    return parse_config(text, file.parent_path(), environment, checks);
 }
 
 std::expected<ServerDefinition, std::vector<ConfigProblem>> load_server(const fs::path& file)
@@ -304,7 +328,8 @@ std::expected<ServerDefinition, std::vector<ConfigProblem>> load_server(const fs
     auto root = parse_toml(text);
     if (!root) return std::unexpected(std::vector{std::move(root.error())});
     const Environment environment = process_environment();
-    Reading reading{environment, file.parent_path().empty() ? fs::path{"."} : file.parent_path(), {}, {}};
+    const ConfigChecks unasked;
+    Reading reading{environment, file.parent_path().empty() ? fs::path{"."} : file.parent_path(), {}, {}, {}, unasked};
     ServerDefinition server;
     read_single(reading, *root, "server", server_table(), &server, false);
     if (!reading.problems.empty()) return std::unexpected(std::move(reading.problems));

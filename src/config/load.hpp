@@ -9,6 +9,7 @@
 
 #include "config/problem.hpp"
 #include "model/definition.hpp"
+#include "model/facade.hpp"
 
 #include <expected>
 #include <filesystem>
@@ -26,18 +27,27 @@ using Environment = std::function<std::optional<std::string>(const std::string& 
 /// The process's own.
 Environment process_environment();
 
+/// What this floor cannot judge by itself and asks of those above it: words for what is wrong, nullopt if all is well.
+/// One that is empty is not asked.
+struct ConfigChecks {
+    std::function<std::optional<std::string>(const std::string& expression)> jq;
+    std::function<std::optional<std::string>(std::string_view method, std::string_view path)> call; ///< of /v1
+};
+
 struct LoadedConfig {
     std::shared_ptr<const Definitions> definitions;
-    std::vector<ConfigProblem> warnings; ///< it works, but perhaps not as meant
+    std::shared_ptr<const FacadeSet> facades; ///< never null
+    std::vector<ConfigProblem> warnings;      ///< it works, but perhaps not as meant
 };
 
 using ConfigResult = std::expected<LoadedConfig, std::vector<ConfigProblem>>;
 
 /// Reads a file. One that cannot be read is one problem without a line.
-ConfigResult load_config(const std::filesystem::path& file, const Environment& environment = process_environment());
+ConfigResult load_config(const std::filesystem::path& file, const Environment& environment = process_environment(),
+                         const ConfigChecks& checks = {});
 /// Reads a text as if it stood in `folder`.
 ConfigResult parse_config(std::string_view text, const std::filesystem::path& folder = ".",
-                          const Environment& environment = process_environment());
+                          const Environment& environment = process_environment(), const ConfigChecks& checks = {});
 
 /// [server] alone, whatever the rest of the file says: what a client needs to find the server, which may well be
 /// running an older state of a file that is being edited.

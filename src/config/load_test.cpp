@@ -213,7 +213,6 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"unknown inside", COMMAND "retry = { atempts = 2 }", 4, 11, "source.a.retry has no setting \"atempts\"",
                 "attempts"},
         Mistake{"nothing near", COMMAND "zzzzzzzz = 1", 4, 1, "has no setting \"zzzzzzzz\"", "help config source"},
-        Mistake{"facade", "[[facade]]\non = 'GET /x'\n" COMMAND, 1, 3, "not served by this version", "leave it out"},
         Mistake{"number for duration", COMMAND "every = 30", 4, 9, "must be a length of time in quotes",
                 "every = \"30s\""},
         Mistake{"wrong unit", COMMAND "every = '30x'", 4, 9, "not \"30x\"", "every = \"30s\""},

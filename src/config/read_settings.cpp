@@ -41,6 +41,7 @@ TypeWords type_words(SettingType type)
     case SettingType::secret_table: return {"a table of texts or secrets", "{ Name = { env = \"NAME\" } }"};
     case SettingType::params: return {"a table of lists or patterns", "{ name = [\"A\", \"B\"] }"};
     case SettingType::json: return {"a value without dates, or JSON in a text", "{ name = \"value\" }"};
+    case SettingType::jq: return {"a jq expression in quotes", "'.data'"};
     case SettingType::table: return {"a table", "{ ... }"};
     }
     return {"something else", ""};
@@ -108,6 +109,9 @@ std::optional<SettingValue> TableReader::read(const Setting& setting, const Toml
     case SettingType::secret_table: return read_pairs(setting, node);
     case SettingType::params: return read_params(setting, node);
     case SettingType::json: return read_json(setting, node);
+    case SettingType::jq:
+        if (node.kind == Kind::whole) return SettingValue{std::to_string(node.whole)};
+        return read_text(setting, node);
     case SettingType::table: break;
     }
     wrong_type(setting, node);

@@ -18,6 +18,7 @@ struct Reading {
     std::vector<ConfigProblem> problems, warnings;
     /// "source.rates.url" -> where its name or table stands.
     std::map<std::string, ConfigPlace, std::less<>> places{};
+    const ConfigChecks& checks;
 
     bool has(std::string_view path) const { return places.contains(path); }
     /// The place of a setting, or of the nearest table around it.
@@ -42,9 +43,14 @@ void read_settings(Reading& reading, const TomlNode& node, const SettingTable& t
                    const std::string& path, unsigned kinds = for_all, bool defaults = false);
 
 /// What no single setting can say: names, placeholders, cycles, schedules, tenants; and what works but is odd.
-void check_definitions(Reading& reading, const Definitions& definitions);
+/// @param alone  there are neither facades nor pages.
+void check_definitions(Reading& reading, const Definitions& definitions, bool alone);
 /// Of schedules of tasks: when, into which queue, for whom.
 void check_schedules(Reading& reading, const Definitions& definitions);
+/// Of facades and pages: paths, keys and queues that exist, expressions that compile.
+void check_facades(Reading& reading, const Definitions& definitions, const FacadeSet& facades);
+/// How errors call the nth facade or page.
+std::string numbered_path(std::string_view what, std::size_t index);
 /// The checks of one source by itself.
 void check_source(Reading& reading, const SourceDefinition& source, const std::string& path);
 

@@ -25,12 +25,16 @@ void each_section(const std::function<void(const Section&)>& each)
     TaskSchedule schedule;
     TenantDefinition tenant;
     TokenDefinition token;
+    FacadeDefinition facade;
+    PageDefinition page;
     each({server_table(), &server, "[server]"});
     each({source_table(), &source, "[source.NAME]"});
     each({queue_table(), &queue, "[queue.NAME]"});
     each({task_schedule_table(), &schedule, "[schedule.NAME]"});
     each({tenant_table(), &tenant, "[tenant.NAME]"});
     each({token_table(), &token, "[token.NAME]"});
+    each({facade_table(), &facade, "[[facade]]"});
+    each({page_table(), &page, "[[page]]"});
 }
 
 std::string_view type_name(const Setting& setting)
@@ -50,6 +54,7 @@ std::string_view type_name(const Setting& setting)
     case SettingType::secret_table: return "table of texts or secrets";
     case SettingType::params: return "table of lists or patterns";
     case SettingType::json: return "value or JSON text";
+    case SettingType::jq: return "jq";
     case SettingType::table: return "table";
     }
     return "";

@@ -177,4 +177,12 @@ Definitions apply_speed(const Definitions& definitions, double speed)
     return faster;
 }
 
+FacadeSet apply_speed(const FacadeSet& facades, double speed)
+{
+    FRESHET_ASSERT(speed > 0);
+    FacadeSet faster = facades;
+    for (FacadeDefinition& facade : faster.facades) speed_up(facade_table(), &facade, speed);
+    return faster;
+}
+
 } // namespace freshet

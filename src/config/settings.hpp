@@ -8,6 +8,7 @@
 // Life: static, const. Threads: any.
 
 #include "model/definition.hpp"
+#include "model/facade.hpp"
 
 #include <cstdint>
 #include <limits>
@@ -36,6 +37,7 @@ enum class SettingType : std::uint8_t {
     secret_table, ///< { name = secret }
     params,       ///< { name = ["A", "B"] } or { name = "pattern" }
     json,         ///< a table, list, number or truth value, or a text that holds JSON; kept as JSON
+    jq,           ///< an expression in a text, or a whole number, which is one, too
     table,        ///< { ... } of the settings of `inside`
 };
 
@@ -91,6 +93,8 @@ const SettingTable& queue_table();
 const SettingTable& tenant_table();
 const SettingTable& token_table();
 const SettingTable& task_schedule_table();
+const SettingTable& facade_table();
+const SettingTable& page_table();
 /// Inside others.
 const SettingTable& retry_table();
 
@@ -107,6 +111,7 @@ std::uint64_t definition_hash(const SourceDefinition& source);
 /// Divides every duration (and the time of every rate) by `speed` > 0, save what bounds one attempt or one upstream
 /// request (run_limit, cold_wait). What was not 0 stays at least 1 ms, a lease at least 1 s; cron keeps the wall clock.
 Definitions apply_speed(const Definitions& definitions, double speed);
+FacadeSet apply_speed(const FacadeSet& facades, double speed);
 
 namespace detail {
 

@@ -115,6 +115,7 @@ private:
     std::vector<std::function<void()>> closed_;
     std::shared_ptr<ServerExchange> asked_; ///< while its body is read
     const Route* route_ = nullptr;
+    RunMatch run_; ///< of a route that the config made: instead of its handler
     std::vector<std::string> captures_;
 
     // Out.

@@ -71,6 +71,7 @@ std::string freshet_header(Core& core, const KeyView& view, const SourceDefiniti
 
 void answer_with_data(Core& core, const ExchangePtr& exchange, DataAnswer answer)
 {
+    if (auto* taker = dynamic_cast<DataTaker*>(exchange.get())) return taker->take(answer);
     const KeyView& view = *answer.view;
     const HttpRequest& request = exchange->request();
     DataPicture picture = picture_of(core, view, *answer.source);

@@ -23,6 +23,13 @@ struct DataAnswer {
     std::string receipt; ///< of a refresh, JSON, for the envelope
 };
 
+/// An exchange that takes a key's data as it is, instead of an answer made of it: of who asks from within.
+class DataTaker {
+public:
+    virtual ~DataTaker() = default;
+    virtual void take(const DataAnswer& data) = 0;
+};
+
 /// 200 with the data, or 304 if the request has it already.
 void answer_with_data(Core& core, const ExchangePtr& exchange, DataAnswer answer);
 

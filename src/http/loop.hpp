@@ -24,6 +24,7 @@
 namespace freshet::http {
 
 class Connection;
+class OwnRoutes;
 
 /// Connections of all loops, and of each peer. Threads: any.
 class ConnectionLimits {
@@ -43,6 +44,7 @@ struct Shared {
     Router router;
     ConnectionLimits limits;
     RequestLimits requests;
+    std::shared_ptr<OwnRoutes> own_routes; ///< that the config makes; null: none
 };
 
 using ConnectionHook = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;

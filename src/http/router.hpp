@@ -6,6 +6,7 @@
 #include "http/route.hpp"
 
 #include <expected>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,11 +14,17 @@
 
 namespace freshet::http {
 
+using RunMatch = std::function<void(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)>;
+
 struct Match {
     const Route* route = nullptr;
     std::vector<std::string> captures;
     std::string tenant; ///< of the long path (/v1/t/{tenant}/...), else empty
     std::string source; ///< of a path that holds a key, else empty
+    // Of routes that the config makes.
+    RunMatch run;                    ///< instead of the route's handler; keeps the route alive
+    std::optional<Caller> acts_as;   ///< of a public one: who the request is, whoever sent it
+    bool foreign_is_missing = false; ///< a tenant that the token does not allow is not there
 };
 
 struct NoMatch {

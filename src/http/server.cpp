@@ -66,7 +66,9 @@ void check_port_is_free(const tcp::endpoint& endpoint)
 } // namespace
 
 struct Server::State {
-    explicit State(ServerOptions o) : options{std::move(o)}, shared{Router{options.routes}, {}, {}} {}
+    explicit State(ServerOptions o) : options{std::move(o)}, shared{Router{options.routes}, {}, {}, options.own_routes}
+    {
+    }
 
     ServerOptions options;
     ReadPool pool{pool_threads};

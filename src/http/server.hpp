@@ -19,6 +19,7 @@
 namespace freshet::http {
 
 class Loop;
+class OwnRoutes;
 
 struct ServerOptions {
     std::string listen = "127.0.0.1:7878"; ///< "127.0.0.1:0" and ":0" take any free port
@@ -28,9 +29,10 @@ struct ServerOptions {
     Tail& tail;
     Services& services;
     std::shared_ptr<const Definitions> definitions;
-    std::string local_token;    ///< of the command line on this machine; empty: none
-    std::vector<Routes> routes; ///< all_routes() in the program
-    Millis stop_within = 5s;    ///< what answers that are on their way get
+    std::string local_token;                    ///< of the command line on this machine; empty: none
+    std::vector<Routes> routes;                 ///< all_routes() in the program
+    std::shared_ptr<OwnRoutes> own_routes = {}; ///< that the config makes; null: none
+    Millis stop_within = 5s;                    ///< what answers that are on their way get
 };
 
 class Server {

@@ -6,9 +6,11 @@
 #include "base/failure.hpp"
 #include "base/log.hpp"
 #include "http/negotiate.hpp"
+#include "http/own_routes.hpp"
 #include "http/problems.hpp"
 #include "http/response_head.hpp"
 #include "http/session.hpp"
+#include "http/within.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -91,26 +93,6 @@ HttpResponse too_often(std::string_view base_url, std::string_view path, const A
                                   fmt::format("\"requests\";q={};w={}", limit.count, seconds(limit.per)));
     response.headers.emplace_back("RateLimit", fmt::format("\"requests\";r=0;t={}", seconds(wait)));
     return response;
-}
-
-Problem no_match_problem(const NoMatch& none, std::string_view method, std::string_view path)
-{
-    switch (none.why) {
-    case NoMatch::Why::unknown_path:
-        return make_problem(404, "not_found", "No such path",
-                            fmt::format("There is nothing at {}.", path.substr(0, 300)),
-                            "Look at /openapi.json for what there is.");
-    case NoMatch::Why::method:
-        return make_problem(405, "method", "Not with this method",
-                            fmt::format("{} takes {}, not {}.", path.substr(0, 300), none.allow, method),
-                            "Use one of the methods in Allow.");
-    case NoMatch::Why::key: break;
-    }
-    if (none.bad_param)
-        return make_problem(400, "bad_param", "A parameter of the key is not allowed", none.message,
-                            "Give the source's parameters in the order in which the config declares them.");
-    return make_problem(404, "unknown_key", "No such key", none.message,
-                        "Look at the sources in the config, and at their parameters.");
 }
 
 } // namespace
@@ -297,8 +279,12 @@ void Connection::take_request(const RequestHead& head)
 
     const std::shared_ptr<const Definitions> definitions = core.definitions();
     auto match = loop_.shared().router.find(request.method, request.path, *definitions);
+    if (const auto& own = loop_.shared().own_routes;
+        own && !match && match.error().why == NoMatch::Why::unknown_path && request.path.find("/v1/") != 0)
+        match = own->find(core, request);
     const bool open = match && match->route->right == Right::anyone;
-    auto caller = find_caller(asked, request, match ? match->route : nullptr);
+    auto caller = match && match->acts_as ? std::expected<Caller, Problem>{*match->acts_as}
+                                          : find_caller(asked, request, match ? match->route : nullptr);
     const auto allowance = allowance_of(caller ? &*caller : nullptr);
     if (allowance) {
         if (const auto wait = allowance->take(core.steady())) {
@@ -332,30 +318,10 @@ void Connection::take_request(const RequestHead& head)
     }
     if (auto problem = gate.check_origin(asked)) return refuse_now(std::move(*problem));
     if (identified) {
-        if (Caller remembered = exchange->caller(); !gate.settle_tenant(remembered, {}))
+        if (Caller remembered = exchange->caller(); !match->acts_as && !gate.settle_tenant(remembered, {}))
             remember(head, host, std::move(remembered));
-        const auto named = request.param("tenant");
-        if (named && !match->tenant.empty() && *named != match->tenant)
-            return refuse_now(make_problem(400, "tenant", "Two tenants are named", "The path and ?tenant= differ.",
-                                           "Leave ?tenant= out."));
-        if (auto problem =
-                gate.settle_tenant(exchange->caller(), match->tenant.empty() ? named.value_or("") : match->tenant))
+        if (auto problem = admit(core, *match, exchange->caller(), match->run ? std::nullopt : request.param("tenant")))
             return refuse_now(std::move(*problem));
-        if (!Gate::may(exchange->caller(), match->route->right))
-            return refuse_now(Gate::forbidden(exchange->caller(), match->route->right));
-        if (auto problem = Gate::check_sources(exchange->caller(), *match->route, !match->source.empty()))
-            return refuse_now(std::move(*problem));
-    }
-    if (!match->source.empty()) {
-        const std::string& tenant = exchange->caller().tenant;
-        if (tenant == "*")
-            return refuse_now(make_problem(400, "tenant_missing", "Of which tenant?",
-                                           "The token is of all tenants and a key is of one.",
-                                           "Name it: ?tenant=NAME, or /v1/t/NAME/data/KEY."));
-        if (!tenant_has_source(*definitions, tenant, match->source) || !exchange->caller().has_source(match->source))
-            return refuse_now(make_problem(404, "unknown_key", "No such key",
-                                           fmt::format("There is no source \"{}\".", match->source),
-                                           "Look at the sources of your tenant."));
     }
     const std::string_view expect = request.header("expect");
     if (!expect.empty() && !same_word(expect, "100-continue"))
@@ -365,6 +331,7 @@ void Connection::take_request(const RequestHead& head)
     if (parser_.wants_body() && !parser_.limit_body(match->route->bytes_max))
         return refuse_now(body_too_large(match->route->bytes_max));
     route_ = match->route;
+    run_ = std::move(match->run);
     captures_ = std::move(match->captures);
     asked_ = exchange;
     if (!parser_.wants_body()) return run_handler();
@@ -388,7 +355,10 @@ void Connection::run_handler()
     exchange->request().body = parser_.take_body();
     const std::vector<std::string> captures = std::move(captures_);
     try {
-        route_->handle(loop_.core(), exchange, captures);
+        if (const RunMatch run = std::move(run_))
+            run(loop_.core(), exchange, captures);
+        else
+            route_->handle(loop_.core(), exchange, captures);
     } catch (const Failure& failure) {
         log::error("a request failed", {{"path", exchange->request().path}, {"error", failure.what()}});
         exchange->fail_unanswered(store_problem());

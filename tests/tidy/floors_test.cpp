@@ -44,6 +44,7 @@ const std::map<std::string, Folders>& floor_plan()
         floors["runners/command"] = floors["runners/http"];
         floors["http/streams"] = with(floors["engine"], {"engine"});
         floors["http"] = with(floors["http/streams"], {"http/streams", "runtime"});
+        floors["facade"] = with(floors["http"], {"http", "runners/shape"});
         floors["config"] = {"base", "model", "wire"};
         floors["cli"] = {"base", "model", "wire", "config"};
         Folders all;

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What one core keeps for its facades: what was rendered and what was decided.
+//
+// Life: one per core, made by the facades, emptied with each set of definitions. Threads: that core's loop.
+
+#include "facade/kept.hpp"
+#include "http/core.hpp"
+#include "runners/shape/shape.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace freshet::facade {
+
+/// A body that an expression made, and what came with it.
+struct Rendered {
+    int status = 0; ///< as the expression said; 0: it did not
+    std::string body, tag;
+};
+
+/// What a facade's expressions said to a request.
+struct Decided {
+    std::string check, input, force; ///< JSON; empty: not asked
+};
+
+struct CoreState {
+    static constexpr std::size_t rendered_bytes_max = 32UL << 20, decided_bytes_max = 4UL << 20;
+    Kept<Rendered> rendered{rendered_bytes_max};
+    Kept<Decided> decided{decided_bytes_max};
+};
+
+/// Has an order shaped in a child; the answer comes on the core's loop.
+using Shape = std::function<void(http::Core& core, ShapeOrder order, ShapeAnswer answer)>;
+
+} // namespace freshet::facade

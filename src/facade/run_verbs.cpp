@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a facade asks of /v1.
+#include "facade/run.hpp"
+
+#include "http/problems.hpp"
+#include "model/key.hpp"
+#include "wire/json_out.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+#include <iterator>
+#include <simdjson.h>
+
+namespace freshet::facade {
+
+namespace {
+
+constexpr int page_rows = 500;
+
+// Prefer takes whole seconds.
+std::string wait_header(Millis wait)
+{
+    return fmt::format("wait={}", std::chrono::ceil<std::chrono::seconds>(wait).count());
+}
+
+} // namespace
+
+void Run::act()
+{
+    const FacadeDefinition& def = row_->def;
+    const std::string& key_template = def.read.empty() ? def.refresh : def.read;
+    if (!key_template.empty()) {
+        auto key = fill(key_template, inputs_, &percent_encode);
+        if (!key) return fail(std::move(key.error()));
+        forced_ |= !def.refresh.empty();
+        return read(*key, forced_);
+    }
+    if (!def.read_all.empty()) return act_on_all(def.read_all, false, &Run::look_up);
+    if (!def.refresh_all.empty()) {
+        forced_ = true;
+        return act_on_all(def.refresh_all, true, &Run::after_keys);
+    }
+    if (!def.enqueue.empty()) return enqueue();
+    if (!def.call.empty()) return call();
+    look_up();
+}
+
+// --- One key ---
+
+InnerRequest Run::refresh_request(const std::string& key) const
+{
+    InnerRequest request;
+    request.method = "POST";
+    request.path = fmt::format("/v1/data/{}/refresh", key);
+    const Millis left = std::max(Millis{0}, row_->def.wait - std::chrono::floor<Millis>(core_.steady() - began_));
+    if (left.count() > 0) request.headers.emplace_back("prefer", wait_header(left));
+    if (const auto name = exchange_->request().header("idempotency-key"); !name.empty())
+        request.headers.emplace_back("idempotency-key", name);
+    return request;
+}
+
+void Run::read(const std::string& key, bool forced)
+{
+    key_ = key;
+    InnerRequest request;
+    if (forced) {
+        request = refresh_request(key);
+    } else {
+        request.path = fmt::format("/v1/data/{}", key);
+        if (row_->def.cold == ColdAnswer::refuse) request.headers.emplace_back("cache-control", "only-if-cached");
+    }
+    if (forced)
+        watch_first_attempt(exchange_->caller(), key,
+                            [self = shared_from_this()](Problem problem) { self->fail(std::move(problem)); });
+    ask_within(core_, *router_, exchange_, exchange_->caller(), std::move(request),
+               [self = shared_from_this(), key, forced](InnerAnswer answer) {
+                   if (!self->gone_ && !self->over_) self->got_key(std::move(answer), key, forced);
+               });
+}
+
+void Run::got_key(InnerAnswer answer, const std::string& key, bool refreshed)
+{
+    if (answer.data) {
+        view_ = answer.data->view;
+        source_ = answer.data->source;
+        from_cache_ = answer.data->found == http::Found::hit || answer.data->found == http::Found::hit_ignored;
+        if (refreshed) document_.set("job", answer.data->receipt);
+        return look_up();
+    }
+    if (answer.is_problem()) {
+        if (answer.status == 504 && text_member_of(answer.body, "code") == "not_cached")
+            return fail(http::make_problem(404, "cold", "There is no data yet", fmt::format("{} was never read.", key),
+                                           "Refresh it first."));
+        return fail(answer);
+    }
+    // 202: the work goes on.
+    document_.set("job", answer.body);
+    natural_status_ = answer.status;
+    natural_ = std::move(answer.head);
+    natural_body_ = std::move(answer.body);
+    timed_out_ = row_->def.wait.count() > 0;
+    if (timed_out_ && row_->def.on_timeout == TimeoutAnswer::problem) {
+        Problem late = http::make_problem(504, "timed-out", "The refresh did not end in time",
+                                          fmt::format("It goes on; {} were waited.", to_text(row_->def.wait)),
+                                          "Look at the job, or ask again.");
+        late.key = key;
+        late.job = text_member_of(natural_body_, "id");
+        late.outcome = "pending";
+        late.retry_at = core_.now() + 1s;
+        return fail(std::move(late));
+    }
+    with_view(key, &Run::look_up);
+}
+
+void Run::with_view(const std::string& key, Next then)
+{
+    core_.view(exchange_->caller().tenant, key, [self = shared_from_this(), key, then](const auto& view) {
+        if (self->gone_ || self->over_) return;
+        if (!view) return self->fail(http::store_problem());
+        self->view_ = view;
+        self->source_ = http::source_of(*self->definitions_, key);
+        self->from_cache_ = true;
+        if (self->timed_out_ && self->row_->def.on_timeout == TimeoutAnswer::stale && view->record.has_data)
+            self->natural_status_ = 200;
+        ((*self).*then)();
+    });
+}
+
+// --- Several keys ---
+
+http::Caller Run::caller_for(const std::string& tenant) const
+{
+    http::Caller caller = exchange_->caller();
+    // A tenant that the caller may not speak for stays refused by the door.
+    if (!tenant.empty() && caller.all_tenants) caller.tenant = tenant;
+    return caller;
+}
+
+std::vector<Run::Entry> Run::expand(const std::vector<std::string>& templates)
+{
+    std::vector<Entry> entries;
+    const http::Caller& caller = exchange_->caller();
+    for (const std::string& text : templates) {
+        const KeyTemplate parsed = parse_key_template(text);
+        const auto key = fill(parsed.key, inputs_, &percent_encode);
+        const auto tenant = fill(parsed.tenant, inputs_);
+        if (!key || !tenant) {
+            fail(key ? tenant.error() : key.error());
+            return {};
+        }
+        if (*tenant != "*") {
+            Entry& entry = entries.emplace_back();
+            entry.tenant = tenant->empty() ? caller.tenant : *tenant;
+            entry.key = *key;
+            entry.foreign = !caller.all_tenants && entry.tenant != caller.tenant;
+            continue;
+        }
+        if (!caller.all_tenants || definitions_->tenants.empty()) {
+            entries.emplace_back().tenant = caller.tenant;
+            entries.back().key = *key;
+            continue;
+        }
+        const std::string source = key->substr(0, key->find('/'));
+        for (const auto& [name, definition] : definitions_->tenants) {
+            const auto& sources = definition.sources;
+            if (!sources.empty() && std::ranges::find(sources, source) == sources.end()) continue;
+            entries.emplace_back().tenant = name;
+            entries.back().key = *key;
+        }
+    }
+    return entries;
+}
+
+// Whoever asks for another's key is told what he would be told of one that is not there.
+InnerAnswer Run::foreign_answer() const
+{
+    InnerAnswer answer;
+    answer.status = 404;
+    answer.body =
+        problem_json(http::make_problem(404, "not_found", "No such key", "It does not exist, or is not yours."));
+    return answer;
+}
+
+void Run::told(std::size_t index, InnerAnswer answer, Next then)
+{
+    Entry& entry = entries_[index];
+    // With first_attempt it may have been told already.
+    if (entry.told) return;
+    entry.told = true;
+    entry.answer = std::move(answer);
+    if (--running_ == 0 && !gone_ && !over_) ((*this).*then)();
+}
+
+void Run::act_on_all(const std::vector<std::string>& templates, bool refreshes, Next then)
+{
+    std::vector<Entry> more = expand(templates);
+    if (over_) return;
+    const std::size_t first = entries_.size(), end = first + more.size();
+    std::ranges::move(more, std::back_inserter(entries_));
+    running_ = end - first;
+    if (running_ == 0) return ((*this).*then)();
+    // Whoever is told at once may go on to `then` from inside this loop, which adds further entries.
+    for (std::size_t i = first; i < end; ++i) {
+        const std::string key = entries_[i].key;
+        if (entries_[i].foreign) {
+            told(i, foreign_answer(), then);
+            continue;
+        }
+        InnerRequest request;
+        if (refreshes)
+            request = refresh_request(key);
+        else
+            request.path = fmt::format("/v1/data/{}", key);
+        const http::Caller caller = caller_for(entries_[i].tenant);
+        if (refreshes)
+            watch_first_attempt(caller, key, [self = shared_from_this(), i, then](const Problem& problem) {
+                InnerAnswer answer;
+                answer.status = problem.status;
+                answer.body = problem_json(problem);
+                self->told(i, std::move(answer), then);
+            });
+        ask_within(
+            core_, *router_, exchange_, caller, std::move(request),
+            [self = shared_from_this(), i, then](InnerAnswer answer) { self->told(i, std::move(answer), then); });
+    }
+}
+
+void Run::after_keys()
+{
+    if (row_->def.then.empty()) return look_up();
+    act_on_all(row_->def.then, true, &Run::look_up);
+}
+
+// --- Jobs and all else ---
+
+void Run::enqueue()
+{
+    const FacadeDefinition& def = row_->def;
+    const auto queue = fill(def.enqueue, inputs_);
+    const auto unique = fill(def.unique, inputs_);
+    if (!queue || !unique) return fail(queue ? unique.error() : queue.error());
+    JsonOut body;
+    body.begin();
+    body.text("queue", *queue);
+    body.raw_if("input", def.input.empty() ? inputs_.body : decided_.input);
+    if (!def.unique.empty()) {
+        constexpr std::array<std::string_view, 3> conflicts{"attach", "rerun_after", "reject"};
+        body.begin("unique");
+        body.text("key", *unique);
+        body.text("scope", "live");
+        body.text("on_conflict", conflicts[static_cast<std::size_t>(def.on_conflict)]);
+        body.end();
+    }
+    body.end();
+    InnerRequest request;
+    request.method = "POST";
+    request.path = "/v1/jobs";
+    request.body = body.take();
+    if (const auto name = exchange_->request().header("idempotency-key"); !name.empty())
+        request.headers.emplace_back("idempotency-key", name);
+    ask_within(core_, *router_, exchange_, exchange_->caller(), std::move(request),
+               [self = shared_from_this()](InnerAnswer answer) {
+                   if (self->gone_ || self->over_) return;
+                   if (answer.is_problem()) return self->fail(answer);
+                   self->document_.set("job", answer.body);
+                   self->natural_status_ = answer.status;
+                   self->natural_body_ = std::move(answer.body);
+                   self->natural_ = std::move(answer.head);
+                   self->look_up();
+               });
+}
+
+void Run::call()
+{
+    const FacadeDefinition& def = row_->def;
+    const auto space = def.call.find(' ');
+    const auto question = def.call.find('?');
+    const auto path = fill(std::string_view{def.call}.substr(0, question).substr(space + 1), inputs_, &percent_encode);
+    if (!path) return fail(path.error());
+    InnerRequest request;
+    request.method = def.call.substr(0, space);
+    request.path = *path;
+    if (question != std::string::npos)
+        request.query = fill_query(std::string_view{def.call}.substr(question + 1), inputs_);
+    request.body = decided_.input == "null" ? "" : decided_.input;
+    if (def.wait.count() > 0) request.headers.emplace_back("prefer", wait_header(def.wait));
+    if (const auto name = exchange_->request().header("idempotency-key"); !name.empty())
+        request.headers.emplace_back("idempotency-key", name);
+    ask_within(core_, *router_, exchange_, exchange_->caller(), std::move(request),
+               [self = shared_from_this(), path = *path](InnerAnswer answer) {
+                   if (self->gone_ || self->over_) return;
+                   if (answer.is_problem()) return self->fail(answer);
+                   Document& document = self->document_;
+                   document.set("answer", answer.body);
+                   // Under its own name, too.
+                   const bool of_job = path.starts_with("/v1/jobs"), of_batch = path.starts_with("/v1/batches");
+                   std::string batch = of_batch ? member_of(answer.body, "batch") : std::string{};
+                   if (of_batch) document.set("batch", batch.empty() ? answer.body : std::move(batch));
+                   if (of_job) document.set("job", answer.body);
+                   self->natural_status_ = answer.status;
+                   self->natural_body_ = std::move(answer.body);
+                   self->natural_ = std::move(answer.head);
+                   self->look_up();
+               });
+}
+
+// --- Look-ups ---
+
+void Run::look_up()
+{
+    if (row_->def.keys.empty()) return look_up_job();
+    look_at_keys();
+}
+
+void Run::look_at_keys()
+{
+    std::vector<Entry> more = expand(row_->def.keys);
+    if (over_) return;
+    const std::size_t first = entries_.size(), end = first + more.size();
+    std::ranges::move(more, std::back_inserter(entries_));
+    running_ = end - first;
+    if (running_ == 0) return look_up_job();
+    for (std::size_t i = first; i < end; ++i) {
+        if (entries_[i].foreign) {
+            told(i, foreign_answer(), &Run::look_up_job);
+            continue;
+        }
+        InnerRequest request;
+        request.method = "HEAD"; // starts no work
+        request.path = fmt::format("/v1/data/{}", entries_[i].key);
+        ask_within(core_, *router_, exchange_, caller_for(entries_[i].tenant), std::move(request),
+                   [self = shared_from_this(), i](InnerAnswer answer) {
+                       // That it has no data, or fails, is told by its meta.
+                       if (answer.status >= 500) answer.status = 200, answer.body.clear();
+                       self->told(i, std::move(answer), &Run::look_up_job);
+                   });
+    }
+}
+
+void Run::look_up_one(std::string_view part, std::string path, Next then)
+{
+    InnerRequest request;
+    request.path = std::move(path);
+    ask_within(core_, *router_, exchange_, exchange_->caller(), std::move(request),
+               [self = shared_from_this(), part, then](InnerAnswer answer) {
+                   if (self->gone_ || self->over_) return;
+                   if (answer.is_problem()) return self->fail(answer);
+                   if (self->natural_body_.empty()) self->natural_body_ = answer.body;
+                   self->document_.set(part, std::move(answer.body));
+                   ((*self).*then)();
+               });
+}
+
+void Run::look_up_job()
+{
+    if (row_->def.job.empty()) return look_up_batch();
+    const auto id = fill(row_->def.job, inputs_, &percent_encode);
+    if (!id) return fail(id.error());
+    look_up_one("job", fmt::format("/v1/jobs/{}", *id), &Run::looked_up_job);
+}
+
+void Run::looked_up_job()
+{
+    if (!row_->def.job_data) return look_up_batch();
+    static const Mentions job_alone{".job"};
+    const std::string job = member_of(document_.json({&job_alone}), "job");
+    key_ = text_member_of(job, "key");
+    if (key_.empty()) return look_up_batch();
+    with_view(key_, &Run::look_up_batch);
+}
+
+void Run::look_up_batch()
+{
+    if (row_->def.batch.empty()) return look_up_items();
+    const auto id = fill(row_->def.batch, inputs_, &percent_encode);
+    if (!id) return fail(id.error());
+    look_up_one("batch", fmt::format("/v1/batches/{}", *id), &Run::look_up_items);
+}
+
+void Run::look_up_items()
+{
+    if (row_->def.items.empty()) return look_up_lists();
+    const auto id = fill(row_->def.items, inputs_, &percent_encode);
+    if (!id) return fail(id.error());
+    InnerRequest request;
+    request.path = fmt::format("/v1/batches/{}/items", *id);
+    list_page("items", std::move(request), std::make_shared<Rows>(), &Run::look_up_lists);
+}
+
+void Run::look_up_lists()
+{
+    list_ = 0;
+    next_list();
+}
+
+void Run::next_list()
+{
+    if (list_ >= row_->def.list.size()) return answer();
+    const std::string& text = row_->def.list[list_++];
+    const auto question = text.find('?');
+    InnerRequest request;
+    const std::string part = text.substr(0, question);
+    request.path = fmt::format("/v1/{}", part);
+    if (question != std::string::npos) request.query = fill_query(std::string_view{text}.substr(question + 1), inputs_);
+    list_page(part, std::move(request), std::make_shared<Rows>(), &Run::next_list);
+}
+
+// Pages are followed as far as rows_max goes.
+void Run::list_page(const std::string& part, const InnerRequest& request, const std::shared_ptr<Rows>& rows, Next then)
+{
+    const int rows_max = row_->def.rows_max;
+    InnerRequest page = request;
+    page.query.emplace_back("limit", fmt::to_string(std::min(page_rows, rows_max - rows->count)));
+    if (!rows->after.empty()) page.query.emplace_back("after", rows->after);
+    if (rows->count == 0) rows->json.begin_list();
+    ask_within(core_, *router_, exchange_, exchange_->caller(), std::move(page),
+               [self = shared_from_this(), part, request, rows, then, rows_max](const InnerAnswer& answer) {
+                   if (self->gone_ || self->over_) return;
+                   if (answer.is_problem()) return self->fail(answer);
+                   simdjson::dom::parser parser;
+                   simdjson::dom::element root;
+                   simdjson::dom::array items;
+                   if (parser.parse(answer.body).get(root) != simdjson::SUCCESS ||
+                       root["items"].get(items) != simdjson::SUCCESS)
+                       return self->fail(http::store_problem());
+                   for (const simdjson::dom::element item : items) {
+                       rows->json.raw(simdjson::minify(item));
+                       ++rows->count;
+                   }
+                   std::string_view next;
+                   if (root["next"].get(next) == simdjson::SUCCESS && !next.empty() && rows->count < rows_max) {
+                       rows->after = next;
+                       return self->list_page(part, request, rows, then);
+                   }
+                   rows->json.end_list();
+                   if (self->natural_body_.empty()) self->natural_body_ = rows->json.take();
+                   self->document_.set(part, rows->json.take());
+                   ((*self).*then)();
+               });
+}
+
+// --- Waits that end early ---
+
+// An attempt that failed will be tried again, and the wait for the job's end goes on; the caller need not.
+void Run::watch_first_attempt(const http::Caller& caller, const std::string& key, std::function<void(Problem)> failed)
+{
+    if (!row_->def.first_attempt || row_->def.wait.count() <= 0) return;
+    core_.view(caller.tenant, key, [self = shared_from_this(), tenant = caller.tenant, key, failed](const auto& view) {
+        if (!view || self->over_) return;
+        const int before = view->record.attempts;
+        const auto wait = self->core_.wait_key(
+            tenant, key, self->began_ + self->row_->def.wait,
+            [before](const KeyView& now) { return now.record.attempts > before; },
+            [self, key, before, failed](const std::shared_ptr<const KeyView>& now) {
+                if (!now || self->over_ || self->gone_ || now->record.attempts <= before || !now->record.error) return;
+                Problem problem = http::failed_problem(*now->record.error, key);
+                problem.attempt = now->record.attempts;
+                if (now->record.retry_at) problem.retry_at = now->record.retry_at;
+                failed(std::move(problem));
+            });
+        self->waits_.push_back(wait);
+    });
+}
+
+} // namespace freshet::facade
