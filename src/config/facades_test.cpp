@@ -153,7 +153,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"page_method", "[[page]]\non = 'POST /x'\ndir = 'd'", "must be a GET", 2},
         Mistake{"page_img", "[[page]]\non = 'GET /x'\ndir = 'd'\nimg = [\"'unsafe-inline'\"]", "no origin", 4},
         Mistake{"page_typo", "[[page]]\non = 'GET /x'\ndirr = 'd'", "did you mean dir", 1}),
-    [](const auto& info) { return std::string{info.param.name}; });
+    [](const auto& mistake) { return std::string{mistake.param.name}; });
 
 TEST(FacadeConfig, MayShareAPathByMethodAndBeShadowedByNoCapture)
 {
