@@ -32,13 +32,14 @@ std::string request_document(const std::string& request, std::string_view meta =
 Run::Run(http::Core& core, http::ExchangePtr exchange, std::shared_ptr<const FacadeRow> row,
          std::shared_ptr<CoreState> state, std::shared_ptr<const http::Router> router, Shape shape)
     : core_{core}, exchange_{std::move(exchange)}, row_{std::move(row)}, state_{std::move(state)},
-      router_{std::move(router)}, shape_{std::move(shape)}, definitions_{core.definitions()}, began_{core.steady()}
+      router_{std::move(router)}, shape_{std::move(shape)}, definitions_{core.definitions()}, began_{core.steady()},
+      caller_{exchange_->caller()}
 {
 }
 
 void Run::begin(std::span<const std::string> captures)
 {
-    auto inputs = read_inputs(*row_, exchange_->request(), captures, exchange_->caller());
+    auto inputs = read_inputs(*row_, exchange_->request(), captures, caller_);
     if (!inputs) return fail(std::move(inputs.error()));
     inputs_ = std::move(*inputs);
     document_.set("request", inputs_.request);
@@ -115,11 +116,11 @@ void Run::decide_by_meta()
     InnerRequest request;
     request.method = "HEAD";
     request.path = fmt::format("/v1/data/{}", *key);
-    ask_within(core_, *router_, exchange_, exchange_->caller(), std::move(request),
+    ask_within(core_, *router_, exchange_, caller_, std::move(request),
                [self = shared_from_this(), key = *key](InnerAnswer answer) {
                    if (self->gone_) return;
                    if (answer.is_problem() && answer.status < 500) return self->fail(answer);
-                   self->core_.view(self->exchange_->caller().tenant, key, [self, key](const auto& view) {
+                   self->core_.view(self->caller_.tenant, key, [self, key](const auto& view) {
                        if (self->gone_) return;
                        const auto source = http::source_of(*self->definitions_, key);
                        if (!view || !source) return self->fail(http::store_problem());

@@ -17,6 +17,7 @@
 #include "facade/row.hpp"
 #include "wire/json_out.hpp"
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,10 +39,10 @@ private:
         bool foreign = false; ///< the caller may not speak for that tenant
         bool told = false;    ///< what came of it is known
     };
-    /// Rows of a list, over its pages.
+    /// Rows of a list, over its pages; of several lists of one kind one behind the other.
     struct Rows {
         JsonOut json;
-        int count = 0;
+        int count = 0; ///< of the list that is read
         std::string after;
     };
     using Next = void (Run::*)();
@@ -67,6 +68,10 @@ private:
     void look_up();
     void look_at_keys();
     void look_up_one(std::string_view part, std::string path, Next then);
+    /// Whose a thing is that only its id names, for a caller who may speak for everybody.
+    void find_tenant(std::function<std::optional<std::string>(Reads&)> tenant_of, std::function<void()> then);
+    std::shared_ptr<Rows> rows_of(const std::string& part);
+    void end_lists();
     void look_up_job();
     void looked_up_job();
     void look_up_batch();
@@ -103,11 +108,13 @@ private:
     Shape shape_;
     const std::shared_ptr<const Definitions> definitions_;
     const SteadyTime began_;
+    http::Caller caller_; ///< of the exchange; of one of all tenants, for what is found by its id alone, that tenant's
 
     Inputs inputs_;
     Decided decided_;
     Document document_;
-    std::vector<Entry> entries_;       ///< of lists
+    std::vector<Entry> entries_; ///< of lists
+    std::map<std::string, std::shared_ptr<Rows>, std::less<>> rows_;
     std::vector<std::uint64_t> waits_; ///< of first_attempt
     std::size_t running_ = 0;          ///< requests of a list that are on their way
     std::size_t list_ = 0;             ///< the list that is looked up

@@ -263,7 +263,7 @@ void Run::problem(int status, std::string json, http::HttpResponse head)
     over_ = true; // what else comes of it is of no use any more
     document_.set("problem", json);
     if (!view_ && !key_.empty())
-        if (const KeyView* latest = core_.cached(exchange_->caller().tenant, key_); latest != nullptr)
+        if (const KeyView* latest = core_.cached(caller_.tenant, key_); latest != nullptr)
             view_ = std::make_shared<const KeyView>(*latest);
     add_key_parts();
     ShapeOrder order;

@@ -2,6 +2,7 @@
 // What a facade asks of /v1.
 #include "facade/run.hpp"
 
+#include "engine/reads.hpp"
 #include "http/problems.hpp"
 #include "model/key.hpp"
 #include "wire/json_out.hpp"
@@ -22,6 +23,15 @@ constexpr int page_rows = 500;
 std::string wait_header(Millis wait)
 {
     return fmt::format("wait={}", std::chrono::ceil<std::chrono::seconds>(wait).count());
+}
+
+std::function<std::optional<std::string>(Reads&)> tenant_of_batch(const std::string& id)
+{
+    return [batch = parse_batch_id(id)](Reads& reads) -> std::optional<std::string> {
+        std::optional<Batch> found;
+        if (batch) reads.in_one_view([&](StoreReads& store) { found = store.batch(*batch); });
+        return found ? std::optional{found->tenant} : std::nullopt;
+    };
 }
 
 } // namespace
@@ -71,9 +81,9 @@ void Run::read(const std::string& key, bool forced)
         if (row_->def.cold == ColdAnswer::refuse) request.headers.emplace_back("cache-control", "only-if-cached");
     }
     if (forced)
-        watch_first_attempt(exchange_->caller(), key,
+        watch_first_attempt(caller_, key,
                             [self = shared_from_this()](Problem problem) { self->fail(std::move(problem)); });
-    ask_within(core_, *router_, exchange_, exchange_->caller(), std::move(request),
+    ask_within(core_, *router_, exchange_, caller_, std::move(request),
                [self = shared_from_this(), key, forced](InnerAnswer answer) {
                    if (!self->gone_ && !self->over_) self->got_key(std::move(answer), key, forced);
                });
@@ -115,7 +125,7 @@ void Run::got_key(InnerAnswer answer, const std::string& key, bool refreshed)
 
 void Run::with_view(const std::string& key, Next then)
 {
-    core_.view(exchange_->caller().tenant, key, [self = shared_from_this(), key, then](const auto& view) {
+    core_.view(caller_.tenant, key, [self = shared_from_this(), key, then](const auto& view) {
         if (self->gone_ || self->over_) return;
         if (!view) return self->fail(http::store_problem());
         self->view_ = view;
@@ -131,7 +141,7 @@ void Run::with_view(const std::string& key, Next then)
 
 http::Caller Run::caller_for(const std::string& tenant) const
 {
-    http::Caller caller = exchange_->caller();
+    http::Caller caller = caller_;
     // A tenant that the caller may not speak for stays refused by the door.
     if (!tenant.empty() && caller.all_tenants) caller.tenant = tenant;
     return caller;
@@ -140,7 +150,7 @@ http::Caller Run::caller_for(const std::string& tenant) const
 std::vector<Run::Entry> Run::expand(const std::vector<std::string>& templates)
 {
     std::vector<Entry> entries;
-    const http::Caller& caller = exchange_->caller();
+    const http::Caller& caller = caller_;
     for (const std::string& text : templates) {
         const KeyTemplate parsed = parse_key_template(text);
         const auto key = fill(parsed.key, inputs_, &percent_encode);
@@ -259,7 +269,7 @@ void Run::enqueue()
     request.body = body.take();
     if (const auto name = exchange_->request().header("idempotency-key"); !name.empty())
         request.headers.emplace_back("idempotency-key", name);
-    ask_within(core_, *router_, exchange_, exchange_->caller(), std::move(request),
+    ask_within(core_, *router_, exchange_, caller_, std::move(request),
                [self = shared_from_this()](InnerAnswer answer) {
                    if (self->gone_ || self->over_) return;
                    if (answer.is_problem()) return self->fail(answer);
@@ -287,7 +297,7 @@ void Run::call()
     if (def.wait.count() > 0) request.headers.emplace_back("prefer", wait_header(def.wait));
     if (const auto name = exchange_->request().header("idempotency-key"); !name.empty())
         request.headers.emplace_back("idempotency-key", name);
-    ask_within(core_, *router_, exchange_, exchange_->caller(), std::move(request),
+    ask_within(core_, *router_, exchange_, caller_, std::move(request),
                [self = shared_from_this(), path = *path](InnerAnswer answer) {
                    if (self->gone_ || self->over_) return;
                    if (answer.is_problem()) return self->fail(answer);
@@ -342,7 +352,7 @@ void Run::look_up_one(std::string_view part, std::string path, Next then)
 {
     InnerRequest request;
     request.path = std::move(path);
-    ask_within(core_, *router_, exchange_, exchange_->caller(), std::move(request),
+    ask_within(core_, *router_, exchange_, caller_, std::move(request),
                [self = shared_from_this(), part, then](InnerAnswer answer) {
                    if (self->gone_ || self->over_) return;
                    if (answer.is_problem()) return self->fail(answer);
@@ -352,12 +362,36 @@ void Run::look_up_one(std::string_view part, std::string path, Next then)
                });
 }
 
+void Run::find_tenant(std::function<std::optional<std::string>(Reads&)> tenant_of, std::function<void()> then)
+{
+    if (caller_.tenant != "*") return then();
+    const auto tenant = std::make_shared<std::optional<std::string>>();
+    core_.off_loop([tenant, tenant_of = std::move(tenant_of)](Reads& reads) { *tenant = tenant_of(reads); },
+                   [self = shared_from_this(), tenant, then = std::move(then)](const std::exception_ptr& failure) {
+                       if (self->gone_ || self->over_) return;
+                       if (failure) return self->fail(http::store_problem());
+                       if (!*tenant)
+                           return self->fail(http::make_problem(404, "not_found", "No such thing",
+                                                                "It does not exist, or it is gone.",
+                                                                "Look at the id."));
+                       self->caller_.tenant = **tenant;
+                       then();
+                   });
+}
+
 void Run::look_up_job()
 {
     if (row_->def.job.empty()) return look_up_batch();
     const auto id = fill(row_->def.job, inputs_, &percent_encode);
     if (!id) return fail(id.error());
-    look_up_one("job", fmt::format("/v1/jobs/{}", *id), &Run::looked_up_job);
+    find_tenant(
+        [job = parse_job_id(*id)](Reads& reads) -> std::optional<std::string> {
+            const auto found = job ? reads.job(*job) : std::nullopt;
+            return found ? std::optional{found->tenant} : std::nullopt;
+        },
+        [self = shared_from_this(), id = *id] {
+            self->look_up_one("job", fmt::format("/v1/jobs/{}", id), &Run::looked_up_job);
+        });
 }
 
 void Run::looked_up_job()
@@ -375,7 +409,9 @@ void Run::look_up_batch()
     if (row_->def.batch.empty()) return look_up_items();
     const auto id = fill(row_->def.batch, inputs_, &percent_encode);
     if (!id) return fail(id.error());
-    look_up_one("batch", fmt::format("/v1/batches/{}", *id), &Run::look_up_items);
+    find_tenant(tenant_of_batch(*id), [self = shared_from_this(), id = *id] {
+        self->look_up_one("batch", fmt::format("/v1/batches/{}", id), &Run::look_up_items);
+    });
 }
 
 void Run::look_up_items()
@@ -383,9 +419,11 @@ void Run::look_up_items()
     if (row_->def.items.empty()) return look_up_lists();
     const auto id = fill(row_->def.items, inputs_, &percent_encode);
     if (!id) return fail(id.error());
-    InnerRequest request;
-    request.path = fmt::format("/v1/batches/{}/items", *id);
-    list_page("items", std::move(request), std::make_shared<Rows>(), &Run::look_up_lists);
+    find_tenant(tenant_of_batch(*id), [self = shared_from_this(), id = *id] {
+        InnerRequest request;
+        request.path = fmt::format("/v1/batches/{}/items", id);
+        self->list_page("items", request, self->rows_of("items"), &Run::look_up_lists);
+    });
 }
 
 void Run::look_up_lists()
@@ -396,14 +434,38 @@ void Run::look_up_lists()
 
 void Run::next_list()
 {
-    if (list_ >= row_->def.list.size()) return answer();
+    if (list_ >= row_->def.list.size()) {
+        end_lists();
+        return answer();
+    }
     const std::string& text = row_->def.list[list_++];
     const auto question = text.find('?');
     InnerRequest request;
     const std::string part = text.substr(0, question);
     request.path = fmt::format("/v1/{}", part);
     if (question != std::string::npos) request.query = fill_query(std::string_view{text}.substr(question + 1), inputs_);
-    list_page(part, std::move(request), std::make_shared<Rows>(), &Run::next_list);
+    list_page(part, request, rows_of(part), &Run::next_list);
+}
+
+std::shared_ptr<Run::Rows> Run::rows_of(const std::string& part)
+{
+    auto& rows = rows_[part];
+    if (!rows) {
+        rows = std::make_shared<Rows>();
+        rows->json.begin_list();
+    }
+    rows->count = 0;
+    rows->after.clear();
+    return rows;
+}
+
+void Run::end_lists()
+{
+    for (const auto& [part, rows] : rows_) {
+        rows->json.end_list();
+        if (natural_body_.empty()) natural_body_ = rows->json.take();
+        document_.set(part, rows->json.take());
+    }
 }
 
 // Pages are followed as far as rows_max goes.
@@ -413,8 +475,7 @@ void Run::list_page(const std::string& part, const InnerRequest& request, const 
     InnerRequest page = request;
     page.query.emplace_back("limit", fmt::to_string(std::min(page_rows, rows_max - rows->count)));
     if (!rows->after.empty()) page.query.emplace_back("after", rows->after);
-    if (rows->count == 0) rows->json.begin_list();
-    ask_within(core_, *router_, exchange_, exchange_->caller(), std::move(page),
+    ask_within(core_, *router_, exchange_, caller_, std::move(page),
                [self = shared_from_this(), part, request, rows, then, rows_max](const InnerAnswer& answer) {
                    if (self->gone_ || self->over_) return;
                    if (answer.is_problem()) return self->fail(answer);
@@ -433,9 +494,6 @@ void Run::list_page(const std::string& part, const InnerRequest& request, const 
                        rows->after = next;
                        return self->list_page(part, request, rows, then);
                    }
-                   rows->json.end_list();
-                   if (self->natural_body_.empty()) self->natural_body_ = rows->json.take();
-                   self->document_.set(part, rows->json.take());
                    ((*self).*then)();
                });
 }
