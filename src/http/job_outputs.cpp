@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a job's worker left: its log and its result, or the late one that was refused (spec "The wire contract" §4).
+// What a job left: what happened to it, its log and its result, or the late one that was refused (spec "The wire
+// contract" §4).
 // Threads: the loop's.
 #include "http/job_answer.hpp"
 #include "http/negotiate.hpp"
 #include "http/problems.hpp"
 #include "http/route.hpp"
 #include "http/status_answer.hpp"
+#include "wire/parts.hpp"
 #include "wire/work_views.hpp"
 
+#include <algorithm>
 #include <array>
 #include <fmt/format.h>
 
@@ -100,7 +103,89 @@ void show_result(Core& core, const ExchangePtr& exchange, std::span<const std::s
         });
 }
 
+// --- Events ---
+
+struct JobEvent {
+    WallTime at;
+    std::string_view event;
+    const AttemptRecord* attempt = nullptr; ///< of began and ended
+    const ErrorInfo* error = nullptr;
+};
+
+// From the rows of the job and of its attempts, which stay longer than the ledger does.
+std::vector<JobEvent> events_of(const Job& job, const std::vector<AttemptRecord>& attempts)
+{
+    std::vector<JobEvent> events{{job.requested_at, "queued"}};
+    for (const AttemptRecord& attempt : attempts) {
+        events.push_back({attempt.began_at, "began", &attempt});
+        if (attempt.finished_at)
+            events.push_back({*attempt.finished_at, "ended", &attempt, attempt.error ? &*attempt.error : nullptr});
+    }
+    if (job.cancel_requested_at) events.push_back({*job.cancel_requested_at, "cancel_requested"});
+    if (job.late) events.push_back({job.late->at, "late_result"});
+    if (job.finished_at)
+        events.push_back({*job.finished_at, to_text(job.state), nullptr, job.error ? &*job.error : nullptr});
+    // What is of one moment stays in the order above, in which it happened.
+    std::ranges::stable_sort(events, {}, &JobEvent::at);
+    return events;
+}
+
+void write_event(JsonOut& out, const JobEvent& event, const Job& job)
+{
+    out.begin();
+    out.time("at", event.at);
+    out.text("event", event.event);
+    if (event.attempt != nullptr) {
+        out.whole("generation", event.attempt->generation);
+        out.whole("attempt", event.attempt->attempt);
+        out.unsigned_whole("fence", event.attempt->fence);
+        out.text_if("worker", event.attempt->worker);
+        if (event.event == "ended") out.text("end", to_text(event.attempt->end));
+    } else if (event.event == "late_result") {
+        out.unsigned_whole("fence", job.late->fence);
+        out.text_if("worker", job.late->worker);
+    } else if (event.event == "queued") {
+        out.text_if("by", job.requested_by);
+    }
+    if (event.error != nullptr) parts::error(out, *event.error);
+    out.end();
+}
+
+void list_events(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
+{
+    if (!only_parameters(exchange, {}) || !has_tenant(exchange)) return;
+    const auto id = job_id(exchange, captures[0]);
+    if (!id) return;
+    struct Found {
+        std::optional<Job> job;
+        std::vector<AttemptRecord> attempts;
+    };
+    const auto found = std::make_shared<Found>();
+    read_then(
+        core, exchange,
+        [found, id = *id](Reads& reads) {
+            found->job = reads.job(id);
+            if (found->job) found->attempts = reads.attempts(id);
+        },
+        [&core, exchange, found, id = *id](streams::Cursor cursor) {
+            if (!found->job || found->job->tenant != exchange->caller().tenant)
+                return exchange->fail(no_such_job(to_text(id)));
+            auto& attempts = found->attempts;
+            const bool told = !attempts.empty() && attempts.back().fence == found->job->fence;
+            if (const auto last = last_attempt(*found->job); last && !told) attempts.push_back(*last);
+            JsonOut out;
+            out.begin();
+            out.begin_list("items");
+            for (const JobEvent& event : events_of(*found->job, attempts)) write_event(out, event, *found->job);
+            out.end_list();
+            end_list(out, {}, cursor, core.now());
+            out.end();
+            respond_status(exchange, out.take());
+        });
+}
+
 constexpr std::array job_output_table{
+    Route{"GET", "/v1/jobs/{id}/events", Right::read, &list_events},
     Route{"GET", "/v1/jobs/{id}/log", Right::read, &show_log},
     Route{"GET", "/v1/jobs/{id}/result", Right::read, &show_result},
 };

@@ -182,6 +182,7 @@ TEST(Rights, OfATokenOfSomeSourcesEndWhereRoutesDoNotKeepToThem)
                        "GET /v1/data/{key}/versions\n"
                        "GET /v1/data/{key}/versions/{ver}\n"
                        "GET /v1/data/{key}/diff\n"
+                       "GET /v1/explain/{key}\n"
                        "GET /v1/jobs/{id}\n"
                        "GET /v1/me\n"
                        "POST /v1/stream-tickets\n"

@@ -205,7 +205,7 @@ void answer_schedule(Core& core, const ExchangePtr& exchange, const std::string&
         [found, definitions, name, tenant = exchange->caller().tenant](Reads& reads) {
             found->stands = read_stands(reads, *definitions, tenant);
             if (definitions->schedules.contains(name)) return;
-            found->of_key = {reads.view(tenant, name), reads.fires(tenant, name, fires_shown)};
+            found->of_key = {reads.meta(tenant, name), reads.fires(tenant, name, fires_shown)};
         },
         [&core, exchange, found, definitions, name, more = std::move(more)](streams::Cursor) {
             JsonOut out;

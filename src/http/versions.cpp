@@ -5,6 +5,7 @@
 // loop. Threads: the loop's.
 #include "http/codings.hpp"
 #include "http/data_answer.hpp"
+#include "http/explain.hpp"
 #include "http/negotiate.hpp"
 #include "http/problems.hpp"
 #include "http/route.hpp"
@@ -241,6 +242,7 @@ constexpr std::array version_table{
     Route{"GET", "/v1/data/{key}/versions", Right::read, &list_versions},
     Route{"GET", "/v1/data/{key}/versions/{ver}", Right::read, &show_version},
     Route{"GET", "/v1/data/{key}/diff", Right::read, &show_diff},
+    Route{"GET", "/v1/explain/{key}", Right::read, &explain},
 };
 
 } // namespace

@@ -6,6 +6,7 @@
 #include "http/work_end.hpp"
 
 #include "http/body.hpp"
+#include "http/gate.hpp"
 #include "http/job_answer.hpp"
 #include "http/large_results.hpp"
 #include "http/negotiate.hpp"
@@ -108,6 +109,7 @@ public:
         core_.work().open_claim(offer_, [weak = weak_from_this()] {
             if (const auto self = weak.lock()) self->give_up();
         });
+        look_again();
         exchange_->on_closed([weak = weak_from_this()] {
             if (const auto self = weak.lock()) self->give_up();
         });
@@ -122,6 +124,7 @@ public:
 
 private:
     static constexpr Millis wait_shortest = 50ms;
+    static constexpr Millis look_every = 500ms; ///< as streams end within a second of their token
 
     void withdraw()
     {
@@ -141,6 +144,27 @@ private:
         end();
         withdraw();
         exchange_->respond(response({}));
+    }
+
+    void look_again()
+    {
+        look_ = core_.after(look_every, [self = shared_from_this()] {
+            self->look_ = 0;
+            self->look_at_token();
+        });
+    }
+
+    // Whose token was revoked or has ended gets no more work, by a claim that was open before neither.
+    void look_at_token()
+    {
+        const Gate::Standing standing = core_.gate().standing(exchange_->caller(), core_.now());
+        if (standing == Gate::Standing::good) return look_again();
+        end();
+        withdraw();
+        const bool expired = standing == Gate::Standing::expired;
+        exchange_->fail(make_problem(401, expired ? "token_expired" : "token_unknown",
+                                     expired ? "The token has expired" : "The token is not known",
+                                     "It ended while the claim was open.", "Ask for a new token."));
     }
 
     void answered(Reply reply)
@@ -185,13 +209,14 @@ private:
         over_ = true;
         core_.work().close_claim(offer_);
         if (timer_ != 0) core_.cancel_wait(std::exchange(timer_, 0));
+        if (look_ != 0) core_.cancel_wait(std::exchange(look_, 0));
     }
 
     Core& core_;
     ExchangePtr exchange_;
     std::string worker_, tenant_;
     ClaimWork claim_;
-    std::uint64_t offer_ = 0, timer_ = 0;
+    std::uint64_t offer_ = 0, timer_ = 0, look_ = 0;
     bool over_ = false;
 };
 

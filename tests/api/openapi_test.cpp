@@ -110,6 +110,7 @@ protected:
         post("/v1/work/{id}/complete", work + "/complete", 200, fmt::format(R"({{"fence":{},"result":1}})", fence));
         post("/v1/work/complete", "/v1/work/complete", 200, ends(R"(,"result":2)"));
         judge("get", "/v1/jobs/{id}/log", "/v1/jobs/" + id + "/log", 200);
+        judge("get", "/v1/jobs/{id}/events", "/v1/jobs/" + id + "/events", 200);
         judge("get", "/v1/jobs/{id}/result", "/v1/jobs/" + id + "/result", 200);
         judge("get", "/v1/jobs/{id}/result", "/v1/jobs/" + id + "/result?late=1", 404);
         judge("get", "/v1/jobs", "/v1/jobs?kind=task&tag=t", 200);
@@ -135,6 +136,8 @@ TEST_F(OpenApi, EveryAnswerIsOneThatItDescribes)
     judge("get", "/v1/data/{key}", "/v1/data/rows?envelope=1", 200);
     judge("get", "/v1/data/{key}", "/v1/data/rows?max_age=x", 400);
     judge("get", "/v1/data/{key}", "/v1/data/nothing", 404);
+    judge("get", "/v1/explain/{key}", "/v1/explain/rows", 200);
+    judge("get", "/v1/explain/{key}", "/v1/explain/nothing", 404);
     judge("get", "/v1/data/{key}", "/v1/data/broken", 502);
     judge("get", "/v1/t/{tenant}/data/{key}", "/v1/t/default/data/rows", 200);
     upstream.set("/rows", R"([{"id":1,"price":4},{"id":3,"price":5}])");

@@ -128,6 +128,48 @@ TEST_F(Work, F7ALostWorkersJobIsHandedOutAgainAndItsLateAnswerIsRefusedAndKept)
     const Answer adopted = client.post("/v1/jobs/" + id + "/adopt");
     EXPECT_EQ(adopted.json("/state"), "succeeded") << adopted.body;
     EXPECT_EQ(client.get("/v1/jobs/" + id + "/result").body, "\"late\"");
+
+    const Answer events = client.get("/v1/jobs/" + id + "/events");
+    std::string story;
+    for (int i = 0; const auto event = events.json(fmt::format("/items/{}/event", i)); ++i)
+        story += *event + " " + events.json(fmt::format("/items/{}/end", i)).value_or("") +
+                 events.json(fmt::format("/items/{}/worker", i)).value_or("") + ", ";
+    EXPECT_EQ(story, "queued , began w1, ended lostw1, began w2, ended failedw2, succeeded , ") << events.body;
+}
+
+TEST_F(Work, AnOpenClaimEndsWhenItsTokenIsRevoked)
+{
+    const Answer made = server.client(server.local_token())
+                            .post("/v1/tokens", json, R"({"name": "hand", "role": "worker", "tenant": "default"})");
+    ASSERT_EQ(made.status, 201) << made.body;
+    Client all = server.client(server.local_token());
+    Answer given;
+    std::thread waiting{[&] {
+        Client own = server.client(made.json("/token").value_or(""));
+        given = claim(own, "w1", "mail", 25);
+    }};
+    ask_until([&] { return all.get("/v1/workers?tenant=default"); },
+              [](const Answer& answer) { return answer.json("/items/0/id") == "w1"; });
+    EXPECT_EQ(all.ask("DELETE", "/v1/tokens/hand?tenant=default").status, 200);
+    waiting.join();
+    EXPECT_EQ(given.status, 401) << given.body;
+    EXPECT_LT(given.took, 20s);
+    // Work that comes now is not given to it.
+    const Answer job = all.post("/v1/jobs?tenant=default", json, R"({"queue":"mail"})");
+    EXPECT_EQ(all.get("/v1/jobs/" + job.json("/id").value_or("")).json("/state"), "queued") << job.body;
+}
+
+TEST_F(Work, AnOpenClaimEndsWhenItsTokenExpires)
+{
+    const Answer made =
+        server.client(server.local_token())
+            .post("/v1/tokens", json, R"({"name": "brief", "role": "worker", "tenant": "default", "expires_in": 2})");
+    ASSERT_EQ(made.status, 201) << made.body;
+    Client own = server.client(made.json("/token").value_or(""));
+    const Answer given = claim(own, "w1", "mail", 25);
+    EXPECT_EQ(given.status, 401) << given.body;
+    EXPECT_EQ(given.json("/code"), "token_expired");
+    EXPECT_LT(given.took, 20s);
 }
 
 TEST_F(Work, ACancelReachesTheWorkerWithItsBeatAndIsConfirmed)
