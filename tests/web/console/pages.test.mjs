@@ -44,13 +44,13 @@ for (const [lang, theme] of [["en", "light"], ["he", "dark"]]) {
   });
 }
 
-test("no page scrolls sideways on a phone, in either direction of writing", async () => {
-  for (const locale of ["en", "he"]) {
-    const phone = await world.person({ locale, viewport: { width: 390, height: 800 } });
+test("no page scrolls sideways, on a phone in either direction of writing, nor on a screen", async () => {
+  for (const [locale, width] of [["en", 390], ["he", 390], ["en", 1280]]) {
+    const phone = await world.person({ locale, viewport: { width, height: 800 } });
     const page = await phone.newPage();
     for (const path of every()) {
       await open(page, path);
-      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false, `${locale} ${path}`);
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false, `${locale} ${width} ${path}`);
     }
     await phone.close();
   }

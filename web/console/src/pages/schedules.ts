@@ -19,8 +19,8 @@ export class SchedulesPage extends Page {
     this.list.show("schedules", { read: (after) => client.ask("GET", "v1/schedules", { query: { limit: 100, after } }), id: (schedule) => schedule.id });
     const cols: Col<Schedule>[] = [
       { head: t("name"), cls: "c-key", cell: (one) => html`${one.source ? html`<a href=${href("source", one.id)}>${own(one.id)}</a>` : own(one.id)}${one.paused ? html` ${badge("paused")}` : nothing}` },
-      { head: t("every"), cell: (one) => html`${one.cron ? html`<code dir="ltr">${one.cron}</code>` : one.every_ms ? span(one.every_ms) : nothing} <span class="soft">${one.cron ? ltr(one.timezone) : nothing}</span>` },
-      { head: t("next"), cls: "c-num", cell: (one) => (one.paused ? html`<span class="soft">–</span>` : html`${until(one.next[0])}<div class="soft small">${one.next.slice(0, 3).map((at, i) => html`${i ? " · " : nothing}${when(at)}`)}</div>`) },
+      { head: t("every"), cls: "c-num", cell: (one) => html`${one.cron ? html`<code dir="ltr">${one.cron}</code>` : one.every_ms ? span(one.every_ms) : nothing} <span class="soft">${one.cron ? ltr(one.timezone) : nothing}</span>` },
+      { head: t("next"), cls: "c-num", cell: (one) => (one.paused ? html`<span class="soft">–</span>` : html`${until(one.next[0])}<div class="soft small times">${one.next.slice(0, 3).map((at, i) => html`${i ? " · " : nothing}${when(at)}`)}</div>`) },
       { head: t("overlap"), cell: (one) => html`<span class="soft">${ltr(one.overlap)}</span>` },
       { head: t("fires"), cls: "c-why", cell: (one) => one.last.slice(0, 3).map((fire) => html`<div class="fire">${badge(fire.decision)} ${when(fire.nominal)} ${fire.job ? idLink(href("jobs", fire.job), fire.job) : nothing} <span class="soft">${own(fire.reason ?? "")}</span></div>`) },
     ];
