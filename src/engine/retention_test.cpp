@@ -152,7 +152,7 @@ TEST_F(Retention, DropsSoMuchInOneCommitAndGoesOn)
     queue("mails").waiting_max = 10'000;
     start();
     std::vector<NewJob> many(1000, task("mails"));
-    ASSERT_TRUE(add(many));
+    ASSERT_TRUE(EngineWorld::add(many));
     for (auto claimed = claim_from("mails", "w1", 100); !claimed.empty(); claimed = claim_from("mails", "w1", 100))
         for (const ClaimedJob& one : claimed) EXPECT_TRUE(end(done(one)));
     ASSERT_EQ(kept(), 1000);

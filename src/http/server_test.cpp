@@ -222,6 +222,7 @@ TEST(Server, SaysThatThePortIsTaken)
                                 second.definitions,
                                 "",
                                 {data_routes()},
+                                nullptr,
                                 1s}};
     try {
         server.start();

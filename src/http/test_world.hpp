@@ -212,7 +212,7 @@ public:
     {
         services.emplace(Services{metrics, reads, "test", "0", clock.wall(), 1, {}, nullptr, 1.0});
         server = std::make_unique<Server>(ServerOptions{"127.0.0.1:0", loops, clock, engine, tail, *services,
-                                                        definitions, local_token, routes, stop_within});
+                                                        definitions, local_token, routes, nullptr, stop_within});
         server->start();
     }
     int port() const { return server->port(); }
