@@ -210,7 +210,9 @@ TEST_F(BadInput, F7OfASpentFenceIsRefusedInWordsAndChangesNothing)
         EXPECT_EQ(job.json("/fence"), fence) << where;
         EXPECT_EQ(admin.get("/v1/jobs/" + id + "/log?tenant=acme").json("/items/0/text"), std::nullopt) << where;
         // A late result is kept for a person; nothing else is.
-        if (route.path.find("complete") == std::string::npos) EXPECT_EQ(state(), before) << where;
+        if (route.path.find("complete") == std::string::npos) {
+            EXPECT_EQ(state(), before) << where;
+        }
     }
 }
 
