@@ -267,9 +267,11 @@ void Connection::take_request(const RequestHead& head)
     asked.has_body = parser_.wants_body();
     asked.upgrade = request.has_header("upgrade");
     asked.peer_is_loopback = peer_is_loopback_;
-    if (asked.authorization.empty() && gate.is_own_page(asked))
-        asked.session = cookie_value(request.header("cookie"), core.services().cookie);
     const bool listed = gate.is_listed_origin(asked.origin);
+    // A foreign page that would change something is told that below, whoever sits before it.
+    const bool told = !is_safe_method(asked.method) && !listed;
+    if (asked.authorization.empty() && (told || gate.is_own_page(asked)))
+        asked.session = cookie_value(request.header("cookie"), core.services().cookie);
     if (listed) origin_ = asked.origin;
     if (request.method == "OPTIONS") {
         if (parser_.wants_body()) keep_alive_ = false;

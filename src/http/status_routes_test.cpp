@@ -150,7 +150,12 @@ TEST_F(StatusRoutes, AreDescribedInOpenApiOneByOne)
 {
     std::set<std::string> served, described;
     for (const Routes& table : all_routes())
-        for (const Route& route : table) served.insert(fmt::format("{} {}", route.method, route.pattern));
+        for (const Route& route : table) {
+            std::string pattern{route.pattern};
+            // That a capture takes all that is left is nothing the description can say.
+            if (const auto dots = pattern.find("...}"); dots != std::string::npos) pattern.erase(dots, 3);
+            served.insert(fmt::format("{} {}", route.method, pattern));
+        }
     const Answered answer = get("/openapi.json");
     ASSERT_EQ(answer.status, 200);
     simdjson::dom::parser parser;
