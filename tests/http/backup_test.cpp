@@ -210,7 +210,7 @@ TEST_F(Backup, RefusesADamagedFileInWordsAndChangesNothing)
             EXPECT_THAT(words, HasSubstr("try: "));
         }
     }
-    EXPECT_EQ(bytes_of(server.folder() / "data" / "freshet.db"), store);
+    EXPECT_TRUE(bytes_of(server.folder() / "data" / "freshet.db") == store);
     for (const std::string& name : names_in(server.folder() / "data")) EXPECT_THAT(name, Not(HasSubstr("scratch")));
     for (const std::string& name : names_in(server.folder())) EXPECT_THAT(name, Not(HasSubstr("scratch")));
     server.start();
