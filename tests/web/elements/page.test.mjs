@@ -116,12 +116,16 @@ test("A page of another origin lives by a short token from its own server, and s
   const strict = await World.start();
   let asked = 0;
   const site = createServer(async (ask, answer) => {
+    if (ask.url === "/reads") {
+      return answer.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(await strict.api("POST", "/v1/tokens/short", { sources: ["list"], ttl: "10m" }, { authorization: `Bearer ${admin.token}` })));
+    }
     if (ask.url === "/token") {
       ++asked;
       return answer.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(await strict.api("POST", "/v1/tokens/short", { sources: ["list"], refresh: true, ttl: "10m" }, { authorization: `Bearer ${admin.token}` })));
     }
     answer.writeHead(200, { "content-type": "text/html" }).end(`<!doctype html><html lang="en"><script type="module" src="${strict.url}/elements.js"></script>
-      <freshet-provider server="${strict.url}" token-src="/token"><freshet-badge source="list"></freshet-badge><freshet-refresh source="list"></freshet-refresh></freshet-provider><freshet-badge id="bare" source="list"></freshet-badge></html>`);
+      <freshet-provider server="${strict.url}" token-src="/token"><freshet-badge source="list"></freshet-badge><freshet-refresh source="list"></freshet-refresh></freshet-provider><freshet-badge id="bare" source="list"></freshet-badge>
+      <freshet-provider server="${strict.url}" token-src="/reads"><freshet-badge id="reads" source="list"></freshet-badge><freshet-refresh id="shut" source="list"></freshet-refresh></freshet-provider></html>`);
   });
   await new Promise((done) => site.listen(0, "127.0.0.1", done));
   const origin = `http://127.0.0.1:${site.address().port}`;
@@ -132,15 +136,17 @@ test("A page of another origin lives by a short token from its own server, and s
     await strict.startServer();
     admin = await strict.api("POST", "/v1/tokens", { name: "boss", role: "admin" });
     await strict.rows("ant");
-    const person = await world.browser.newContext();
+    const person = await (world.browser ?? (await world.launch())).newContext();
     const page = await person.newPage();
     await page.goto(origin);
     await until("the badge tells", async () => /fresh/.test(await shown(page, "freshet-provider freshet-badge")));
     await strict.rows("ant", "bee");
-    await page.locator("freshet-refresh button").click();
+    await page.locator("freshet-refresh button").first().click();
     await until("the outcome", async () => /updated \+1/.test(await shown(page, "freshet-refresh")));
+    await until("who only reads is told, too", async () => /fresh/.test(await shown(page, "#reads")));
+    await until("and sees no button that would be refused", async () => (await page.locator("#shut button").count()) === 0);
     assert.equal(asked, 1, "one token for all requests");
-    assert.equal(await page.locator("freshet-provider").getAttribute("state"), "live");
+    assert.equal(await page.locator("freshet-provider").first().getAttribute("state"), "live");
     assert.doesNotMatch(await shown(page, "#bare"), /fresh/, "without a token nothing is told");
     await person.close();
   } finally {

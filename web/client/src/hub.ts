@@ -192,14 +192,15 @@ export class Hub {
       if (told.now) this.clock.hear(told.now);
       if (told.beat_ms) this.#beatMs = told.beat_ms;
       if (event === "poll") this.#beatMs = Math.max(this.#beatMs, 30_000);
+      if (event !== "beat") {
+        this.store.apply(event, told);
+        this.#post({ say: "events", events: [[event, told]] });
+      }
       if (event === "hello" || event === "beat" || event === "poll") {
         this.checking = false;
         for (const [id, tab] of this.#tabs) if (++tab.silent > 3) this.#tabs.delete(id), this.#spread();
         this.#tell(this.status, told.now);
       }
-      if (event === "beat") return;
-      this.store.apply(event, told);
-      this.#post({ say: "events", events: [[event, told]] });
     },
     status: (status: Connection) => this.#tell(status),
     due: () => this.#due(),

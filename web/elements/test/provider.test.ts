@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// @vitest-environment happy-dom
+import { createClient, type Client } from "@freshet/client";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import "../src/index.js";
+import { FakeServer } from "../../client/test/fake.js";
+
+let server: FakeServer;
+let client: Client;
+beforeEach(() => {
+  server = new FakeServer();
+  client = createClient({ url: "http://server.test/", fetch: server.fetch, share: false });
+});
+afterEach(() => (document.body.replaceChildren(), client.close()));
+
+test("A provider tells how the way to the server stands, and once that the server is another version now", async () => {
+  const provider = Object.assign(document.createElement("freshet-provider"), { client });
+  const told: string[] = [];
+  provider.addEventListener("freshet-connection", ({ detail }) => told.push(detail.state));
+  provider.addEventListener("freshet-update", ({ detail }) => told.push(`${detail.before} -> ${detail.server}`));
+  const badge = Object.assign(document.createElement("freshet-badge"), { source: "prices" });
+  provider.append(badge);
+  document.body.append(provider);
+  await vi.waitFor(() => expect(server.streams.length).toBe(1));
+  expect(server.last.topics, "the badge found its provider").toEqual(["data/prices"]);
+  server.last.hello("new", { server: "freshet/1" });
+  await vi.waitFor(() => expect(told).toEqual(["live"]));
+  server.last.cut();
+  await vi.waitFor(() => expect(server.streams.length).toBe(2), 2_000);
+  server.last.hello("new", { server: "freshet/2" });
+  await vi.waitFor(() => expect([...told].sort()).toEqual(["freshet/1 -> freshet/2", "live", "live", "reconnecting"]));
+});
