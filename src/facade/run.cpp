@@ -103,7 +103,7 @@ void Run::decided(const Decided& decided)
 
 void Run::forced_by(const std::string& json)
 {
-    forced_ = json == "true";
+    forced_ = json == "true" && exchange_->request().method != "HEAD";
     act();
 }
 

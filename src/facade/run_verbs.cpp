@@ -77,6 +77,7 @@ void Run::read(const std::string& key, bool forced)
     if (forced) {
         request = refresh_request(key);
     } else {
+        request.method = exchange_->request().method == "HEAD" ? "HEAD" : "GET"; // a HEAD starts no work
         request.path = fmt::format("/v1/data/{}", key);
         if (row_->def.cold == ColdAnswer::refuse) request.headers.emplace_back("cache-control", "only-if-cached");
     }
