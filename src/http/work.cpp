@@ -157,6 +157,7 @@ private:
     // Whose token was revoked or has ended gets no more work, by a claim that was open before neither.
     void look_at_token()
     {
+        if (over_) return; // a timer that was due already cannot be taken back
         const Gate::Standing standing = core_.gate().standing(exchange_->caller(), core_.now());
         if (standing == Gate::Standing::good) return look_again();
         end();
