@@ -388,6 +388,9 @@ void check_facades(Reading& reading, const Definitions& definitions, const Facad
     for (std::size_t i = 0; i < facades.facades.size(); ++i) {
         const FacadeDefinition& facade = facades.facades[i];
         const std::string path = numbered_path("facade", i);
+        // What the settings say together is judged only where each of them could be read.
+        const auto own = [&](const ConfigProblem& problem) { return problem.message.starts_with(path); };
+        if (std::ranges::any_of(reading.problems, own)) continue;
         FacadeCheck{reading, definitions, facade, path}.check(check_path(reading, facade.on, path, taken));
     }
     for (std::size_t i = 0; i < facades.pages.size(); ++i) {
