@@ -2,12 +2,13 @@
 // A start with 100,000 live jobs takes less than two seconds, from the start of the process to /readyz, with nothing of
 // the database in memory.
 //
-// Prints what it measured. The bound is that of the promise; FRESHET_START_SECONDS sets another one where the machine
-// is busy with other things.
+// Prints what it measured. The bound is that of the promise, longer where so many others want the processors that the
+// server gets a part of one alone; what it costs in processor time has a bound that no other can move.
 
 #include "store/sqlite/sqlite_store.hpp"
 #include "tests/http/harness.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <fcntl.h>
@@ -15,6 +16,7 @@
 #include <fstream>
 #include <gtest/gtest.h>
 #include <sstream>
+#include <thread>
 #include <unistd.h>
 
 namespace freshet::outside {
@@ -22,10 +24,14 @@ namespace {
 
 constexpr int live_jobs = 100'000, per_commit = 5'000;
 
+constexpr double promised_seconds = 2.0, cpu_seconds_max = 1.0;
+
 double bound_seconds()
 {
-    const char* set = std::getenv("FRESHET_START_SECONDS");
-    return set == nullptr ? 2.0 : std::atof(set);
+    double load = 0;
+    if (::getloadavg(&load, 1) != 1) return promised_seconds;
+    const double processors = std::max(1U, std::thread::hardware_concurrency());
+    return promised_seconds * std::max(1.0, load / processors);
 }
 
 WallTime wall_now()
@@ -120,6 +126,7 @@ TEST(Start, With100000LiveJobsTakesLessThanTwoSeconds)
     RecordProperty("start_ms", static_cast<int>(took.count() * 1000));
     EXPECT_EQ(ready.status, 200) << ready.body;
     EXPECT_LT(took.count(), bound_seconds());
+    EXPECT_LT(cpu_seconds(server.pid()), cpu_seconds_max);
 
     const Answer given = client.post("/v1/work/claim", {{"Content-Type", "application/json"}},
                                      R"({"worker":"w1","queues":["queue-3"],"slots":5,"wait":5})");
