@@ -125,7 +125,7 @@ TEST(Facade, F8KeepsTheLastGoodAndTellsOfAFailedRefreshInWords)
     EXPECT_TRUE(failed.json("/detail").has_value());
     const Answer kept = client.get("/api/offers");
     EXPECT_EQ(kept.json("/items/0/id"), "1");
-    EXPECT_EQ(kept.json("/valid"), "false");
+    EXPECT_EQ(kept.json("/valid"), "true") << "what was read is within its time, whatever a later attempt came to";
 }
 
 TEST(Facade, ForcesWhenTheRequestSaysSoAndAnswersTheLastGoodWhenTimeIsUp)
@@ -221,7 +221,7 @@ respond = '{id: .job.id, state: .job.state, items: .data}'
     EXPECT_EQ(cached.body, R"({"status":"completed","cached":true,"result":[{"id":1}]})");
     EXPECT_EQ(client.post("/jobs", json, R"({"forceRefresh": true})").status, 202);
     EXPECT_EQ(client.post("/jobs", json, R"({"forceRefresh": "yes"})").status, 400);
-    EXPECT_EQ(client.get("/jobs/j_nothing").status, 400);
+    EXPECT_EQ(client.get("/jobs/j_nothing").status, 404);
 }
 
 TEST(Facade, RefusesBodiesThatItDoesNotTake)
@@ -412,7 +412,10 @@ respond = '{jobId: .batch.then.batch}'
     EXPECT_EQ(client.get("/api/batch-jobs").json("/data/0/name"), "many");
     EXPECT_EQ(client.post("/api/batch-jobs/" + id + "/process-next").json("/status"), "pending");
     EXPECT_EQ(client.post("/api/batch-jobs/" + id + "/enrich").status, 409);
-    EXPECT_EQ(client.post("/api/batch-jobs/" + id + "/cancel").json("/status"), "cancelled");
+    // A thousand items end in more than one commit.
+    EXPECT_EQ(client.post("/api/batch-jobs/" + id + "/cancel").status, 200);
+    ask_until([&] { return client.get("/api/batch-jobs/" + id + "/status"); },
+              [](const Answer& answer) { return answer.json("/status") == "cancelled"; });
     EXPECT_EQ(client.get("/api/batch-jobs/b_00000/status").status, 404);
 }
 
@@ -546,7 +549,7 @@ params = { id = '[a-z]{1,16}' }
     for (const char* bad : {"/offers/.hidden.txt", "/offers/link.txt", "/offers/%2e%2e/outside.txt",
                             "/offers/..%2foutside.txt", "/offers/sub/%2e%2e/%2e%2e/outside.txt", "/offers/missing.js",
                             "/offers/sub", "/offers/%00.js", "/offers/..%5coutside.txt"})
-        EXPECT_EQ(nobody.get(bad).status, 404) << bad;
+        EXPECT_EQ(acme.get(bad).status, 404) << bad;
     EXPECT_EQ(nobody.post("/offers").status, 401);
 
     EXPECT_EQ(nobody.get("/dashboard/acme").status, 401);
