@@ -25,9 +25,12 @@ struct Thing {
 
 std::string config(const Upstream& upstream)
 {
-    return fmt::format("[source.rates]\nkind = \"http\"\nurl = \"{}/rates\"\nallow_private = true\nevery = \"1h\"\n"
-                       "fresh_for = \"2h\"\n[tenant.acme]\n[tenant.blue]\n[queue.mail]\n",
-                       upstream.url());
+    return fmt::format(
+        "[source.rates]\nkind = \"http\"\nurl = \"{0}/rates\"\nallow_private = true\nevery = \"1h\"\n"
+        "fresh_for = \"2h\"\n[source.area]\nkind = \"http\"\nurl = \"{0}/area/{{name}}\"\nallow_private = true\n"
+        "params = {{ name = [\"eu\", \"us\"] }}\nevery = \"1h\"\nfresh_for = "
+        "\"2h\"\n[tenant.acme]\n[tenant.blue]\n[queue.mail]\n",
+        upstream.url());
 }
 
 // The last digit is another one.
@@ -145,13 +148,14 @@ TEST_F(Foreign, F9BatchesAreAnsweredAsMissingOnes)
 TEST_F(Foreign, F9SchedulesWorkersQueuesTokensAndStreamsAreAnsweredAsMissingOnes)
 {
     // The schedule of a key is there once its tenant has the key.
-    ASSERT_EQ(acme->refresh("rates").status, 200);
-    ASSERT_EQ(acme->post("/v1/schedules/rates/pause").status, 200);
+    upstream.set("/area/eu", "[1]");
+    ASSERT_EQ(acme->refresh("area/eu").status, 200);
+    ASSERT_EQ(acme->post("/v1/schedules/area%2Feu/pause").status, 200);
     expect_alike(
-        {"rates",
-         "ratez",
+        {"area%2Feu",
+         "area%2Fus",
          {{"POST", "/v1/schedules/{}/pause"}, {"POST", "/v1/schedules/{}/resume"}, {"POST", "/v1/schedules/{}/run"}}});
-    EXPECT_EQ(acme->get("/v1/schedules").json("/items/0/paused"), "true");
+    EXPECT_EQ(acme->get("/v1/schedules?source=area").json("/items/0/paused"), "true");
 
     ASSERT_EQ(acme->post("/v1/work/claim", json, R"({"worker":"hand","queues":["mail"]})").status, 200);
     ASSERT_EQ(acme->get("/v1/workers/hand").status, 200);
