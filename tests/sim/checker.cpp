@@ -34,8 +34,13 @@ void Checker::process_began(WallTime now)
     touched_.clear();
     queues_.clear(); // told anew
     // Each process gives those that it finds at work their time again.
-    for (const std::int64_t id : live_) jobs_.at(id).sign = uptime_;
+    give_time_again();
     whole(now);
+}
+
+void Checker::give_time_again()
+{
+    for (const std::int64_t id : live_) jobs_.at(id).sign = uptime_;
 }
 
 void Checker::noticed(const Notice& notice, WallTime now)

@@ -67,6 +67,9 @@ public:
     /// After each event of the world: nothing is over its time, whether or not anybody looked. @param serving_since
     /// since when the server is up and its disk takes commits; nullopt: it is down.
     void time_passed(WallTime now, std::optional<WallTime> serving_since);
+    /// The store takes commits again after a time in which nobody's sign of life could be kept: leases go on as after a
+    /// restart.
+    void give_time_again();
     /// Before what is done at `now`, where time went by without an event.
     void count_uptime(WallTime now, bool serving);
     /// The store as it is against everything that was told: at any cut, snapshot + events = store.

@@ -16,8 +16,9 @@ namespace {
 struct Died {};
 
 constexpr Millis answer_awaited = 5s;
-constexpr int settle_rounds = 4000; ///< of two seconds: batches that were left alone have deadlines of half an hour
-constexpr int rounds_to_end = 150;  ///< for everything else: lease, longest wait and grace are less
+constexpr Millis outage_noticed = 1s; ///< of the store: a shorter one costs nobody's lease
+constexpr int settle_rounds = 4000;   ///< of two seconds: batches that were left alone have deadlines of half an hour
+constexpr int rounds_to_end = 150;    ///< for everything else: lease, longest wait and grace are less
 
 std::shared_ptr<const Definitions> world_definitions()
 {
@@ -82,6 +83,7 @@ World::World(const WorldOptions& options)
     static_cast<MemoryStore&>(*store_).refuse_commits([this] {
         failed_ = disk_full_ || (!settling_ && chance(1));
         if (failed_) saw(Seen::commits_refused);
+        committed_ = !failed_;
         return failed_;
     });
 }
@@ -169,11 +171,14 @@ void World::engine_step()
     for (const Posted& posted : group)
         if (const auto* claim = std::get_if<ClaimWork>(&posted.request); claim != nullptr && claim->holds)
             checker_.holds_named(claim->worker, *claim->holds);
-    failed_ = false;
+    failed_ = committed_ = false;
     try {
         const auto wake = engine_->step(std::move(group), clock_.wall());
         if (wake) wake_engine(time_.steady() + std::max(*wake - clock_.wall(), 0ms));
         checker_.after_step(clock_.wall(), !failed_);
+        if (failing_since_ && clock_.wall() - *failing_since_ > outage_noticed) checker_.give_time_again();
+        if (committed_) failing_since_.reset();
+        if (failed_ && !failing_since_) failing_since_ = clock_.wall();
         const bool caught_up = !failed_ && (!wake || *wake > clock_.wall());
         if (!caught_up)
             serving_since_.reset();
@@ -226,6 +231,7 @@ void World::start_server()
     boot_ = std::to_string(life_);
     static_cast<MemoryStore&>(*store_).reopen();
     inbox_.clear();
+    failing_since_.reset();
     tell("server starts");
     for (int tries = 0;; ++tries) {
         try {

@@ -107,7 +107,8 @@ private:
     std::optional<SteadyTime> wake_at_;
     std::string boot_;
     std::optional<WallTime> serving_since_; ///< up, and its commits are kept
-    bool disk_full_ = false, failed_ = false, settling_ = false, dies_answering_ = false;
+    std::optional<WallTime> failing_since_; ///< no commit of this process has succeeded since
+    bool disk_full_ = false, failed_ = false, committed_ = false, settling_ = false, dies_answering_ = false;
     std::int64_t source_version_ = 1;
     std::unique_ptr<Actors> actors_;
     std::unique_ptr<Workers> workers_;

@@ -65,6 +65,7 @@ export class Job<Input = any> {
   /** @internal */ readonly epoch: number;
   /** @internal */ lastCheckpoint: string | undefined;
   /** @internal */ lines: [Level, string][] = [];
+  /** @internal */ sendingLines: Promise<void> | undefined;
   readonly #cells: Cells;
   readonly #post: Post;
   readonly #steps: readonly string[];

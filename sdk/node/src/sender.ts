@@ -103,7 +103,7 @@ export class Sender {
     }
     const byVerb = new Map<Verb, End[]>();
     for (const end of ends) {
-      if (end.job.lines.length > 0 && !(await this.#insist(() => this.#sendLines(end.job)))) return false;
+      if ((end.job.lines.length > 0 || end.job.sendingLines) && !(await this.#insist(() => this.#sendLines(end.job)))) return false;
       if (end.large !== undefined && !(await this.#insist(() => this.#put(end)))) return false;
       const same = byVerb.get(end.verb);
       if (same) same.push(end);
@@ -113,7 +113,22 @@ export class Sender {
     return true;
   }
 
+  /** After lines that are under way: an end that overtook them would make the server refuse them. */
   async #sendLines(job: Job): Promise<void> {
+    const before = job.sendingLines;
+    const sending = (async () => {
+      await before?.catch(() => undefined);
+      await this.#sendOwnLines(job);
+    })();
+    job.sendingLines = sending;
+    try {
+      await sending;
+    } finally {
+      if (job.sendingLines === sending) job.sendingLines = undefined;
+    }
+  }
+
+  async #sendOwnLines(job: Job): Promise<void> {
     const lines = job.takeLines();
     if (lines.length === 0) return;
     try {

@@ -160,17 +160,19 @@ def beat(connection: Connection, worker: str, jobs: List[Job], with_progress: bo
 
 
 def send_lines(connection: Connection, job: Job) -> None:
-    lines = job._take_lines()
-    if not lines:
-        return
-    try:
-        connection.ask("POST", protocol.log_path(job), protocol.log_body(job, lines), 10.0)
-    except Refused as refused:
-        _log.debug("%s: log lines were refused: %s", job.id, refused)
-    except Unreachable:
-        with job._lock:
-            job._lines = lines + job._lines
-        raise
+    """Sends what the job logged. Waits for another thread that does: an end that overtook its lines would make the server refuse them."""
+    with job._sending_lines:
+        lines = job._take_lines()
+        if not lines:
+            return
+        try:
+            connection.ask("POST", protocol.log_path(job), protocol.log_body(job, lines), 10.0)
+        except Refused as refused:
+            _log.debug("%s: log lines were refused: %s", job.id, refused)
+        except Unreachable:
+            with job._lock:
+                job._lines = lines + job._lines
+            raise
 
 
 def _interval(lease: float) -> float:

@@ -90,6 +90,7 @@ class Job:
         self._checkpoint: Any = ABSENT
         self._checkpoint_told: Any = ABSENT
         self._lines: List[Tuple[str, str]] = []
+        self._sending_lines = threading.Lock()
 
     # ---- what a handler calls
 
@@ -216,6 +217,10 @@ class Job:
             self._progress_told = news[0]
         if news[1] is not ABSENT:
             self._checkpoint_told = news[1]
+
+    def _has_lines(self) -> bool:
+        # In this order: whoever took them has the lock until they are sent.
+        return bool(self._lines) or self._sending_lines.locked()
 
     def _take_lines(self) -> List[Tuple[str, str]]:
         with self._lock:

@@ -104,7 +104,7 @@ class Sender(threading.Thread):
             return False
         by_verb: Dict[str, List[End]] = {}
         for end in ends:
-            if end.job._lines and not self._insist(lambda end=end: send_lines(self._connection, end.job)):  # type: ignore[misc]
+            if end.job._has_lines() and not self._insist(lambda end=end: send_lines(self._connection, end.job)):  # type: ignore[misc]
                 return False
             if end.large is not None and not self._insist(lambda end=end: self._put(end)):  # type: ignore[misc]
                 return False
