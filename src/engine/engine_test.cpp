@@ -278,6 +278,29 @@ TEST_F(Refreshing, ABreakerOpensAfterFiveFailuresAndOneProbeClosesIt)
     EXPECT_EQ(claim().size(), 1u);
 }
 
+TEST_F(Refreshing, AProbeThatWentWithItsSourceKeepsNobodyBackOnceTheSourceIsThereAgain)
+{
+    source("prices").retry.attempts = 1;
+    start();
+    for (int i = 0; i < 5; ++i) {
+        refresh();
+        fail(claim().at(0));
+    }
+    now += 61s;
+    refresh();
+    const auto probe = claim();
+    ASSERT_EQ(probe.size(), 1u);
+    auto without = std::make_shared<Definitions>(*definitions);
+    without->sources.erase("prices");
+    ask_engine(Reconfigure{without});
+    step();
+    EXPECT_EQ(job(probe[0].job->id).error->code, "source_removed");
+    ask_engine(Reconfigure{definitions});
+    now += 61s;
+    refresh();
+    EXPECT_EQ(claim().size(), 1u);
+}
+
 TEST_F(Refreshing, ChargesOnlyWhoStartsAFlight)
 {
     source("prices").manual_limit = {1, 1min};

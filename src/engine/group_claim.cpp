@@ -206,6 +206,11 @@ bool Group::may_claim_refresh(const Job& job, const KeyWork& work)
     if (state_.paused.contains(definition.name)) return wait_until(now_ + paused_looked_at);
     auto breaker = tx_->breaker(job.tenant, definition.name, host_of(definition, job.key));
     if (!breaker) return true;
+    // A probe that ended while its source was gone from the config could not say so: nobody knew its host.
+    if (breaker->probe) {
+        const auto probe = tx_->job(breaker->probe);
+        if (!probe || probe->state != JobState::running) breaker->probe = {};
+    }
     switch (may_begin(*breaker, job.id, now_)) {
     case BreakerWord::go: break;
     case BreakerWord::probe:
