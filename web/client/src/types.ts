@@ -25,19 +25,7 @@ export type Problem = Schemas["problem"];
 export type NewJob = Schemas["newJob"];
 export type Me = paths["/v1/me"]["get"]["responses"][200]["content"]["application/json"];
 /** A job, and of a refresh its receipt. */
-export type Job = Schemas["receipt"] & {
-  attempts_max?: number;
-  batch?: string;
-  item?: string;
-  label?: string;
-  tags?: string[];
-  stall_at?: string;
-  start_by?: string;
-  result?: unknown;
-  result_href?: string;
-  result_bytes?: number;
-  late_result?: { fence: number; worker?: string; at: string; until: string; bytes: number };
-};
+export type Job = Schemas["receipt"];
 export interface Page<T> {
   items: T[];
   next?: string;
