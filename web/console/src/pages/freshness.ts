@@ -74,7 +74,8 @@ export class FreshnessPage extends Page {
   private budget(row: FreshnessRow, now: number) {
     if (!row.checked_at || !row.stale_at) return html`<span class="soft">–</span>`;
     const whole = Date.parse(row.stale_at) - Date.parse(row.checked_at);
-    const used = now - Date.parse(row.checked_at);
+    // The server's time is known to the last beat: what was checked since is not of the future.
+    const used = Math.max(0, now - Date.parse(row.checked_at));
     const late = used > whole;
     const percent = Math.floor((100 * Math.min(used, whole)) / whole);
     return html`${bar(used, whole, late ? "warn" : "good")}<span class="off">${ltr(`${percent} %`)}</span>`;
