@@ -47,7 +47,7 @@ export class BatchPage extends Page {
           [t("began"), batch.began_at && when(batch.began_at)],
           [t("finished"), batch.finished_at && html`${when(batch.finished_at)} <span class="soft">${ago(batch.finished_at)}</span>`],
           [t("duration"), batch.began_at && took(batch.began_at, batch.finished_at)],
-          [t("eta"), batch.eta?.low_ms !== undefined && !isOver(batch) ? ltr(`${span(batch.eta.low_ms)}–${span(batch.eta.high_ms ?? 0)}`) : undefined],
+          [t("eta"), batch.eta?.low_ms !== undefined && !isOver(batch) ? own(`${span(batch.eta.low_ms)}–${span(batch.eta.high_ms ?? 0)}`) : undefined],
           [t("sealBy"), batch.state === "open" && batch.seal_by ? until(batch.seal_by) : undefined],
           [t("generation"), (batch.generation ?? 1) > 1 ? ltr(batch.generation) : undefined],
           [t("concurrency"), batch.concurrency ? ltr(num(batch.concurrency)) : undefined],

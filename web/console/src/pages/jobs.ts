@@ -19,7 +19,7 @@ export function progressOf(job: Job) {
   if (job.state !== "running" && job.state !== "cancelling") return nothing;
   if (!progress || (!progress.done && !progress.total && !progress.phase)) return nothing;
   const of = progress.total === undefined ? num(progress.done) : `${num(progress.done)} / ${num(progress.total)}`;
-  return html`${progress.total ? bar(progress.done, progress.total) : nothing}<span class="small soft">${progress.phase ? html`${own(progress.phase)} ` : nothing}${ltr(of)}${progress.unit ? html` ${own(progress.unit)}` : nothing}${job.eta ? html` · ${ltr(`${span(job.eta.low_ms)}–${span(job.eta.high_ms)}`)}` : nothing}</span>`;
+  return html`${progress.total ? bar(progress.done, progress.total) : nothing}<span class="small soft">${progress.phase ? html`${own(progress.phase)} ` : nothing}${ltr(of)}${progress.unit ? html` ${own(progress.unit)}` : nothing}${job.eta ? html` · ${own(`${span(job.eta.low_ms)}–${span(job.eta.high_ms)}`)}` : nothing}</span>`;
 }
 
 export class JobsPage extends Page {
