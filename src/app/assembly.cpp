@@ -37,8 +37,8 @@ const int children = std::max(4, static_cast<int>(std::thread::hardware_concurre
 Assembly::Assembly(std::shared_ptr<const Definitions> definitions, std::shared_ptr<const FacadeSet> facades)
     : definitions_{std::move(definitions)}, boot_{random_hex(8)}, reserve_{definitions_->server.data_dir},
       store_{open_store()}, local_token_{local_token(definitions_->server.data_dir)},
-      reads_{[this] { return store_->reader(); }},
-      loops_{http::Server::loops_for(definitions_->server.loops)}, tail_{loops_},
+      reads_{[this] { return store_->reader(); }}, loops_{http::Server::loops_for(definitions_->server.loops)},
+      tail_{loops_},
       engine_{std::make_unique<Engine>(*store_, tail_, metrics_,
                                        EngineOptions{definitions_,
                                                      boot_,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Facades from outside: somebody's own API in front of /v1, with the real binary, real children and a real source.
 
-
 #include "tests/http/harness.hpp"
 #include "tests/http/upstream.hpp"
 
