@@ -128,12 +128,21 @@ async function turn(): Promise<void> {
 }
 
 async function beat(jobs: HeldJob[], withProgress: boolean): Promise<void> {
+  const spoken = withProgress ? jobs.filter((job) => hasProgress(job) && cells.speak(job.cell)) : [];
+  try {
+    await tell(jobs, new Set(spoken));
+  } finally {
+    for (const job of spoken) cells.spoke(job.cell);
+  }
+}
+
+async function tell(jobs: HeldJob[], spoken: Set<HeldJob>): Promise<void> {
   const changed = new Map(jobs.map((job) => [job.id, cells.changed(job.cell)]));
   const entries = jobs.map((job): BeatEntry => {
     return {
       id: job.id,
       fence: job.fence,
-      progress: withProgress && hasProgress(job) ? progressOf(job.words!, cells, job.cell) : undefined,
+      progress: spoken.has(job) ? progressOf(job.words!, cells, job.cell) : undefined,
       checkpoint: hasCheckpoint(job) ? job.checkpoint : undefined,
     };
   });

@@ -235,6 +235,11 @@ export class Job<Input = any> {
     this.#ended = true;
     return first;
   }
+  /** From now on the beat thread tells no progress of it, and none is under way. @internal */
+  async silenceBeats(): Promise<void> {
+    this.#cells.end(this.cell);
+    while (this.#cells.speaking(this.cell)) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
   /** The progress if the server has not been told it. @internal */
   untoldProgress(): ProgressJson | undefined {
     if (this.#words === undefined) return undefined;

@@ -94,6 +94,7 @@ export class Sender {
   async #sendAll(ends: End[]): Promise<boolean> {
     const news: protocol.BeatEntry[] = [];
     for (const { job, verb } of ends) {
+      await job.silenceBeats();
       const progress = job.untoldProgress();
       const checkpoint = verb === "fail" ? job.untoldCheckpoint() : undefined;
       if (progress !== undefined || checkpoint !== undefined) news.push({ id: job.id, fence: job.fence, progress, checkpoint });
