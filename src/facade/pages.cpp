@@ -280,7 +280,10 @@ std::optional<http::Match> find_page(const PageRows& pages, const http::HttpRequ
             names.push_back(std::move(*name));
         }
         if (candidates.empty()) return std::nullopt;
-        return match_file(std::move(candidates), std::move(names));
+        // A document beside the index is opened by an address, too.
+        const bool signs_in = path.ends_with(".html") && request.param("token");
+        http::Match match = match_file(std::move(candidates), std::move(names));
+        return signs_in ? match_sign_in(std::move(match)) : std::move(match);
     }
     std::shared_ptr<const PageRow> best;
     std::vector<std::string> captures;
