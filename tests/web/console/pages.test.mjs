@@ -99,7 +99,15 @@ test("the first paint comes within a second", async () => {
   const page = await (await world.person()).newPage();
   await page.goto(`${world.url}/console/`);
   await page.locator("h1").waitFor();
-  const painted = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
+  // The browser tells of a paint a moment after it.
+  const painted = await page.evaluate(
+    () =>
+      new Promise((done) => {
+        new PerformanceObserver((list) => {
+          for (const { name, startTime } of list.getEntries()) if (name === "first-contentful-paint") done(startTime);
+        }).observe({ type: "paint", buffered: true });
+      }),
+  );
   console.log(`first contentful paint ${Math.round(painted)} ms`);
   assert.ok(painted < 1000, `${painted} ms`);
 });
