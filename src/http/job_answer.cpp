@@ -2,7 +2,7 @@
 #include "http/job_answer.hpp"
 
 #include "http/problems.hpp"
-#include "wire/json_out.hpp"
+#include "http/status_answer.hpp"
 
 #include <fmt/format.h>
 #include <simdjson.h>
@@ -32,6 +32,39 @@ std::optional<JobId> job_id(const ExchangePtr& exchange, const std::string& text
     const auto id = parse_job_id(text);
     if (!id) exchange->fail(no_such_job(text));
     return id;
+}
+
+void answer_attempts(Core& core, const ExchangePtr& exchange, const std::string& text, WriteAttempts write)
+{
+    if (!only_parameters(exchange, {}) || !has_tenant(exchange)) return;
+    const auto id = job_id(exchange, text);
+    if (!id) return;
+    struct Found {
+        std::optional<Job> job;
+        std::vector<AttemptRecord> attempts;
+    };
+    const auto found = std::make_shared<Found>();
+    read_then(
+        core, exchange,
+        [found, id = *id](Reads& reads) {
+            found->job = reads.job(id);
+            if (found->job) found->attempts = reads.attempts(id);
+        },
+        [&core, exchange, found, id = *id, write = std::move(write)](streams::Cursor cursor) {
+            if (!found->job || found->job->tenant != exchange->caller().tenant)
+                return exchange->fail(no_such_job(to_text(id)));
+            auto& attempts = found->attempts;
+            const bool told = !attempts.empty() && attempts.back().fence == found->job->fence;
+            if (const auto last = last_attempt(*found->job); last && !told) attempts.push_back(*last);
+            JsonOut out;
+            out.begin();
+            out.begin_list("items");
+            write(out, *found->job, attempts);
+            out.end_list();
+            end_list(out, {}, cursor, core.now());
+            out.end();
+            respond_status(exchange, out.take());
+        });
 }
 
 std::string with_member(std::string_view name, std::string_view value, const std::string& object)

@@ -4,11 +4,14 @@
 
 #include "http/core.hpp"
 #include "http/exchange.hpp"
+#include "wire/json_out.hpp"
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace freshet::http {
 
@@ -18,6 +21,9 @@ inline constexpr std::size_t input_bytes_max = 256 << 10;
 Problem no_such_job(std::string_view id);
 /// The id; nullopt: it is none, and that was answered.
 std::optional<JobId> job_id(const ExchangePtr& exchange, const std::string& text);
+/// A list of what `write` tells of the job `id` and of its attempts, oldest first, the last hand-out included.
+using WriteAttempts = std::function<void(JsonOut&, const Job&, const std::vector<AttemptRecord>&)>;
+void answer_attempts(Core& core, const ExchangePtr& exchange, const std::string& id, WriteAttempts write);
 /// A JSON object with one more member in front.
 std::string with_member(std::string_view name, std::string_view value, const std::string& object);
 std::string with_member(std::string_view name, bool value, const std::string& object);

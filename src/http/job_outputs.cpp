@@ -153,35 +153,10 @@ void write_event(JsonOut& out, const JobEvent& event, const Job& job)
 
 void list_events(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
 {
-    if (!only_parameters(exchange, {}) || !has_tenant(exchange)) return;
-    const auto id = job_id(exchange, captures[0]);
-    if (!id) return;
-    struct Found {
-        std::optional<Job> job;
-        std::vector<AttemptRecord> attempts;
-    };
-    const auto found = std::make_shared<Found>();
-    read_then(
-        core, exchange,
-        [found, id = *id](Reads& reads) {
-            found->job = reads.job(id);
-            if (found->job) found->attempts = reads.attempts(id);
-        },
-        [&core, exchange, found, id = *id](streams::Cursor cursor) {
-            if (!found->job || found->job->tenant != exchange->caller().tenant)
-                return exchange->fail(no_such_job(to_text(id)));
-            auto& attempts = found->attempts;
-            const bool told = !attempts.empty() && attempts.back().fence == found->job->fence;
-            if (const auto last = last_attempt(*found->job); last && !told) attempts.push_back(*last);
-            JsonOut out;
-            out.begin();
-            out.begin_list("items");
-            for (const JobEvent& event : events_of(*found->job, attempts)) write_event(out, event, *found->job);
-            out.end_list();
-            end_list(out, {}, cursor, core.now());
-            out.end();
-            respond_status(exchange, out.take());
-        });
+    answer_attempts(core, exchange, captures[0],
+                    [](JsonOut& out, const Job& job, const std::vector<AttemptRecord>& attempts) {
+                        for (const JobEvent& event : events_of(job, attempts)) write_event(out, event, job);
+                    });
 }
 
 constexpr std::array job_output_table{

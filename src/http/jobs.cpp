@@ -158,34 +158,10 @@ void show_job(Core& core, const ExchangePtr& exchange, std::span<const std::stri
 
 void list_attempts(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
 {
-    if (!only_parameters(exchange, {}) || !has_tenant(exchange)) return;
-    const auto id = job_id(exchange, captures[0]);
-    if (!id) return;
-    struct Found {
-        std::optional<Job> job;
-        std::vector<AttemptRecord> attempts;
-    };
-    const auto found = std::make_shared<Found>();
-    read_then(
-        core, exchange,
-        [found, id = *id](Reads& reads) {
-            found->job = reads.job(id);
-            if (found->job) found->attempts = reads.attempts(id);
-        },
-        [&core, exchange, found, id = *id](streams::Cursor cursor) {
-            if (!found->job || found->job->tenant != exchange->caller().tenant)
-                return exchange->fail(no_such_job(to_text(id)));
-            JsonOut out;
-            out.begin();
-            out.begin_list("items");
-            for (const AttemptRecord& attempt : found->attempts) out.raw(attempt_json(attempt));
-            const bool told = !found->attempts.empty() && found->attempts.back().fence == found->job->fence;
-            if (const auto last = last_attempt(*found->job); last && !told) out.raw(attempt_json(*last));
-            out.end_list();
-            end_list(out, {}, cursor, core.now());
-            out.end();
-            respond_status(exchange, out.take());
-        });
+    answer_attempts(core, exchange, captures[0],
+                    [](JsonOut& out, const Job&, const std::vector<AttemptRecord>& attempts) {
+                        for (const AttemptRecord& attempt : attempts) out.raw(attempt_json(attempt));
+                    });
 }
 
 // --- Verbs ---
