@@ -49,7 +49,7 @@ const alive = (pid) => {
 };
 
 export class Example {
-  /** @param options {data, speed, port, upstreamPort}: those that are absent are made here. */
+  /** @param options {data, speed, port, upstreamPort, env}: those that are absent are made here. */
   static async start(name, options = {}) {
     const example = new Example();
     example.name = name;
@@ -58,7 +58,7 @@ export class Example {
     example.port = options.port ?? (await freePort());
     example.upstreamPort = options.upstreamPort ?? (await freePort());
     const args = [name, "--port", example.port, "--upstream-port", example.upstreamPort, "--data", example.data, "--speed", options.speed ?? 1];
-    example.child = spawn(runner, args.map(String), { stdio: ["ignore", "pipe", "pipe"] });
+    example.child = spawn(runner, args.map(String), { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...options.env } });
     example.ended = new Promise((done) => example.child.once("exit", (code) => done(code)));
     example.tokens = {};
     example.pages = {};

@@ -8,11 +8,10 @@
 // that is read instead. Where the site blocks, the job says so and the source is left alone: nothing is evaded.
 
 #include "csv.hpp"
+#include "helper.hpp"
 #include "kit.hpp"
 
-#include <array>
 #include <atomic>
-#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -44,21 +43,14 @@ std::string page_url(const std::string& user, int page)
     return url;
 }
 
-/// What the helper prints. The URL is made of a user that the source's pattern let through, and stands in quotes.
-std::string by_helper(const std::string& helper, const std::string& url)
+/// The URL is made of a user that the source's pattern let through, and stands in quotes.
+std::string by_helper(Job& job, const std::string& helper, const std::string& url)
 {
-    const std::string command = helper + " '" + url + "'";
-    FILE* const out = popen(command.c_str(), "r");
-    if (out == nullptr) throw freshet::Retryable("The browser helper could not be started", "helper");
-    std::string html;
-    std::array<char, 64 * 1024> buffer{};
-    for (std::size_t count = 0; (count = std::fread(buffer.data(), 1, buffer.size(), out)) > 0;)
-        html.append(buffer.data(), count);
-    const int status = pclose(out);
-    if (status == 0) return html;
-    const int code = (status >> 8) & 255;
-    if (code == 3) blocked("The site blocks the browser: it refuses, or asks for a human");
-    throw freshet::Retryable("The browser helper ended with code " + std::to_string(code), "helper");
+    watchlist::Opened opened = watchlist::open_page(job, helper, url);
+    if (opened.code == 0) return std::move(opened.html);
+    if (opened.code == 3) blocked("The site blocks the browser: " + opened.said);
+    throw freshet::Retryable("The browser helper ended with code " + std::to_string(opened.code) + ": " + opened.said,
+                             "helper");
 }
 
 std::string by_http(Job& job, const std::string& url)
@@ -93,7 +85,7 @@ std::vector<Film> read_list(Job& job, const std::string& user)
                       .phases = phases});
         const std::string url = page_url(user, page);
         watchlist::ListPage read =
-            watchlist::read_page(helper.empty() ? by_http(job, url) : by_helper(helper, url), rows);
+            watchlist::read_page(helper.empty() ? by_http(job, url) : by_helper(job, helper, url), rows);
         total = read.total;
         if (page == 1 && !read.films.empty()) {
             const auto per_page = static_cast<std::int64_t>(read.films.size());

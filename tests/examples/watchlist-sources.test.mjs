@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a watchlist comes from: a browser that opens its page, the site's own export, and lists that are short by nature.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { Example, until } from "./example.mjs";
+
+const exports = mkdtempSync(join(tmpdir(), "freshet-exports-"));
+const user = "ur10000001";
+const list = (example, who = user, query = "&refresh=1") => example.api(undefined, "GET", `/api/imdb-watchlist?userId=${who}${query}`);
+
+let plain;
+before(async () => (plain = await Example.start("watchlist", { speed: 10, env: { WATCHLIST_EXPORTS: exports } })));
+after(async () => {
+  await plain.end();
+  rmSync(exports, { recursive: true, force: true });
+});
+
+test("someone with seven films sees seven; once there were ten, nine are held and the ten stay", async () => {
+  await plain.control("imdb", { remove: 417 });
+  const seven = await list(plain);
+  assert.equal(seven.status, 200, JSON.stringify(seven.body).slice(0, 300));
+  assert.equal(seven.body.totalItems, 7);
+  await plain.control("imdb", { add: [{}, {}, {}] });
+  assert.equal((await list(plain)).body.totalItems, 10);
+  await plain.control("imdb", { remove: 1 });
+  const nine = await list(plain);
+  assert.equal(nine.status, 502, "empty-or-short-is-suspect");
+  assert.match(nine.body.detail, /9/);
+  assert.equal((await list(plain, user, "")).body.totalItems, 10, "last-good-kept");
+});
+
+// As the site writes it today, and as it wrote it in other years: other heads, a byte order mark, other line ends.
+const today = `Position,Const,Created,Modified,Description,Title,Original Title,URL,Title Type,IMDb Rating,Runtime (mins),Year,Genres
+1,tt91000001,2024-01-05,2024-01-05,,1. A Plain One,A Plain One,https://example.com/1,Movie,7.5,101,1999,"Comedy, Drama"
+2,tt91000002,2024-03-09,2024-03-09,"two
+lines, one cell","Commas, ""Quotes""",x,https://example.com/2,TV Mini Series,,,2020,Crime
+3,tt91000003,2024-02-01,2024-02-01,,1917 Again,x,https://example.com/3,Movie,8,,,
+`;
+const earlier = "\uFEFFConst,Date Added,Title,Title Type,Year\r\ntt92000001,2019-05-01,Nothing Else,tvSeries,2001\r\ntt92000002,2020-05-01,Later,movie,\r\n";
+
+test("the CSV export is read: quotes, line ends in cells, positions in titles, newest first", async () => {
+  writeFileSync(join(exports, "ur20000001.csv"), today);
+  const { status, body } = await list(plain, "ur20000001");
+  assert.equal(status, 200, JSON.stringify(body).slice(0, 300));
+  assert.deepEqual(body.items.map(({ imdbId, title, type, addedAt }) => [imdbId, title, type, addedAt]), [
+    ["tt91000002", 'Commas, "Quotes"', "tv", "2024-03-09"],
+    ["tt91000003", "1917 Again", "movie", "2024-02-01"],
+    ["tt91000001", "A Plain One", "movie", "2024-01-05"],
+  ]);
+  const one = body.items.at(-1);
+  assert.deepEqual([one.year, one.rating, one.runtime, one.genres], [1999, 7.5, 101, ["Comedy", "Drama"]]);
+});
+
+test("an export of another year is read, too, with fewer columns and a byte order mark", async () => {
+  writeFileSync(join(exports, "ur20000002.csv"), earlier);
+  const { body } = await list(plain, "ur20000002");
+  assert.deepEqual(body.items.map(({ imdbId, title, type, addedAt }) => [imdbId, title, type, addedAt]), [
+    ["tt92000002", "Later", "movie", "2020-05-01"],
+    ["tt92000001", "Nothing Else", "tv", "2019-05-01"],
+  ]);
+});
+
+test("what is no export is refused in words, and not tried again", async () => {
+  writeFileSync(join(exports, "ur20000003.csv"), "<html>sign in</html>\n");
+  const { status, body } = await list(plain, "ur20000003");
+  assert.equal(status, 502);
+  assert.match(body.detail, /no column Const/);
+});
+
+test("the browser helper gives the same list as plain HTTP, says what blocks it, and leaves no browser behind", async (t) => {
+  const web = new URL("../../web/node_modules/playwright-core", import.meta.url);
+  if (!existsSync("/usr/bin/chromium") || !existsSync(web)) return t.skip("no Chromium or no web packages");
+  const opened = await Example.start("watchlist", { speed: 10, env: { WATCHLIST_MODE: "browser" } });
+  const helpers = () => execFileSync("ps", ["-eo", "pid=,args="], { encoding: "utf8" }).split("\n").filter((row) => row.includes(`127.0.0.1:${opened.upstreamPort}/imdb/`));
+  try {
+    // The export of a short list, so that the plain one is asked for at the site, too.
+    const answer = await list(opened);
+    assert.equal(answer.status, 200, JSON.stringify(answer.body).slice(0, 300));
+    assert.equal(answer.body.totalItems, 424);
+    assert.equal(answer.body.items[0].imdbId, "tt90000424");
+    assert.equal(await opened.requests("imdb"), 2, "a document for each page, and nothing beside them");
+    assert.deepEqual(helpers(), []);
+
+    // A worker that dies takes its browser with it.
+    await opened.control("imdb", { fault: "hang" });
+    const asked = await opened.api("worker", "POST", "/jobs", { imdbUserId: user, forceRefresh: true });
+    const own = await until("a helper", () => helpers().length > 0 && helpers());
+    for (const worker of opened.processes("worker")) process.kill(worker, "SIGKILL");
+    await until("its end", () => helpers().every((row) => !own.includes(row)));
+    await opened.control("imdb", { fault: "challenge" });
+    const failed = await until("its end", async () => {
+      const { body } = await opened.api("worker", "GET", `/jobs/${asked.body.jobId}`);
+      return body.status === "failed" && body;
+    }, 60_000);
+    assert.match(failed.error, /The site blocks the browser: it answered 202/);
+    assert.equal((await list(opened, user, "")).body.totalItems, 424);
+  } finally {
+    await opened.end();
+  }
+});
