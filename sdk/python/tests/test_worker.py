@@ -116,6 +116,33 @@ class Working(unittest.TestCase):
         last_beat = len(paths) - 1 - paths[::-1].index("/v1/work/beat")
         self.assertLess(last_beat, paths.index("/v1/work/complete"))
 
+    def test_says_the_last_progress_only_when_no_beat_with_an_older_one_is_under_way(self) -> None:
+        first, over, go = threading.Event(), threading.Event(), threading.Event()
+
+        def hold(call):
+            if any("progress" in job for job in call.body["jobs"]) and not first.is_set():
+                first.set()
+                go.wait(10)
+            return 200, {"jobs": [{"id": job["id"], "answer": "ok"} for job in call.body["jobs"]]}
+
+        def work(job):
+            job.progress(1, 2)
+            first.wait(10)
+            job.progress(2, 2)
+            over.set()
+
+        self.server.scripts["/v1/work/beat"] = hold
+        self.server.offer(a_job(1))
+        self.start(work)
+        self.assertTrue(over.wait(10))
+        with self.assertRaises(AssertionError, msg="the server could hear the older one last"):
+            self.server.wait_until(lambda: len(self.server.of("/v1/work/beat")) > 1, within=0.5)
+        self.assertEqual(self.server.ended(), [])
+        go.set()
+        self.server.wait_until(lambda: self.server.ended())
+        told = [job["progress"]["done"] for call in self.server.of("/v1/work/beat") for job in call.body["jobs"] if "progress" in job]
+        self.assertEqual(told, [1, 2])
+
     def test_stops_a_cancelled_handler_and_confirms(self) -> None:
         self.server.words["j_1"] = "cancel"
         self.server.offer(a_job(1, lease_ms=300))

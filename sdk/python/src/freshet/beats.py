@@ -96,9 +96,14 @@ class Beats(threading.Thread):
                     self._beat_at = time.monotonic() + min(_interval(job.lease) for job in held)
             started = time.monotonic()
             with_progress = started >= news_at
-            jobs = held if everything else [job for job in held if job._news(with_progress) is not None]
+            jobs = held if everything else [job for job in held if _has_news(job, with_progress)]
+            telling = [job for job in jobs if job._begin_telling()]
             try:
-                self._obey(beat(self._connection, self._worker, jobs, with_progress))
+                try:
+                    self._obey(beat(self._connection, self._worker, jobs, telling, with_progress))
+                finally:
+                    for job in telling:
+                        job._end_telling()
                 if with_progress:
                     for job in held:
                         send_lines(self._connection, job)
@@ -116,8 +121,8 @@ class Beats(threading.Thread):
             if with_progress:
                 news_at = started + NEWS_EVERY
             # Also what changed while the beat was under way, whose call may have seen the older news still untold.
-            if any(job._news() is not None or job._lines for job in held):
-                self.wake(any(job._news(False) is not None for job in held))
+            if any(_has_news(job) or job._lines for job in held):
+                self.wake(any(_has_news(job, False) for job in held))
         self._connection.close()
 
     def _obey(self, said: Dict[str, bool]) -> None:
@@ -127,10 +132,13 @@ class Beats(threading.Thread):
             self._on_reconnect()
 
 
-def beat(connection: Connection, worker: str, jobs: List[Job], with_progress: bool = True) -> Dict[str, bool]:
-    """Beats with all news of these jobs, or their checkpoints alone. Tells each job what the server says of it. Threads: the connection's."""
+def beat(connection: Connection, worker: str, jobs: List[Job], telling: List[Job], with_progress: bool = True) -> Dict[str, bool]:
+    """Beats for `jobs`, with all news of those in `telling`, or their checkpoints alone. Tells each job what the server says of it.
+
+    Threads: the connection's.
+    """
     news: Dict[str, protocol.News] = {}
-    for job in jobs:
+    for job in telling:
         new = job._news(with_progress)
         if new is not None:
             news[job.id] = new
@@ -173,6 +181,11 @@ def send_lines(connection: Connection, job: Job) -> None:
             with job._lock:
                 job._lines = lines + job._lines
             raise
+
+
+def _has_news(job: Job, with_progress: bool = True) -> bool:
+    """News that the beat thread is to tell."""
+    return not job._silent and job._news(with_progress) is not None
 
 
 def _interval(lease: float) -> float:

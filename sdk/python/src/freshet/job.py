@@ -91,6 +91,8 @@ class Job:
         self._checkpoint_told: Any = ABSENT
         self._lines: List[Tuple[str, str]] = []
         self._sending_lines = threading.Lock()
+        self._telling = threading.Condition()
+        self._in_beat = self._silent = False  #: the beat thread tells news of it; the sender does from now on
 
     # ---- what a handler calls
 
@@ -217,6 +219,23 @@ class Job:
             self._progress_told = news[0]
         if news[1] is not ABSENT:
             self._checkpoint_told = news[1]
+
+    def _begin_telling(self) -> bool:
+        """Beat thread, before it reads what it tells; False where the sender tells what is left. Ends with _end_telling()."""
+        with self._telling:
+            self._in_beat = not self._silent
+            return self._in_beat
+
+    def _end_telling(self) -> None:
+        with self._telling:
+            self._in_beat = False
+            self._telling.notify_all()
+
+    def _silence_beats(self) -> None:
+        """Sender: an older message of the beat thread, on its own connection, could arrive behind the last one."""
+        with self._telling:
+            self._silent = True
+            self._telling.wait_for(lambda: not self._in_beat)
 
     def _has_lines(self) -> bool:
         # In this order: whoever took them has the lock until they are sent.

@@ -99,8 +99,10 @@ class Sender(threading.Thread):
 
     def _send_all(self, ends: List[End]) -> bool:
         """False: the time to finish was used up before the server answered."""
+        for end in ends:
+            end.job._silence_beats()
         news = [end.job for end in ends if end.job._news() is not None]
-        if not self._insist(lambda: beat(self._connection, self._worker, news)):
+        if not self._insist(lambda: beat(self._connection, self._worker, news, news)):
             return False
         by_verb: Dict[str, List[End]] = {}
         for end in ends:
