@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A disk without room, and a store that keeps nothing for a while.
 #include "engine/engine_world.hpp"
-#include "store/housekeeping.hpp"
 
 #include <gmock/gmock.h>
 

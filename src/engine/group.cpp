@@ -36,7 +36,7 @@ Millis wall_ahead(const Engine::State& state)
 
 Group::Group(Engine::State& state, WallTime now)
     : state_{state}, now_{now}, wall_{now + wall_ahead(state)}, definitions_{state.definitions},
-      tx_{state.store.begin()}, kept_{housekeeping(*tx_)}
+      tx_{state.store.begin()}
 {
     if (state_.stale_memory) read_memory();
 }

@@ -13,7 +13,6 @@
 #include "model/publish.hpp"
 #include "model/schedule.hpp"
 #include "model/unique.hpp"
-#include "store/housekeeping.hpp"
 #include "wire/views.hpp"
 
 #include <functional>
@@ -322,7 +321,6 @@ private:
     const WallTime wall_; ///< what the wall clock shows, for schedules: now_ unless it was set
     std::shared_ptr<const Definitions> definitions_; ///< those in force, also within the group that changes them
     std::unique_ptr<Transaction> tx_;
-    Housekeeping& kept_; ///< of tx_
     std::map<std::pair<std::string, std::string>, KeyWork> keys_;
     std::map<std::int64_t, std::shared_ptr<const Job>> jobs_;
     std::map<std::int64_t, BatchWork> batches_;

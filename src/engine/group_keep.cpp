@@ -221,7 +221,7 @@ void Group::end_removed_sources()
     // By the keys that have live refreshes, not by all that is live: a start costs the same however much waits.
     for (const std::string& tenant : tx_->tenants())
         for (std::string after;;) {
-            const std::vector<std::string> keys = kept_.live_refresh_keys(tenant, after, per_commit);
+            const std::vector<std::string> keys = tx_->live_refresh_keys(tenant, after, per_commit);
             for (const std::string& text : keys)
                 if (source(text.substr(0, text.find('/'))) == nullptr) end_refreshes(tenant, text);
             if (keys.size() < static_cast<std::size_t>(per_commit)) break;

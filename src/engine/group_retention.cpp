@@ -34,10 +34,10 @@ constexpr std::int64_t bytes_per_commit = 8 << 20;
 
 void Group::drop_ended_job(JobId id, const std::string& tenant, UpkeepLeft& left)
 {
-    const std::int64_t before = kept_.ended_figures(tenant).bytes;
+    const std::int64_t before = tx_->ended_figures(tenant).bytes;
     tx_->drop_job(id);
     --left.rows;
-    left.bytes -= before - kept_.ended_figures(tenant).bytes;
+    left.bytes -= before - tx_->ended_figures(tenant).bytes;
 }
 
 bool Group::drop_ended_batch(BatchId id, const std::string& tenant, UpkeepLeft& left)
@@ -56,11 +56,11 @@ bool Group::drop_ended_batch(BatchId id, const std::string& tenant, UpkeepLeft& 
 bool Group::drop_ended_of_age(const std::string& tenant, UpkeepLeft& left)
 {
     const WallTime before = now_ - state_.retention.jobs_keep;
-    for (const auto& [id, at] : kept_.ended_jobs_of(tenant, before, left.rows)) {
+    for (const auto& [id, at] : tx_->ended_jobs(tenant, before, left.rows)) {
         drop_ended_job(id, tenant, left);
         if (left.is_spent()) return false;
     }
-    for (const auto& [id, at] : kept_.ended_batches_of(tenant, before, left.rows))
+    for (const auto& [id, at] : tx_->ended_batches(tenant, before, left.rows))
         if (!drop_ended_batch(id, tenant, left) || left.is_spent()) return false;
     return true;
 }
@@ -69,13 +69,13 @@ bool Group::drop_ended_beyond(const std::string& tenant, UpkeepLeft& left)
 {
     const RetentionLimits& most = state_.retention;
     const auto is_over = [&] {
-        const EndedFigures kept = kept_.ended_figures(tenant);
+        const EndedFigures kept = tx_->ended_figures(tenant);
         return kept.jobs > most.jobs_max || kept.bytes > most.jobs_bytes_max;
     };
     if (!is_over()) return true;
     const WallTime before = now_ - std::min(receipt_least, most.jobs_keep);
-    const auto jobs = kept_.ended_jobs_of(tenant, before, left.rows);
-    const auto batches = kept_.ended_batches_of(tenant, before, left.rows);
+    const auto jobs = tx_->ended_jobs(tenant, before, left.rows);
+    const auto batches = tx_->ended_batches(tenant, before, left.rows);
     auto job = jobs.begin();
     auto batch = batches.begin();
     while (is_over() && (job != jobs.end() || batch != batches.end())) {
@@ -105,7 +105,7 @@ void Group::drop_if_removed_long(const KeyRecord& record)
 {
     const auto [removed, is_new] = state_.removed_sources.try_emplace(record.source, now_);
     if (is_new) {
-        kept_.put_removed_source(record.source, now_);
+        tx_->put_removed_source(record.source, now_);
         wrote_ = true;
     }
     if (removed->second > now_ - removed_source_kept || (!record.has_data && !record.held)) return;
@@ -120,7 +120,7 @@ void Group::note_returned_sources()
 {
     std::erase_if(state_.removed_sources, [&](const auto& removed) {
         if (source(removed.first) == nullptr) return false;
-        kept_.put_removed_source(removed.first, std::nullopt);
+        tx_->put_removed_source(removed.first, std::nullopt);
         wrote_ = true;
         return true;
     });

@@ -91,7 +91,7 @@ void Group::read_memory()
     state_.paused.clear();
     for (auto& name : tx_->paused()) state_.paused.insert(std::move(name));
     state_.removed_sources.clear();
-    for (RemovedSource& source : kept_.removed_sources()) state_.removed_sources[source.name] = source.removed_at;
+    for (RemovedSource& source : tx_->removed_sources()) state_.removed_sources[source.name] = source.removed_at;
     state_.paused_schedules.clear();
     for (const std::string& tenant : tx_->tenants())
         for (const ScheduleRecord& schedule : tx_->schedules(tenant))

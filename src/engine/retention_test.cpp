@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is kept and what goes: by age, by number and bytes of a tenant, so much in one commit.
 #include "engine/batch_world.hpp"
-#include "store/housekeeping.hpp"
 
 #include <gmock/gmock.h>
 
@@ -28,12 +27,12 @@ protected:
     EndedFigures ended(const std::string& tenant = "default")
     {
         const auto t = store->begin();
-        return housekeeping(*t).ended_figures(tenant);
+        return t->ended_figures(tenant);
     }
     std::vector<RemovedSource> removed()
     {
         const auto t = store->begin();
-        return housekeeping(*t).removed_sources();
+        return t->removed_sources();
     }
     std::int64_t kept(const std::string& tenant = "default") { return ended(tenant).jobs; }
     /// A day in the life of upkeep: steps until it rests.

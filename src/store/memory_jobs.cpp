@@ -199,16 +199,7 @@ std::optional<WallTime> MemoryTransaction::next_wake(WallTime now)
     return wake;
 }
 
-std::vector<JobId> MemoryTransaction::ended_jobs(WallTime before, int limit)
-{
-    std::vector<Ended<JobId>> found;
-    for (const auto& [id, stored] : tables_.jobs.rows(Side::working))
-        if (const Job& job = stored.job; !job.batch && has_ended_before(job, before))
-            found.push_back({id, *job.finished_at});
-    return ids_of(oldest(std::move(found), limit));
-}
-
-std::vector<Ended<JobId>> MemoryTransaction::ended_jobs_of(std::string_view tenant, WallTime before, int limit)
+std::vector<Ended<JobId>> MemoryTransaction::ended_jobs(std::string_view tenant, WallTime before, int limit)
 {
     std::vector<Ended<JobId>> found;
     for (const auto& [id, stored] : tables_.jobs.rows(Side::working))
@@ -290,15 +281,7 @@ std::vector<Batch> MemoryTransaction::batch_timers_due(WallTime now, int limit)
     return found;
 }
 
-std::vector<BatchId> MemoryTransaction::ended_batches(WallTime before, int limit)
-{
-    std::vector<Ended<BatchId>> found;
-    for (const auto& [id, stored] : tables_.batches.rows(Side::working))
-        if (has_ended_before(stored.batch, before)) found.push_back({id, *stored.batch.finished_at});
-    return ids_of(oldest(std::move(found), limit));
-}
-
-std::vector<Ended<BatchId>> MemoryTransaction::ended_batches_of(std::string_view tenant, WallTime before, int limit)
+std::vector<Ended<BatchId>> MemoryTransaction::ended_batches(std::string_view tenant, WallTime before, int limit)
 {
     std::vector<Ended<BatchId>> found;
     for (const auto& [id, stored] : tables_.batches.rows(Side::working))

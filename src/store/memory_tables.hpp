@@ -2,7 +2,6 @@
 #pragma once
 // The rows of MemoryStore. Seen by its own source files only.
 
-#include "store/housekeeping.hpp"
 #include "store/memory.hpp"
 
 #include <map>

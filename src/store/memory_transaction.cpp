@@ -84,11 +84,6 @@ std::vector<std::string> MemoryTransaction::tenants()
     return names;
 }
 
-Housekeeping& housekeeping(Transaction& transaction)
-{
-    return dynamic_cast<Housekeeping&>(transaction);
-}
-
 void MemoryTransaction::trim_ledger(std::string_view tenant, WallTime before, std::int64_t bytes_max)
 {
     int left = rows_per_trim;

@@ -6,7 +6,7 @@
 
 namespace freshet {
 
-class MemoryTransaction final : public Transaction, public Housekeeping {
+class MemoryTransaction final : public Transaction {
 public:
     explicit MemoryTransaction(MemoryStore::Tables& tables);
     ~MemoryTransaction() override;
@@ -87,8 +87,7 @@ public:
     std::vector<KeyRecord> keys_due(WallTime now, int limit) override;
     std::vector<std::string> ready_queues(WallTime now) override;
     std::optional<WallTime> next_wake(WallTime now) override;
-    std::vector<JobId> ended_jobs(WallTime before, int limit) override;
-    std::vector<Ended<JobId>> ended_jobs_of(std::string_view tenant, WallTime before, int limit) override;
+    std::vector<Ended<JobId>> ended_jobs(std::string_view tenant, WallTime before, int limit) override;
     EndedFigures ended_figures(std::string_view tenant) override;
     std::vector<std::string> live_refresh_keys(std::string_view tenant, std::string_view after, int limit) override;
     JobId last_job_id() override;
@@ -96,8 +95,7 @@ public:
     void append_log(const LogLine& line) override;
     void put_batch(const Batch& batch, std::optional<WallTime> timer_at) override;
     std::vector<Batch> batch_timers_due(WallTime now, int limit) override;
-    std::vector<BatchId> ended_batches(WallTime before, int limit) override;
-    std::vector<Ended<BatchId>> ended_batches_of(std::string_view tenant, WallTime before, int limit) override;
+    std::vector<Ended<BatchId>> ended_batches(std::string_view tenant, WallTime before, int limit) override;
     void drop_batch(BatchId id) override;
     void put_token(const TokenRecord& token) override;
     bool drop_token(std::string_view name) override;

@@ -73,6 +73,34 @@ struct AuditRow {
     AuditRecord record;
 };
 
+/// What a tenant keeps of jobs that ended, items among them: how many, and the bytes of their records and results.
+struct EndedFigures {
+    std::int64_t jobs = 0, bytes = 0;
+    friend bool operator==(const EndedFigures&, const EndedFigures&) = default;
+};
+
+/// A job or batch that ended, and when.
+template <class Id>
+struct Ended {
+    Id id;
+    WallTime at;
+    friend bool operator==(const Ended&, const Ended&) = default;
+};
+
+/// A source that the config no longer has, and since when.
+struct RemovedSource {
+    std::string name;
+    WallTime removed_at;
+    friend bool operator==(const RemovedSource&, const RemovedSource&) = default;
+};
+
+/// The most that one call of trim_ledger(), drop_fires(), drop_idempotency() or drop_audit() takes away, the oldest
+/// first, so that no commit gets long: the next call goes on.
+inline constexpr int rows_per_trim = 1'000;
+
+/// lease_until of what ran when the backup was made from which a store was restored: it is over, and no time is added.
+inline constexpr WallTime lease_of_another_life{};
+
 /// Questions that change nothing.
 class StoreReads {
 public:
@@ -185,9 +213,13 @@ public:
     /// becomes due, a timer of a job or batch runs out, or the next_at of a key or schedule comes.
     virtual std::vector<std::string> ready_queues(WallTime now) = 0;
     virtual std::optional<WallTime> next_wake(WallTime now) = 0;
-    /// Ended jobs of no batch that finished before `before`, oldest first. Items go with their batch: see
+    /// A tenant's ended jobs of no batch that finished before `before`, oldest first. Items go with their batch: see
     /// ended_batches().
-    virtual std::vector<JobId> ended_jobs(WallTime before, int limit) = 0;
+    virtual std::vector<Ended<JobId>> ended_jobs(std::string_view tenant, WallTime before, int limit) = 0;
+    /// Maintained with each put_job() and drop_job().
+    virtual EndedFigures ended_figures(std::string_view tenant) = 0;
+    /// Keys > `after`, in byte order, that have a queued or running refresh.
+    virtual std::vector<std::string> live_refresh_keys(std::string_view tenant, std::string_view after, int limit) = 0;
     /// The highest id of jobs and batches.
     virtual JobId last_job_id() = 0;
     /// Queued items of a batch that are gated, in order.
@@ -198,8 +230,8 @@ public:
     /// driver that left.
     virtual void put_batch(const Batch& batch, std::optional<WallTime> timer_at) = 0;
     virtual std::vector<Batch> batch_timers_due(WallTime now, int limit) = 0;
-    /// Ended batches that finished before `before`, oldest first; drop_batch() needs its items gone.
-    virtual std::vector<BatchId> ended_batches(WallTime before, int limit) = 0;
+    /// A tenant's ended batches that finished before `before`, oldest first; drop_batch() needs its items gone.
+    virtual std::vector<Ended<BatchId>> ended_batches(std::string_view tenant, WallTime before, int limit) = 0;
     virtual void drop_batch(BatchId id) = 0;
 
     /// Inserts or replaces by name.
@@ -227,6 +259,10 @@ public:
     virtual void put_audit(const AuditRecord& record) = 0;
     virtual void drop_audit(WallTime before) = 0;
     virtual void put_paused(std::string_view name, bool paused) = 0;
+    /// By name.
+    virtual std::vector<RemovedSource> removed_sources() = 0;
+    /// @param removed_at  nullopt: it came back.
+    virtual void put_removed_source(std::string_view name, std::optional<WallTime> removed_at) = 0;
     /// Names of all tenants that have a ledger.
     virtual std::vector<std::string> tenants() = 0;
     /// Drops ledger rows older than `before`, and the oldest while the tenant's rows exceed `bytes_max`; moves the

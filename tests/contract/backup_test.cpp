@@ -114,9 +114,9 @@ TEST_F(Copy, EndsTheLeasesOfWhatRan)
     EXPECT_EQ(due[0].id, JobId{1});
     EXPECT_EQ(due[0].fence, Seq(base + 2));
     EXPECT_EQ(due[0].lease_until, lease_of_another_life);
-    EXPECT_EQ(housekeeping(*t).ended_figures("acme").jobs, 1);
+    EXPECT_EQ(t->ended_figures("acme").jobs, 1);
     t->drop_job(JobId{2});
-    EXPECT_EQ(housekeeping(*t).ended_figures("acme"), EndedFigures{});
+    EXPECT_EQ(t->ended_figures("acme"), EndedFigures{});
 }
 
 TEST_F(Copy, BeginsNewTenantsAtTheBaseOfTheirLife)

@@ -165,12 +165,11 @@ TEST_P(Batches, GoTogetherWithTheirItemsAndNotBefore)
     put({a_batch(100), a_batch(101, BatchState::partial), a_batch(102, BatchState::failed)},
         {ended(an_item(1, 100, "a"), t0), ended(an_item(2, 101, "a"), t0), ended(a_job(3), t0)});
     commit([](Transaction& t) {
-        EXPECT_THAT(ended_ids(housekeeping(t).ended_jobs_of("acme", t0 + 1h, 10)), ElementsAre(3))
-            << "items wait for their batch";
-        EXPECT_THAT(ended_ids(housekeeping(t).ended_batches_of("acme", t0 + 1h, 10)), ElementsAre(101, 102));
-        EXPECT_THAT(ended_ids(housekeeping(t).ended_batches_of("acme", t0 + 1h, 1)), ElementsAre(101));
-        EXPECT_THAT(housekeeping(t).ended_batches_of("acme", t0 + 101ms, 10), IsEmpty());
-        EXPECT_THAT(housekeeping(t).ended_batches_of("globex", t0 + 1h, 10), IsEmpty());
+        EXPECT_THAT(ended_ids(t.ended_jobs("acme", t0 + 1h, 10)), ElementsAre(3)) << "items wait for their batch";
+        EXPECT_THAT(ended_ids(t.ended_batches("acme", t0 + 1h, 10)), ElementsAre(101, 102));
+        EXPECT_THAT(ended_ids(t.ended_batches("acme", t0 + 1h, 1)), ElementsAre(101));
+        EXPECT_THAT(t.ended_batches("acme", t0 + 101ms, 10), IsEmpty());
+        EXPECT_THAT(t.ended_batches("globex", t0 + 1h, 10), IsEmpty());
         t.drop_job(JobId{2});
         t.drop_batch(BatchId{101});
     });

@@ -203,20 +203,16 @@ TEST_P(Jobs, TellsTheKeysThatHaveLiveRefreshes)
     put({refresh_of(1, "prices/eu", JobState::running), refresh_of(2, "prices/eu", JobState::queued),
          refresh_of(3, "prices/us", JobState::queued), refresh_of(4, "alerts", JobState::succeeded), a_job(5)});
     const auto t = store().begin();
-    const auto keys = [&](const char* after, int limit) {
-        return housekeeping(*t).live_refresh_keys("acme", after, limit);
-    };
+    const auto keys = [&](const char* after, int limit) { return t->live_refresh_keys("acme", after, limit); };
     EXPECT_THAT(keys("", 10), ElementsAre("prices/eu", "prices/us"));
     EXPECT_THAT(keys("", 1), ElementsAre("prices/eu"));
     EXPECT_THAT(keys("prices/eu", 10), ElementsAre("prices/us"));
-    EXPECT_THAT(housekeeping(*t).live_refresh_keys("globex", "", 10), IsEmpty());
+    EXPECT_THAT(t->live_refresh_keys("globex", "", 10), IsEmpty());
 }
 
 TEST_P(Jobs, KeepsCountOfWhatEnded)
 {
-    const auto figures = [this](const char* tenant = "acme") {
-        return housekeeping(*store().begin()).ended_figures(tenant);
-    };
+    const auto figures = [this](const char* tenant = "acme") { return store().begin()->ended_figures(tenant); };
     Job large = ended(a_job(1), t0 + 2s);
     put({large, a_job(2)});
     const EndedFigures one = figures();
@@ -227,7 +223,7 @@ TEST_P(Jobs, KeepsCountOfWhatEnded)
     commit([&](Transaction& t) {
         large.result_payload = t.put_payload(std::string(10'000, 'x'));
         t.put_job(large, {});
-        EXPECT_GE(housekeeping(t).ended_figures("acme").bytes, one.bytes + 10'000) << "within the transaction, too";
+        EXPECT_GE(t.ended_figures("acme").bytes, one.bytes + 10'000) << "within the transaction, too";
     });
     const EndedFigures with_result = figures();
     EXPECT_EQ(with_result.jobs, 1);
@@ -256,15 +252,15 @@ TEST_P(Jobs, FindsEndedJobsOldestFirstAndDropsThemWithTheirAttempts)
     });
     EXPECT_THAT(store().reader()->attempts(JobId{1}), ElementsAre(attempt, again));
     commit([](Transaction& t) {
-        EXPECT_THAT(housekeeping(t).ended_jobs_of("acme", t0 + 9s, 10),
+        EXPECT_THAT(t.ended_jobs("acme", t0 + 9s, 10),
                     ElementsAre(Ended<JobId>{JobId{2}, t0 + 1s}, Ended<JobId>{JobId{1}, t0 + 2s}));
-        EXPECT_THAT(ended_ids(housekeeping(t).ended_jobs_of("acme", t0 + 9s, 1)), ElementsAre(2));
-        EXPECT_THAT(housekeeping(t).ended_jobs_of("globex", t0 + 9s, 10), IsEmpty());
+        EXPECT_THAT(ended_ids(t.ended_jobs("acme", t0 + 9s, 1)), ElementsAre(2));
+        EXPECT_THAT(t.ended_jobs("globex", t0 + 9s, 10), IsEmpty());
         t.drop_job(JobId{1});
     });
     EXPECT_EQ(store().reader()->job(JobId{1}), std::nullopt);
     EXPECT_THAT(store().reader()->attempts(JobId{1}), IsEmpty());
-    EXPECT_THAT(store().begin()->ended_jobs(t0 + 9s, 10), ElementsAre(JobId{2}));
+    EXPECT_THAT(ended_ids(store().begin()->ended_jobs("acme", t0 + 9s, 10)), ElementsAre(2));
 }
 
 TEST_P(Jobs, DropsWithAJobItsResultItsTagsAndItsLines)

@@ -117,16 +117,14 @@ std::string ask(Transaction& t, const Call& call, WallTime& now)
     for (const std::string& queue : t.ready_queues(now)) out += " ready " + queue;
     for (const auto& [queue, count] : t.running_counts()) out += fmt::format(" running {} {}", queue, count);
     for (const KeyRecord& key : t.keys_due(now, limit)) out += " due " + key.tenant + key.key;
-    for (const JobId id : t.ended_jobs(now, limit)) out += fmt::format(" ended {}", id.value);
-    for (const auto& [id, at] : housekeeping(t).ended_jobs_of(tenant, now, limit))
+    for (const auto& [id, at] : t.ended_jobs(tenant, now, limit))
         out += fmt::format(" ended {} {}", id.value, to_ms(at));
-    const EndedFigures ended = housekeeping(t).ended_figures(tenant);
+    const EndedFigures ended = t.ended_figures(tenant);
     out += fmt::format(" ended {} jobs {} bytes", ended.jobs, ended.bytes);
     for (const std::string& name : t.ready_tenants(queue_name, call.c % 2 == 0 ? "" : "acme", now, limit))
         out += " tenant " + name;
     for (const Batch& each : t.batch_timers_due(now, limit)) out += " batch due " + to_text(each.id);
-    for (const BatchId id : t.ended_batches(now, limit)) out += fmt::format(" batch ended {}", id.value);
-    for (const auto& [id, at] : housekeeping(t).ended_batches_of(tenant, now, limit))
+    for (const auto& [id, at] : t.ended_batches(tenant, now, limit))
         out += fmt::format(" batch ended {} {}", id.value, to_ms(at));
     out += " | " + join(t.gated_items(batch, limit)) + "| " + join(t.holding(tenant, queue_name, "u")) + "| ";
     out += join(t.items({batch, call.b % 2 == 0 ? std::optional<JobState>{} : static_cast<JobState>(call.c % 5),

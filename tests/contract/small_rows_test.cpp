@@ -141,15 +141,14 @@ TEST_P(SmallRows, DropsTheOldestAndNoMoreThanIsAllowed)
 TEST_P(SmallRows, RemembersSourcesThatTheConfigLost)
 {
     commit([](Transaction& t) {
-        housekeeping(t).put_removed_source("prices", t0);
-        housekeeping(t).put_removed_source("alerts", t0 + 1h);
+        t.put_removed_source("prices", t0);
+        t.put_removed_source("alerts", t0 + 1h);
     });
     reopen();
-    EXPECT_THAT(housekeeping(*store().begin()).removed_sources(),
+    EXPECT_THAT(store().begin()->removed_sources(),
                 testing::ElementsAre(RemovedSource{"alerts", t0 + 1h}, RemovedSource{"prices", t0}));
-    commit([](Transaction& t) { housekeeping(t).put_removed_source("prices", std::nullopt); });
-    EXPECT_THAT(housekeeping(*store().begin()).removed_sources(),
-                testing::ElementsAre(RemovedSource{"alerts", t0 + 1h}));
+    commit([](Transaction& t) { t.put_removed_source("prices", std::nullopt); });
+    EXPECT_THAT(store().begin()->removed_sources(), testing::ElementsAre(RemovedSource{"alerts", t0 + 1h}));
 }
 
 TEST_P(SmallRows, KeepsTokensByName)

@@ -107,13 +107,12 @@ TEST_F(SqliteMigration, GoesOnWithTheJobsOfVersion1)
     EXPECT_THAT(ids(t->timers_due(from_ms(9000), 10)), ElementsAre(9, 7));
     EXPECT_THAT(ids(t->claimable("stocks", "acme", from_ms(5000), 10)), ElementsAre(9));
     EXPECT_THAT(t->claimable("prices", "acme", from_ms(5000), 10), IsEmpty()) << "it waits behind the running one";
-    EXPECT_THAT(housekeeping(*t).ended_jobs_of("acme", from_ms(801), 10),
-                ElementsAre(Ended<JobId>{JobId{5}, from_ms(800)}));
+    EXPECT_THAT(t->ended_jobs("acme", from_ms(801), 10), ElementsAre(Ended<JobId>{JobId{5}, from_ms(800)}));
     EXPECT_EQ(t->job_counts("acme").size(), 4U);
-    const EndedFigures kept = housekeeping(*t).ended_figures("acme");
+    const EndedFigures kept = t->ended_figures("acme");
     EXPECT_EQ(kept.jobs, 1);
     t->drop_job(JobId{5});
-    EXPECT_EQ(housekeeping(*t).ended_figures("acme"), EndedFigures{}) << "what version 3 counted is what it takes away";
+    EXPECT_EQ(t->ended_figures("acme"), EndedFigures{}) << "what version 3 counted is what it takes away";
     Job second = *t->job(JobId{8});
     second.state = JobState::running;
     EXPECT_THROW(t->put_job(second, {}), StoreFailure);

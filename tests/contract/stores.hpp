@@ -2,7 +2,6 @@
 #pragma once
 // The stores that the suite runs over, and small values to put into them. A new store adds itself to all_stores().
 
-#include "store/housekeeping.hpp"
 #include "store/memory.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 

@@ -96,9 +96,6 @@ inline constexpr char read_item[] = "SELECT " FRESHET_JOB_COLUMNS " FROM jobs IN
 inline constexpr char read_ended[] =
     "SELECT id, ended_at FROM jobs INDEXED BY jobs_ended "
     "WHERE ended_at IS NOT NULL AND tenant = ? AND ended_at < ? ORDER BY ended_at, id LIMIT ?";
-// Over all tenants: for whoever looks at a store, not for a running engine.
-inline constexpr char read_ended_of_all[] = "SELECT id FROM jobs INDEXED BY jobs_ended "
-                                            "WHERE ended_at IS NOT NULL AND ended_at < ? ORDER BY ended_at, id LIMIT ?";
 inline constexpr char read_record_bytes[] = "SELECT length(record) FROM jobs WHERE id = ?";
 inline constexpr char read_ended_figures[] = "SELECT jobs, bytes FROM ended WHERE tenant = ?";
 inline constexpr char put_ended_figures[] = "INSERT OR REPLACE INTO ended (tenant, jobs, bytes) VALUES (?, ?, ?)";
@@ -143,9 +140,6 @@ inline constexpr char next_batch_timer[] = "SELECT min(timer_at) FROM batches IN
 inline constexpr char read_ended_batches[] =
     "SELECT id, ended_at FROM batches INDEXED BY batches_ended "
     "WHERE ended_at IS NOT NULL AND tenant = ? AND ended_at < ? ORDER BY ended_at, id LIMIT ?";
-inline constexpr char read_ended_batches_of_all[] =
-    "SELECT id FROM batches INDEXED BY batches_ended "
-    "WHERE ended_at IS NOT NULL AND ended_at < ? ORDER BY ended_at, id LIMIT ?";
 inline constexpr char read_batch_texts[] = "SELECT input, items FROM batch_texts WHERE batch = ?";
 inline constexpr char put_batch_texts[] = "INSERT OR REPLACE INTO batch_texts (batch, input, items) VALUES (?, ?, ?)";
 inline constexpr char drop_batch_texts[] = "DELETE FROM batch_texts WHERE batch = ?";

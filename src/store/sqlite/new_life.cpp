@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // A copy of a store becomes the store of a new life (backup.hpp).
-#include "store/housekeeping.hpp"
 #include "store/sqlite/backup.hpp"
 #include "store/sqlite/job_statements.hpp"
 #include "store/sqlite/reads.hpp"

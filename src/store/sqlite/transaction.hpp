@@ -5,7 +5,6 @@
 // same with how many jobs there are of each state (`counts_`). What was read of a job is remembered (`before_`), so
 // that putting it need not look again.
 
-#include "store/housekeeping.hpp"
 #include "store/sqlite/reads.hpp"
 #include "store/sqlite/writer.hpp"
 
@@ -16,7 +15,7 @@
 
 namespace freshet::sqlite {
 
-class SqliteTransaction final : public AnsweredByReads<Transaction>, public Housekeeping {
+class SqliteTransaction final : public AnsweredByReads<Transaction> {
 public:
     explicit SqliteTransaction(Writer& writer);
     ~SqliteTransaction() override;
@@ -49,8 +48,7 @@ public:
     std::vector<KeyRecord> keys_due(WallTime now, int limit) override;
     std::vector<std::string> ready_queues(WallTime now) override;
     std::optional<WallTime> next_wake(WallTime now) override;
-    std::vector<JobId> ended_jobs(WallTime before, int limit) override;
-    std::vector<Ended<JobId>> ended_jobs_of(std::string_view tenant, WallTime before, int limit) override;
+    std::vector<Ended<JobId>> ended_jobs(std::string_view tenant, WallTime before, int limit) override;
     EndedFigures ended_figures(std::string_view tenant) override;
     std::vector<std::string> live_refresh_keys(std::string_view tenant, std::string_view after, int limit) override;
     JobId last_job_id() override;
@@ -58,8 +56,7 @@ public:
     void append_log(const LogLine& line) override;
     void put_batch(const Batch& batch, std::optional<WallTime> timer_at) override;
     std::vector<Batch> batch_timers_due(WallTime now, int limit) override;
-    std::vector<BatchId> ended_batches(WallTime before, int limit) override;
-    std::vector<Ended<BatchId>> ended_batches_of(std::string_view tenant, WallTime before, int limit) override;
+    std::vector<Ended<BatchId>> ended_batches(std::string_view tenant, WallTime before, int limit) override;
     void drop_batch(BatchId id) override;
     void put_token(const TokenRecord& token) override;
     bool drop_token(std::string_view name) override;

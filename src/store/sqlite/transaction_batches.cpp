@@ -56,13 +56,7 @@ std::vector<Batch> SqliteTransaction::batch_timers_due(WallTime now, int limit)
     return all(query.bind(now, limit), [this](Query& row) { return reads_.take_batch(row); });
 }
 
-std::vector<BatchId> SqliteTransaction::ended_batches(WallTime before, int limit)
-{
-    Query query{connection_, sql::read_ended_batches_of_all};
-    return all(query.bind(before, limit), [](Query& row) { return row.next<BatchId>(); });
-}
-
-std::vector<Ended<BatchId>> SqliteTransaction::ended_batches_of(std::string_view tenant, WallTime before, int limit)
+std::vector<Ended<BatchId>> SqliteTransaction::ended_batches(std::string_view tenant, WallTime before, int limit)
 {
     Query query{connection_, sql::read_ended_batches};
     return all(query.bind(tenant, before, limit), [](Query& row) {

@@ -339,13 +339,7 @@ std::optional<WallTime> SqliteTransaction::next_wake(WallTime now)
     return wake;
 }
 
-std::vector<JobId> SqliteTransaction::ended_jobs(WallTime before, int limit)
-{
-    Query query{connection_, sql::read_ended_of_all};
-    return all(query.bind(before, limit), [](Query& row) { return row.next<JobId>(); });
-}
-
-std::vector<Ended<JobId>> SqliteTransaction::ended_jobs_of(std::string_view tenant, WallTime before, int limit)
+std::vector<Ended<JobId>> SqliteTransaction::ended_jobs(std::string_view tenant, WallTime before, int limit)
 {
     Query query{connection_, sql::read_ended};
     return all(query.bind(tenant, before, limit), [](Query& row) {
