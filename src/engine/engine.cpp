@@ -111,6 +111,8 @@ std::optional<WallTime> Engine::step(std::vector<Posted> posted, WallTime now)
         const auto rate_wake = group->feed_offers();
         std::optional<WallTime> wake = group->next_wake();
         group->commit();
+        group.reset();
+        state.store.settle();
         if (rate_wake) wake = std::min(wake.value_or(*rate_wake), *rate_wake);
         const WallTime upkeep_at = std::min(state.upkeep_at, state.walk.next_at);
         wake = std::min(wake.value_or(upkeep_at), upkeep_at);

@@ -17,6 +17,7 @@ public:
     ~MemoryStore() override;
 
     std::unique_ptr<Transaction> begin() override;
+    void settle() override {}
     std::int64_t begin_ahead() override;
     void append_ahead(std::int64_t payload, std::string_view chunk) override;
     /// The reader must not outlive the store.

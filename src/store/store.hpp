@@ -283,6 +283,9 @@ public:
     virtual ~Store() = default;
     /// Threads: the engine's only. At most one at a time.
     virtual std::unique_ptr<Transaction> begin() = 0;
+    /// Between transactions, once the answers of the last one went out: what the store may put off until nobody waits
+    /// for it. Called after each; short when there is little to do. Threads: the engine's only.
+    virtual void settle() = 0;
     /// Large payloads are written ahead, in chunks of at most ahead_chunk_bytes_max and in commits of their own, so
     /// that no commit stalls the others: begin_ahead() names a payload, append_ahead() adds to it, and the transaction
     /// that publishes it calls keep_payload(). What no transaction kept is swept when the store is opened. Threads: the

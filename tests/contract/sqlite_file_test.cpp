@@ -145,6 +145,7 @@ TEST_F(SqliteFile, KeepsTheLogShortByCheckpointsOfItsOwn)
         const auto t = store->begin();
         t->put_payload(std::string(250'000, 'p'));
         t->commit();
+        store->settle();
     }
     EXPECT_LT(std::filesystem::file_size(wal), 3 * wal_bytes_kept);
     EXPECT_GT(store->bytes_stored(), 100 * 250'000);
@@ -159,6 +160,7 @@ TEST_F(SqliteFile, CutsALogThatAReaderMadeLongOnceThatIsGone)
         t->drop_payload(t->put_payload("small"));
         t->put_payload(std::string(4 << 20, 'p'));
         t->commit();
+        store->settle();
     };
     write();
     const auto reader = store->reader();

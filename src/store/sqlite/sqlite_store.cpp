@@ -67,6 +67,7 @@ public:
     }
 
     std::unique_ptr<Transaction> begin() override { return std::make_unique<SqliteTransaction>(writer_); }
+    void settle() override { writer_.settle(); }
     std::int64_t begin_ahead() override { return writer_.begin_ahead(); }
     void append_ahead(std::int64_t payload, std::string_view chunk) override { writer_.append_ahead(payload, chunk); }
     std::unique_ptr<Reader> reader() override { return std::make_unique<SqliteReader>(path_, vfs_, writer_.life()); }

@@ -2,8 +2,9 @@
 #pragma once
 // The embedded store: one SQLite file in WAL mode beside the server.
 //
-// One connection writes and checkpoints, readers only ask. A commit is one fsync of the WAL (synchronous = FULL).
-// Checkpoints are made between transactions, when the WAL has grown by wal_bytes_kept, so that no answer waits for one.
+// One connection writes and checkpoints, readers only ask. A commit is one write and one fsync of the WAL (synchronous
+// = FULL; gathered_wal.hpp). Checkpoints are made by settle(), when the WAL has grown by wal_bytes_kept, so that the
+// answers of a commit never wait for one.
 // Always holds: nobody else writes (a lock file in data_dir refuses a second server); what a device error left behind
 // is never built upon: `device_failed` ends the process, and the next one starts from what is on disk.
 
@@ -17,7 +18,7 @@
 
 namespace freshet {
 
-/// Above this the WAL is copied into the database before the next transaction.
+/// Above this settle() copies the WAL into the database.
 inline constexpr std::int64_t wal_bytes_kept = 4 << 20;
 /// A WAL file that grew beyond this (long readers, one large commit) is cut when nobody reads.
 inline constexpr std::int64_t wal_bytes_max = 64 << 20;

@@ -37,9 +37,15 @@ void end_process(std::string_view words)
 
 } // namespace
 
+std::unique_ptr<GatheredWal> Writer::files_for(const SqliteOptions& options)
+{
+    if (options.synchronous == Synchronous::off) return nullptr;
+    return std::make_unique<GatheredWal>(options.vfs);
+}
+
 Writer::Writer(const std::string& path, const SqliteOptions& options)
     : path_{path}, device_failed_{options.device_failed ? options.device_failed : end_process},
-      connection_{path, options.vfs}
+      files_{files_for(options)}, connection_{path, files_ ? files_->vfs() : options.vfs}
 {
     sqlite3_busy_timeout(connection_.raw(), busy_ms_max);
     on_device([&] {
@@ -84,7 +90,6 @@ void Writer::on_device(Work&& work)
 void Writer::begin()
 {
     FRESHET_ASSERT(!is_open());
-    checkpoint_if_large();
     Query{connection_, sql::begin}.run();
 }
 
@@ -99,8 +104,9 @@ void Writer::measure()
     database_bytes_ = connection_.number(sql::page_count) * page_bytes_;
 }
 
-void Writer::checkpoint_if_large()
+void Writer::settle()
 {
+    FRESHET_ASSERT(!is_open());
     if (wal_bytes_ < checkpoint_at_) return;
     int frames = 0, copied = 0;
     int code = sqlite3_wal_checkpoint_v2(connection_.raw(), nullptr, SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);

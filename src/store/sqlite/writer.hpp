@@ -4,6 +4,7 @@
 // error. Threads: the engine's; bytes_stored() any.
 
 #include "store/sqlite/connection.hpp"
+#include "store/sqlite/gathered_wal.hpp"
 #include "store/sqlite/schema.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
@@ -20,9 +21,10 @@ public:
 
     Connection& connection() { return connection_; }
     Life life() const { return life_; }
-    /// Checkpoints if the WAL is large, then opens a transaction.
     void begin();
     void commit();
+    /// Checkpoints if the WAL is large.
+    void settle();
     /// At most one transaction is open.
     bool is_open() const { return connection_.in_transaction(); }
 
@@ -41,9 +43,10 @@ public:
     std::int64_t bytes_stored() const { return database_bytes_ + wal_bytes_; }
 
 private:
+    /// Null where nothing is synced: bytes would wait when others look for them.
+    static std::unique_ptr<GatheredWal> files_for(const SqliteOptions& options);
     void put_chunk(std::int64_t payload, std::int64_t number, std::string_view bytes);
     void sweep_ahead();
-    void checkpoint_if_large();
     /// Runs `work`, which ends in a commit or a checkpoint; device errors in it do not come back.
     template <class Work>
     void on_device(Work&& work);
@@ -51,6 +54,7 @@ private:
 
     std::string path_;
     std::function<void(std::string_view)> device_failed_;
+    std::unique_ptr<GatheredWal> files_; ///< null: the base as it is
     Connection connection_;
     Life life_;
     JobId highest_job_; ///< at least the highest id in the table; a rollback may leave it above
