@@ -230,6 +230,21 @@ TEST(BatchErrors, KeepTheMostFrequentOnesOnly)
     EXPECT_EQ(world.batch.errors.front().count, 20);
 }
 
+TEST(BatchErrors, OfTwoCodesThatCameOnceTheLaterStaysAndOneThatCameTwiceIsNotDriven)
+{
+    BatchWorld world = sealed({}, 2 * static_cast<int>(batch_errors_max) + 2);
+    std::size_t item = 0;
+    const auto fail = [&](const std::string& code) { world.fail(world.items[item++], ErrorClass::fatal, code); };
+    const auto last = [&] { return world.batch.errors.back().code; };
+    for (std::size_t i = 0; i < batch_errors_max; ++i) fail("code" + std::to_string(i));
+    fail("later");
+    EXPECT_EQ(last(), "later");
+    for (std::size_t i = 0; i + 1 < batch_errors_max; ++i) fail("code" + std::to_string(i));
+    fail("later");
+    fail("latest");
+    EXPECT_EQ(last(), "later") << "all came twice";
+}
+
 TEST(BatchRetry, NamesTheGenerationAndTakesEndedBatchesOnly)
 {
     BatchWorld world = sealed({}, 2);
@@ -372,6 +387,23 @@ TEST(BatchDriver, ThatDidNotCallForHalfAnHourHasLeft)
     world.lift();
     EXPECT_EQ(world.batch.gated, 0);
     EXPECT_EQ(next_timer(world.batch), std::nullopt);
+}
+
+TEST(BatchDriver, HasHalfAnHourAgainAfterARetry)
+{
+    BatchWorld world = sealed(driven(), 1);
+    world.let_go(world.items[0]);
+    world.fail(world.items[0]);
+    world.settle();
+    world.now += 2h;
+    EXPECT_TRUE(world.take(retry_failed(world.batch, 1, world.now)));
+    EXPECT_EQ(world.batch.called_at, world.now);
+
+    BatchWorld workers = sealed({}, 1);
+    workers.fail(workers.items[0]);
+    workers.settle();
+    EXPECT_TRUE(workers.take(retry_failed(workers.batch, 1, workers.now)));
+    EXPECT_EQ(workers.batch.called_at, std::nullopt) << "nobody drives it";
 }
 
 TEST(BatchDriver, IsNobodyWhereWorkersDrive)

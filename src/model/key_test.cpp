@@ -94,6 +94,21 @@ TEST(Key, IsRefusedInWordsThatSayWhatToTry)
     }
 }
 
+TEST(Key, IsRefusedWithEightOfTheValuesThatItsParameterTakes)
+{
+    const auto words = [](int count) {
+        Definitions made;
+        auto source = std::make_shared<SourceDefinition>();
+        source->name = "shop";
+        source->params = {{"id", {}, ""}};
+        for (int i = 0; i < count; ++i) source->params[0].values.push_back(std::to_string(i));
+        made.sources.emplace("shop", std::move(source));
+        return parse_key("shop/x", made).error().message;
+    };
+    EXPECT_THAT(words(8), testing::EndsWith("one of: 0, 1, 2, 3, 4, 5, 6, 7"));
+    EXPECT_THAT(words(9), testing::EndsWith("one of: 0, 1, 2, 3, 4, 5, 6, 7, ..."));
+}
+
 TEST(Key, TakesAParameterOf128BytesAndThreeDots)
 {
     EXPECT_TRUE(parse("dept/01234/" + std::string(128, 'x')));

@@ -40,6 +40,26 @@ TEST(Fires, RunWhenDueAndNothingIsLive)
     EXPECT_EQ(due.next_at, nominal + 1min);
 }
 
+TEST(Fires, WhoseWallClockTimeDidNotExistSayThatTheyAreShifted)
+{
+    SourceSchedule schedule;
+    schedule.cron = "30 2 * * *", schedule.timezone = "Europe/Berlin";
+    const WallTime nominal = from_ms(1'774'746'000'000); // 2026-03-29T01:00:00Z, when 02:00 became 03:00
+    ASSERT_TRUE(next_fire(schedule, 0, nominal - 1h)->shifted);
+    ASSERT_EQ(next_fire(schedule, 0, nominal - 1h)->at, nominal);
+    EXPECT_EQ(decide_fires(schedule, 0, nominal, {}, nominal).fires.at(0).decision, "shifted");
+}
+
+TEST(Fires, OfATimeThatTheScheduleNoLongerHasAreDecidedNevertheless)
+{
+    const auto schedule = every(10min);
+    const WallTime nominal = next_fire(schedule, 0, t0)->at - 1min;
+    const DueFires due = decide_fires(schedule, 0, nominal, {}, nominal + 2s);
+    ASSERT_EQ(due.fires.size(), 1u);
+    EXPECT_EQ(due.fires[0].nominal, nominal);
+    EXPECT_EQ(due.next_at, nominal + 1min);
+}
+
 TEST(Fires, ThatOverlapAreDecidedByTheRule)
 {
     auto schedule = every(1min);
