@@ -261,6 +261,7 @@ void Group::note_failure(KeyWork& work, const Job& after, const ErrorInfo& error
     log::warn("refresh failed", {{"source", record.key},
                                  {"tenant", record.tenant},
                                  {"job", to_text(after.id)},
+                                 {"class", to_text(error.error_class)},
                                  {"code", error.code},
                                  {"words", error.message},
                                  {"attempt", after.attempt},

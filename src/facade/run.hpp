@@ -91,7 +91,7 @@ private:
     void respond(int status, std::shared_ptr<const std::string> body, std::string tag);
     void add_key_parts();
     void add_entries();
-    std::string meta_text(const KeyView& view, bool with_time) const;
+    std::string meta_text(const KeyView& view, bool with_time, bool from_cache) const;
 
     /// Ends with a problem of /v1, under the status that the facade gives it.
     void fail(const InnerAnswer& answer);

@@ -93,11 +93,11 @@ std::string Run::kept_name() const
     return name;
 }
 
-std::string Run::meta_text(const KeyView& view, bool with_time) const
+std::string Run::meta_text(const KeyView& view, bool with_time, bool from_cache) const
 {
     const auto source = http::source_of(*definitions_, view.record.key);
     if (!source) return {};
-    return meta_of(view, *source, *definitions_, from_cache_, core_.now(), with_time, row_->def.timezone);
+    return meta_of(view, *source, *definitions_, from_cache, core_.now(), with_time, row_->def.timezone);
 }
 
 void Run::add_key_parts()
@@ -109,7 +109,7 @@ void Run::add_key_parts()
     if (!view_) return;
     document_.set_data(view_);
     if (row_->mentions("meta") || row_->problem_of.has("meta"))
-        document_.set("meta", meta_text(*view_, row_->mentions_time() || row_->problem_of.time()));
+        document_.set("meta", meta_text(*view_, row_->mentions_time() || row_->problem_of.time(), from_cache_));
 }
 
 void Run::add_entries()
@@ -128,7 +128,9 @@ void Run::add_entries()
             view = latest;
         const bool foreign = entry.answer.is_problem() && entry.answer.status < 500 && entry.answer.status != 429;
         if (view != nullptr && !foreign) {
-            out.raw_if("meta", meta_text(*view, true));
+            const bool from_cache = entry.answer.data && (entry.answer.data->found == http::Found::hit ||
+                                                          entry.answer.data->found == http::Found::hit_ignored);
+            out.raw_if("meta", meta_text(*view, true, from_cache));
             if (with_data && view->record.has_data && view->body) out.key("data"), out.raw(view->body->bytes);
         }
         if (entry.answer.data && !entry.answer.data->receipt.empty()) {

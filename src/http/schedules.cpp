@@ -12,6 +12,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <optional>
 
 namespace freshet::http {
 
@@ -99,6 +101,7 @@ void task_schedule_row(JsonOut& out, const Definitions& definitions, const Sched
     const TaskSchedule& schedule = found->second;
     out.begin();
     out.text("id", record.name);
+    out.text("tenant", record.tenant);
     out.text("queue", schedule.queue);
     schedule_terms(out, schedule.when);
     out.yes("paused", record.paused);
@@ -120,6 +123,7 @@ void schedule_row(JsonOut& out, Core& core, const Scheduled& one, const SourceDe
     const SourceSchedule& schedule = source.schedule;
     out.begin();
     out.text("id", one.view->record.key);
+    out.text("tenant", one.view->record.tenant);
     out.text("source", source.name);
     out.text("queue", source.queue);
     schedule_terms(out, schedule);
@@ -153,36 +157,71 @@ void read_schedules(Reads& reads, const Definitions& definitions, const std::str
     }
 }
 
+/// The tenants that the caller asks for: his own, or every one where his token is of all and he named none.
+std::vector<std::string> tenants_asked(const Definitions& definitions, const Caller& caller)
+{
+    if (caller.tenant != "*") return {caller.tenant};
+    std::vector<std::string> names;
+    for (const auto& [name, tenant] : definitions.tenants) names.push_back(name);
+    if (names.empty()) names.emplace_back("default");
+    std::ranges::sort(names);
+    return names;
+}
+
+/// A page of schedules of some tenants, one after the other.
+struct SchedulePage {
+    std::vector<Scheduled> found;
+    std::map<std::string, ScheduleStands> stands;
+
+    void read(Reads& reads, const Definitions& definitions, const std::string& tenant, ListQuery query, bool of_all)
+    {
+        ScheduleStands& of_tenant = stands[tenant] = read_stands(reads, definitions, tenant);
+        if (!query.source.empty()) of_tenant.tasks.clear();
+        if (of_all && !query.after.empty()) {
+            const std::string reached = query.after.substr(0, query.after.find('/'));
+            if (tenant < reached) return;
+            query.after = tenant == reached ? query.after.substr(std::min(reached.size() + 1, query.after.size())) : "";
+        }
+        read_schedules(reads, definitions, tenant, query, static_cast<std::size_t>(query.limit), found);
+    }
+};
+
 void list_schedules(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
 {
     const auto query = list_query(exchange, {"source"});
-    if (!query || !has_tenant(exchange)) return;
-    const auto found = std::make_shared<std::vector<Scheduled>>();
-    const auto stands = std::make_shared<ScheduleStands>();
+    if (!query) return;
+    const auto page = std::make_shared<SchedulePage>();
     const auto definitions = core.definitions();
-    const std::size_t limit = static_cast<std::size_t>(query->limit);
+    const bool of_all = exchange->caller().tenant == "*";
     read_then(
         core, exchange,
-        [found, stands, definitions, limit, query = *query, tenant = exchange->caller().tenant](Reads& reads) {
-            *stands = read_stands(reads, *definitions, tenant);
-            if (!query.source.empty()) stands->tasks.clear();
-            read_schedules(reads, *definitions, tenant, query, limit, *found);
+        [page, definitions, query = *query, of_all,
+         tenants = tenants_asked(*definitions, exchange->caller())](Reads& reads) {
+            for (const std::string& tenant : tenants) page->read(reads, *definitions, tenant, query, of_all);
         },
-        [&core, exchange, found, stands, definitions, limit](streams::Cursor cursor) {
-            const bool more = found->size() > limit;
-            if (more) found->resize(limit);
+        [&core, exchange, page, definitions, of_all,
+         limit = static_cast<std::size_t>(query->limit)](streams::Cursor cursor) {
+            std::vector<Scheduled>& found = page->found;
+            const bool more = found.size() > limit;
+            if (more) found.resize(limit);
             JsonOut out;
             out.begin();
             out.begin_list("items");
-            for (const Scheduled& one : *found)
-                schedule_row(out, core, one, *definitions->source(one.view->record.source),
-                             stands->paused(one.view->record.key));
+            for (const Scheduled& one : found) {
+                const KeyRecord& record = one.view->record;
+                schedule_row(out, core, one, *definitions->source(record.source),
+                             page->stands[record.tenant].paused(record.key));
+            }
             // Schedules of tasks are few, as the config holds them: they end the last page.
             if (!more)
-                for (const auto& [record, fires] : stands->tasks)
-                    task_schedule_row(out, *definitions, record, fires, stands->head);
+                for (const auto& [tenant, stands] : page->stands)
+                    for (const auto& [record, fires] : stands.tasks)
+                        task_schedule_row(out, *definitions, record, fires, stands.head);
             out.end_list();
-            end_list(out, more ? found->back().view->record.key : std::string{}, cursor, core.now());
+            std::string next;
+            if (more && of_all) next = found.back().view->record.tenant + "/";
+            if (more) next += found.back().view->record.key;
+            end_list(out, next, cursor, core.now());
             out.end();
             respond_status(exchange, out.take());
         });
@@ -246,11 +285,53 @@ void resume(Core& core, const ExchangePtr& exchange, std::span<const std::string
     pause_schedule(core, exchange, captures[0], false);
 }
 
+/// Of every tenant that has it: each by itself, answered when the last is in.
+void run_everywhere(Core& core, const ExchangePtr& exchange, const std::string& name)
+{
+    struct Runs {
+        std::size_t open = 0;
+        std::map<std::string, AddedJob> jobs;
+        std::optional<Refused> refused;
+    };
+    const auto runs = std::make_shared<Runs>();
+    const auto tenants = tenants_asked(*core.definitions(), exchange->caller());
+    runs->open = tenants.size();
+    const auto end = [&core, exchange, name, runs] {
+        if (--runs->open > 0) return;
+        if (runs->jobs.empty() && runs->refused) return fail_refused(core, exchange, *runs->refused);
+        if (runs->jobs.empty()) return exchange->fail(busy_problem());
+        JsonOut out;
+        out.begin();
+        out.begin_list("items");
+        for (const auto& [tenant, run] : runs->jobs) {
+            out.begin();
+            out.text("id", name);
+            out.text("tenant", tenant);
+            out.text("job", to_text(run.job->id));
+            out.yes("attached", run.attached);
+            out.end();
+        }
+        out.end_list();
+        out.end();
+        respond_status(exchange, out.take());
+    };
+    for (const std::string& tenant : tenants)
+        if (!core.post(RunSchedule{name, tenant, exchange->caller().name}, [runs, tenant, end](const Reply& reply) {
+                if (reply)
+                    runs->jobs.emplace(tenant, std::get<Added>(*reply).jobs.at(0));
+                else
+                    runs->refused = reply.error();
+                end();
+            }))
+            end();
+}
+
 void run(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
 {
-    if (!only_parameters(exchange, {}) || !has_tenant(exchange)) return;
+    if (!only_parameters(exchange, {})) return;
     const Caller& caller = exchange->caller();
     const std::string& name = captures[0];
+    if (caller.tenant == "*") return run_everywhere(core, exchange, name);
     const bool taken =
         core.post(RunSchedule{name, caller.tenant, caller.name}, [&core, exchange, name](const Reply& reply) {
             if (!reply) return fail_refused(core, exchange, reply.error());

@@ -356,6 +356,24 @@ TEST(Facade, F9KeepsTenantsApart)
     EXPECT_EQ(globex.get("/v1/jobs/" + made.json("/job_id").value_or("")).json("/state"), "failed");
 }
 
+TEST(Facade, SaysOfEachOfManyKeysWhetherItCameFromMemory)
+{
+    Upstream upstream;
+    upstream.set("/offers", R"([{"id": 1}])");
+    Server server{offers_source(upstream) + "[tenant.acme]\n[tenant.globex]\n" + token_table("all", "*", "admin") + R"(
+[[facade]]
+on = "GET /all"
+access = "admin"
+read_all = ["*:offers"]
+respond = '[.keys[] | {tenant, cached: .meta.from_cache, count: (.data | length)}]'
+)"};
+    Client all = server.client(token_of("all"));
+    EXPECT_EQ(all.get("/all").body, R"([{"tenant":"acme","cached":false,"count":1},)"
+                                    R"({"tenant":"globex","cached":false,"count":1}])");
+    EXPECT_EQ(all.get("/all").body, R"([{"tenant":"acme","cached":true,"count":1},)"
+                                    R"({"tenant":"globex","cached":true,"count":1}])");
+}
+
 TEST(Facade, CarriesABatchFromItsItemsToItsFollowUp)
 {
     Server server{R"(

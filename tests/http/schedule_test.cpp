@@ -3,6 +3,7 @@
 
 #include "tests/http/harness.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <thread>
 
@@ -84,6 +85,69 @@ TEST_F(Schedules, RunAtAPersonsAskAndShareTheJob)
     EXPECT_EQ(job.json("/queue"), "reports") << job.body;
     EXPECT_EQ(job.json("/input/year"), "new");
     EXPECT_EQ(client.post("/v1/schedules/monthly/run").status, 404);
+}
+
+/// The hash is that of "secret-of-all".
+constexpr const char* three_tenants = R"(
+[tenant.acme]
+[tenant.globex]
+[tenant.initech]
+[schedule.nightly]
+queue = "reports"
+cron = "0 2 * * *"
+[schedule.weekly]
+queue = "reports"
+cron = "0 3 * * 1"
+tenants = ["acme", "globex"]
+[token.all]
+tenant = "*"
+role = "admin"
+hash = "sha256:5b57b64b8776f7353940e83acbf87eb5050fc3b5357215d732e7d8b55a502c2a"
+)";
+
+TEST(SchedulesOfAllTenants, AreListedPageByPageAndRunInEachThatHasThem)
+{
+    Server server{three_tenants};
+    Client all = server.client("secret-of-all");
+    const Answer list = all.get("/v1/schedules");
+    ASSERT_EQ(list.status, 200) << list.body;
+    EXPECT_EQ(list.json("/items/0/tenant"), "acme") << list.body;
+    EXPECT_EQ(list.json("/items/4/tenant"), "initech") << list.body;
+    EXPECT_EQ(list.json("/items/5/id"), std::nullopt) << "weekly is not initech's: " << list.body;
+    const Answer one = all.get("/v1/schedules?tenant=globex");
+    EXPECT_EQ(one.json("/items/0/tenant"), "globex");
+    EXPECT_EQ(one.json("/items/2/id"), std::nullopt) << one.body;
+
+    const Answer run = all.post("/v1/schedules/weekly/run");
+    ASSERT_EQ(run.status, 200) << run.body;
+    EXPECT_EQ(run.json("/items/0/tenant"), "acme") << run.body;
+    EXPECT_EQ(run.json("/items/1/tenant"), "globex") << run.body;
+    EXPECT_EQ(run.json("/items/2/tenant"), std::nullopt) << run.body;
+    EXPECT_EQ(all.get("/v1/jobs/" + run.json("/items/1/job").value_or("") + "?tenant=globex").status, 200);
+    EXPECT_EQ(all.post("/v1/schedules/weekly/run").json("/items/0/attached"), "true");
+    EXPECT_EQ(all.post("/v1/schedules/weekly/run?tenant=initech").status, 404);
+    EXPECT_EQ(all.post("/v1/schedules/none/run").status, 404);
+    EXPECT_EQ(all.post("/v1/schedules/weekly/pause").status, 400) << "a pause is of one tenant";
+}
+
+TEST(SchedulesOfAllTenants, OfKeysFollowOnePageAfterAnother)
+{
+    const std::string config = std::string{three_tenants} +
+                               "[source.area]\nkind = \"command\"\nrun = [\"echo\", \"{}\"]\nevery = \"1h\"\n"
+                               "[source.clock]\nkind = \"command\"\nrun = [\"echo\", \"{}\"]\nevery = \"1h\"\n";
+    Server server{config};
+    Client all = server.client("secret-of-all");
+    std::string seen, after;
+    for (int i = 0; i < 4; ++i) {
+        const Answer page = all.get("/v1/schedules?limit=4" + after);
+        for (int row = 0; page.json(fmt::format("/items/{}/id", row)); ++row)
+            seen += *page.json(fmt::format("/items/{}/tenant", row)) + ":" +
+                    *page.json(fmt::format("/items/{}/id", row)) + " ";
+        if (!page.json("/next")) break;
+        after = "&after=" + *page.json("/next");
+    }
+    EXPECT_EQ(seen, "acme:area acme:clock globex:area globex:clock initech:area initech:clock acme:nightly acme:weekly "
+                    "globex:nightly globex:weekly initech:nightly ");
 }
 
 } // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// <freshet-provider>: which server, whose token, which time zone, for all elements inside of it.
+// <freshet-provider>: which server, which tenant, whose token, which time zone, for all elements inside of it.
 import { createClient, type Client, type Connection } from "@freshet/client";
 import { css, html, LitElement } from "lit";
 import { define, home, Looking } from "./base.js";
@@ -27,6 +27,7 @@ export class FreshetProvider extends LitElement {
   static override styles = css`:host { display: contents; }`;
   static override properties = {
     server: { type: String },
+    tenant: { type: String },
     tokenSrc: { type: String, attribute: "token-src" },
     timeZone: { type: String, attribute: "time-zone" },
     state: { type: String, reflect: true },
@@ -35,6 +36,7 @@ export class FreshetProvider extends LitElement {
     token: { attribute: false },
   };
   declare server: string | undefined;
+  declare tenant: string | undefined;
   declare tokenSrc: string | undefined;
   declare timeZone: string | undefined;
   declare token: string | (() => string | undefined | Promise<string | undefined>) | undefined;
@@ -63,6 +65,7 @@ export class FreshetProvider extends LitElement {
       const from = tokenFrom(new URL(this.tokenSrc ?? "", document.baseURI).href);
       this.client = createClient({
         url: this.server ? new URL(this.server, document.baseURI) : home(),
+        ...(this.tenant && { tenant: this.tenant }),
         token: () => (typeof this.token === "function" ? this.token() : this.token) ?? (this.tokenSrc ? from() : undefined),
       });
     }

@@ -76,8 +76,8 @@ export const reference: Entry[] = [
   },
   {
     tag: "freshet-provider",
-    about: { en: "Around the others: another server, a token, a time zone. On a page of another origin, token-src is your own address that answers with a short token.", he: "סביב האחרים: שרת אחר, אסימון, אזור זמן. בדף ממקור אחר, token-src היא כתובת שלכם שעונה באסימון קצר." },
-    attributes: { server: "where freshet is; where elements.js came from if left out", "token-src": "answers {token, expires_at} of POST /v1/tokens/short", "time-zone": "Asia/Jerusalem; the viewer's if left out" },
+    about: { en: "Around the others: another server, a tenant, a token, a time zone. On a page of another origin, token-src is your own address that answers with a short token.", he: "סביב האחרים: שרת אחר, דייר, אסימון, אזור זמן. בדף ממקור אחר, token-src היא כתובת שלכם שעונה באסימון קצר." },
+    attributes: { server: "where freshet is; where elements.js came from if left out", tenant: "whose, for a token of all tenants", "token-src": "answers {token, expires_at} of POST /v1/tokens/short", "time-zone": "Asia/Jerusalem; the viewer's if left out" },
     properties: { client: "of @freshet/client", token: "a text, or a function that gives one" },
     events: { "freshet-connection": "{state}: live · reconnecting · polling · paused · signed-out", "freshet-update": "the server is another version now" },
     slots: ["(default)"],
