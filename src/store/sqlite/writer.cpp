@@ -96,7 +96,6 @@ void Writer::begin()
 void Writer::commit()
 {
     on_device([&] { Query{connection_, sql::commit}.run(); });
-    measure();
 }
 
 void Writer::measure()
@@ -121,6 +120,7 @@ void Writer::settle()
     // A reader that still needs old pages makes a checkpoint incomplete: it is tried again after as much growth.
     checkpoint_at_ = complete ? wal_bytes_kept : wal_bytes_ + wal_bytes_kept;
     if (complete) wal_bytes_ = 0;
+    measure();
     if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY) return;
     on_device([&] {
         try {
