@@ -50,7 +50,8 @@ std::string Http::ask(std::string_view method, std::string_view path, std::strin
 {
     request_.clear();
     fmt::format_to(std::back_inserter(request_),
-                   "{} {} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n"
+                   "{} {} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {}\r\nPrefer: return=minimal\r\n"
+                   "Content-Type: application/json\r\n"
                    "Content-Length: {}\r\n\r\n{}",
                    method, path, token_, body.size(), body);
     for (std::string_view left = request_; !left.empty();) {

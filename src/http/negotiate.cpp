@@ -188,6 +188,7 @@ Preferences preferences(std::string_view prefer)
     while (!prefer.empty()) {
         const auto [name, value] = name_and_value(take_element(prefer));
         if (same_word(name, "respond-async")) found.respond_async = true;
+        if (same_word(name, "return")) found.minimal = same_word(value, "minimal");
         if (same_word(name, "wait"))
             if (const auto seconds = parse_count(value))
                 found.wait = std::min<Millis>(std::chrono::seconds{*seconds}, wait_max);

@@ -63,6 +63,8 @@ TEST(Negotiate, ReadsPreferencesAndCacheDirectives)
     EXPECT_TRUE(both.respond_async);
     EXPECT_EQ(both.wait, Millis{20s});
     EXPECT_EQ(preferences("wait=999999").wait, Millis{10min});
+    EXPECT_TRUE(preferences("wait=1, Return=minimal").minimal);
+    EXPECT_FALSE(preferences("return=representation").minimal);
     EXPECT_FALSE(preferences("wait=-1").wait.has_value());
     EXPECT_TRUE(cache_directives("no-cache", "").forces);
     EXPECT_TRUE(cache_directives("max-age=0", "").forces);

@@ -40,6 +40,25 @@ TEST_F(WorkRoutes, AddOneJobAnswers201AndItsPlace)
     EXPECT_EQ(member(attached.body, "/attached"), "true");
 }
 
+TEST_F(WorkRoutes, AddAnswersNoMoreThanNamesEachJobWhereThatIsPreferred)
+{
+    client->send("POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nPrefer: return=minimal\r\nContent-Type: "
+                 "application/json\r\nContent-Length: 35\r\n\r\n[{\"queue\":\"mail\"},{\"queue\":\"mail\"}]");
+    auto asked = world.engine.next();
+    Added added;
+    added.jobs.push_back({std::make_shared<const Job>(task(5)), false});
+    added.jobs.push_back({std::make_shared<const Job>(task(6)), true});
+    world.reply(asked, Answer{added});
+    const Answered answer = client->read();
+    EXPECT_EQ(answer.status, 201);
+    EXPECT_EQ(answer.header("preference-applied"), "return=minimal");
+    const std::string items = member(answer.body, "/items");
+    EXPECT_EQ(items,
+              fmt::format(
+                  R"([{{"id":"{}","state":"queued","seq":0}},{{"id":"{}","state":"queued","seq":0,"attached":true}}])",
+                  to_text(JobId{5}), to_text(JobId{6})));
+}
+
 TEST_F(WorkRoutes, AddManyIsOneRequestAndAReplayIsLabelled)
 {
     client->send("POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: k1\r\nContent-Type: "

@@ -26,6 +26,14 @@ export interface EnqueueOptions {
   tags?: string[];
 }
 
+/** What names a job that was added. `attached`: uniqueness led to one that was there. */
+export interface AddedJob {
+  id: string;
+  state: string;
+  seq: number;
+  attached?: boolean;
+}
+
 /** A job as the server shows it. */
 export interface JobView {
   id: string;
@@ -45,20 +53,20 @@ export class Client {
   }
 
   /**
-   * Adds a job for each input, in their order, and gives the jobs as the server shows them.
+   * Adds a job for each input, in their order, and gives their ids and states; `job(id)` shows a whole one.
    *
    * All calls carry an Idempotency-Key, so that one that got no answer is repeated without adding twice; with an
    * `idempotencyKey` of your own that also holds for a program that was started again. Many inputs are several calls, each
    * all or nothing. Throws Refused or Unreachable.
    */
-  async enqueue(queue: string, inputs: Iterable<unknown>, options: EnqueueOptions & { idempotencyKey?: string } = {}): Promise<JobView[]> {
+  async enqueue(queue: string, inputs: Iterable<unknown>, options: EnqueueOptions & { idempotencyKey?: string } = {}): Promise<AddedJob[]> {
     const { idempotencyKey = randomUUID(), ...more } = options;
-    const made: JobView[] = [];
+    const made: AddedJob[] = [];
     let entries: string[] = [];
     let size = 0;
     let call = 0;
     const add = async (): Promise<void> => {
-      const answer = await this.#ask("POST", "/v1/jobs", `[${entries.join(",")}]`, { "Idempotency-Key": `${idempotencyKey}-${call++}` });
+      const answer = await this.#ask("POST", "/v1/jobs", `[${entries.join(",")}]`, { "Idempotency-Key": `${idempotencyKey}-${call++}`, Prefer: "return=minimal" });
       made.push(...answer.items);
       entries = [];
       size = 0;

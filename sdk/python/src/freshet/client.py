@@ -24,7 +24,7 @@ class Client:
 
     def enqueue(self, queue: str, inputs: Iterable[Any], *, idempotency_key: Optional[str] = None,
                 **options: Any) -> List[Dict[str, Any]]:
-        """Adds a job for each input, in their order, and gives the jobs as the server shows them.
+        """Adds a job for each input, in their order, and gives their ids and states; `job(id)` shows a whole one.
 
         All calls carry an Idempotency-Key, so that one that got no answer is repeated without adding twice. With an
         `idempotency_key` of your own that also holds for a program that was started again. Options are those of
@@ -47,7 +47,7 @@ class Client:
         return made
 
     def _add(self, entries: List[bytes], key: str) -> List[Dict[str, Any]]:
-        answer = self._ask("POST", "/v1/jobs", b"[" + b",".join(entries) + b"]", Idempotency_Key=key)
+        answer = self._ask("POST", "/v1/jobs", b"[" + b",".join(entries) + b"]", Idempotency_Key=key, Prefer="return=minimal")
         jobs: List[Dict[str, Any]] = answer["items"]
         return jobs
 
