@@ -67,6 +67,7 @@ struct Attempt {
     std::function<void(const std::string&)> on_checkpoint, on_log;
 
     Clock::time_point beat_due{};
+    bool in_beat = false; ///< a beat under way tells news of it; guarded by the core's mutex
 
     std::once_flag input_parsed, checkpoint_parsed;
     Json input, checkpoint;

@@ -63,7 +63,7 @@ private:
     // core_beat.cpp
     void beat_loop();
     std::vector<detail::BeatOf> due_beats(detail::Clock::time_point now, detail::Clock::time_point& next); ///< locked
-    bool beat(detail::Connection& connection, std::vector<detail::BeatOf> jobs, detail::Backoff& backoff,
+    bool beat(detail::Connection& connection, const std::vector<detail::BeatOf>& jobs, detail::Backoff& backoff,
               std::chrono::milliseconds& wait);
     void learn(const std::vector<detail::BeatOf>& told, const detail::BeatAnswer& answer);
 

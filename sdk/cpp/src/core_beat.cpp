@@ -58,6 +58,7 @@ std::vector<detail::BeatOf> Worker::Core::due_beats(Clock::time_point now, Clock
             continue;
         }
         bytes += 200 + beat.checkpoint.size();
+        attempt->in_beat = beat.progress || !beat.checkpoint.empty();
         due.push_back(std::move(beat));
     }
     return due;
@@ -79,14 +80,16 @@ void Worker::Core::beat_loop()
         }
         lock.unlock();
         milliseconds wait{0};
-        const bool told = beat(connection, std::move(due), backoff, wait);
+        const bool told = beat(connection, due, backoff, wait);
         lock.lock();
+        for (const detail::BeatOf& job : due) job.attempt->in_beat = false;
+        sender_cv_.notify_one();
         if (!told) beater_cv_.wait_for(lock, wait, [this] { return phase_ == Phase::over; });
     }
 }
 
-bool Worker::Core::beat(detail::Connection& connection, std::vector<detail::BeatOf> jobs, detail::Backoff& backoff,
-                        milliseconds& wait)
+bool Worker::Core::beat(detail::Connection& connection, const std::vector<detail::BeatOf>& jobs,
+                        detail::Backoff& backoff, milliseconds& wait)
 {
     const auto now = Clock::now();
     milliseconds shortest{600'000};

@@ -97,7 +97,12 @@ bool Worker::Core::tell_last_words(detail::Connection& connection, std::deque<de
                                    detail::Answer& failure)
 {
     {
-        const std::lock_guard lock{mutex_};
+        std::unique_lock lock{mutex_};
+        // An older message of the beater, on its own connection, could arrive behind the last one.
+        sender_cv_.wait(lock, [&] {
+            return phase_ == Phase::over ||
+                   std::ranges::none_of(ends, [](const detail::EndOf& end) { return end.attempt->in_beat; });
+        });
         std::erase_if(ends, [this](const detail::EndOf& end) {
             if (end.end.how != Ended::How::discarded) return false;
             forget(*end.attempt);

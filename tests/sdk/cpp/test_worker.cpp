@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <freshet/worker.hpp>
 #include <ranges>
 #include <thread>
@@ -94,10 +95,10 @@ Json slow(Job& job)
 
 Json busy(Job& job)
 {
-    const auto until = std::chrono::steady_clock::now() + milliseconds{job.input()["ms"].whole(1000)};
+    const std::string until = job.input()["until"].text();
     volatile std::uint64_t sum = 0;
-    while (std::chrono::steady_clock::now() < until)
-        for (std::uint64_t i = 0; i < 100'000; ++i) sum = sum + i;
+    while (!std::filesystem::exists(until))
+        for (std::uint64_t i = 0; i < 10'000'000; ++i) sum = sum + i;
     return Json{{"attempt", job.attempt()}};
 }
 
