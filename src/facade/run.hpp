@@ -4,7 +4,7 @@
 //
 //   begin()          run.cpp: what the request brings; check, input and force_when, kept per request
 //   act()            run_verbs.cpp: the requests of /v1, side by side where there are several
-//   look_up()        run_verbs.cpp: what is looked up beside them
+//   look_up()        run_look_up.cpp: what is looked up beside them
 //   answer()         run_answer.cpp: status, headers and body; what was rendered is kept
 //
 // Life: begun once; kept alive by whatever it waits for; answers its exchange exactly once. When the peer leaves,
@@ -65,6 +65,11 @@ private:
     void enqueue();
     void call();
     void after_keys();
+    std::vector<Entry> expand(const std::vector<std::string>& templates);
+    http::Caller caller_for(const std::string& tenant) const;
+    InnerRequest refresh_request(const std::string& key) const;
+
+    // run_look_up.cpp
     void look_up();
     void look_at_keys();
     void look_up_one(std::string_view part, std::string path, Next then);
@@ -79,9 +84,6 @@ private:
     void look_up_lists();
     void next_list();
     void list_page(const std::string& part, const InnerRequest& request, const std::shared_ptr<Rows>& rows, Next then);
-    std::vector<Entry> expand(const std::vector<std::string>& templates);
-    http::Caller caller_for(const std::string& tenant) const;
-    InnerRequest refresh_request(const std::string& key) const;
 
     // run_answer.cpp
     void answer();
