@@ -241,6 +241,24 @@ std::string way_out(const HttpAnswer& answer)
 
 } // namespace
 
+namespace {
+
+// The way out in commands, where the server's own words name routes.
+std::string cli_try(std::string_view code, std::string_view title)
+{
+    if (code == "unknown_key" || code == "unknown_source") return "freshet top -1 lists the keys there are";
+    if (code == "bad_param" || code == "bad_key")
+        return "SOURCE/PARAM..., in the order in which the config declares them";
+    if (code == "no_queue") return "freshet doctor; a queue begins with its first job or worker";
+    if (code != "not_found") return {};
+    if (title == "No such job") return "freshet jobs list; ended jobs are kept for a while only";
+    if (title == "No such batch") return "freshet batches list; ended batches are kept for a while only";
+    if (title == "No such token") return "freshet token list";
+    return {};
+}
+
+} // namespace
+
 CliError error_of(const HttpAnswer& answer, std::string_view what)
 {
     const bool ours = answer.header("content-type").starts_with("application/problem+json");
@@ -254,7 +272,8 @@ CliError error_of(const HttpAnswer& answer, std::string_view what)
     if (words.empty()) words = (*problem)["title"].text();
     if (words.empty()) words = fmt::format("HTTP {}", answer.status);
     while (words.ends_with('.')) words.pop_back();
-    std::string try_ = (*problem)["try"].text();
+    std::string try_ = cli_try((*problem)["code"].text(), (*problem)["title"].text());
+    if (try_.empty()) try_ = (*problem)["try"].text();
     const int code = exit_of(answer, (*problem)["code"].text());
     if (try_.empty() && code == exit_not_fresh) try_ = fmt::format("freshet refresh {} --wait 30s", what);
     return {code, fmt::format("{}: {}", what, words), try_.empty() ? way_out(answer) : try_};

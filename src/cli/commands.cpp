@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/commands.hpp"
 
+#include "cli/bench.hpp"
 #include "cli/json.hpp"
 #include "cli/words.hpp"
 #include "cli/work.hpp"
+#include "config/reading.hpp"
 #include "config/reference.hpp"
 
 #include <fmt/format.h>
@@ -110,7 +112,8 @@ void add_run(CLI::App& app, CliContext& context)
     command->add_option("--queue", options->queues, "The queue; several may be served")
         ->required()
         ->expected(1)
-        ->take_all();
+        ->take_all()
+        ->allow_extra_args(false); // else it takes the -- behind its value, and with it the program's own options
     command->add_option("--slots", options->slots, "So many processes at once")->check(CLI::Range(1, 1000));
     command->add_option("--worker", options->worker, "The worker's id; else host and process id");
     add_duration(
@@ -172,6 +175,18 @@ void add_top(CLI::App& app, CliContext& context)
     add_common(command, options->common);
     command->add_flag("-1,--once", options->once, "Once, instead of again and again");
     command->callback([&context, options] { context.exit_code = run_top(context, *options); });
+}
+
+void add_bench(CLI::App& app, CliContext& context)
+{
+    CLI::App* command = app.add_subcommand("bench", "How fast the server answers reads of a key; starts no work");
+    const auto options = kept<BenchOptions>();
+    add_common(command, options->common);
+    command->add_option("KEY", options->key, "SOURCE, or SOURCE/PARAM...")->required();
+    command->add_option("--clients", options->clients, "Connections that read at once")->check(CLI::Range(1, 1000));
+    add_duration(
+        command, "--for", [options](Millis length) { options->length = length; }, "How long; 5s if not told otherwise");
+    command->callback([&context, options] { context.exit_code = run_bench(context, *options); });
 }
 
 void add_doctor(CLI::App& app, CliContext& context)
@@ -257,10 +272,29 @@ void add_client_commands(CLI::App& app, CliContext& context)
     add_console(app, context);
     add_token(app, context);
     add_top(app, context);
+    add_bench(app, context);
     add_doctor(app, context);
     add_completion(app, context);
     add_help(app, context);
 }
+
+namespace {
+
+// What a command was given instead of one of those below it, or that it was given none.
+std::string subcommand_words(const CLI::App& at, const std::string& path)
+{
+    std::vector<std::string> names;
+    for (const CLI::App* below : at.get_subcommands([](const CLI::App*) { return true; }))
+        names.push_back(below->get_name());
+    for (const std::string& word : at.remaining()) {
+        if (word.starts_with('-')) continue;
+        const std::string near = nearest_name(word, names);
+        return fmt::format("{} has no command {}{}", path, word, near.empty() ? "" : ", did you mean " + near);
+    }
+    return fmt::format("{} takes a command: {}", path, fmt::join(names, ", "));
+}
+
+} // namespace
 
 int tell_usage(const CLI::App& app, const CLI::ParseError& error, CliContext& context)
 {
@@ -274,6 +308,8 @@ int tell_usage(const CLI::App& app, const CLI::ParseError& error, CliContext& co
     }
     std::string what = error.what();
     while (what.ends_with('.') || what.ends_with('\n')) what.pop_back();
+    const bool leads_on = !deepest->get_subcommands([](const CLI::App*) { return true; }).empty();
+    if (leads_on && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) what = subcommand_words(*deepest, path);
     return tell(context, {exit_usage, what, path + " --help"});
 }
 

@@ -54,10 +54,26 @@ TEST(Usage, EndsEachMistakeWithAWayOutAndExitTwo)
                                        HasSubstr("   try: freshet get --help")));
     EXPECT_EQ(world.run({"jobs", "show"}), exit_usage);
     EXPECT_THAT(world.err.str(), HasSubstr("   try: freshet jobs show --help"));
-    EXPECT_EQ(world.run({"nonsense"}), exit_usage);
+    EXPECT_EQ(world.run({"refesh", "sales"}), exit_usage);
+    EXPECT_THAT(world.err.str(),
+                HasSubstr("freshet has no command refesh, did you mean refresh.   try: freshet --help"));
+    EXPECT_EQ(world.run({"jobs", "lsit"}), exit_usage);
+    EXPECT_THAT(world.err.str(), HasSubstr("freshet jobs has no command lsit, did you mean list.   try: freshet jobs"));
+    EXPECT_EQ(world.run({"token"}), exit_usage);
+    EXPECT_THAT(world.err.str(), HasSubstr("freshet token takes a command: new, list, revoke."));
     EXPECT_EQ(world.run({}), exit_usage);
-    EXPECT_THAT(world.err.str(), HasSubstr("   try: freshet --help"));
+    EXPECT_THAT(world.err.str(), HasSubstr("freshet takes a command: "));
     EXPECT_THAT(world.out.str(), IsEmpty());
+}
+
+TEST(Run, GivesTheProgramAllThatStandsBehindTheMark)
+{
+    TestWorld world;
+    world.write("freshet.toml", "[server]\nlisten = \"127.0.0.1:7878\"\n");
+    // A program that is not there is told before any job is claimed.
+    EXPECT_EQ(world.run({"run", "--queue", "mail", "--", "/no/such/program", "-c", "--queue"}), exit_usage);
+    EXPECT_THAT(world.err.str(), HasSubstr("/no/such/program cannot be started: No such file or directory"));
+    EXPECT_THAT(world.err.str(), Not(HasSubstr("not expected")));
 }
 
 TEST(Help, GoesToStdoutWithExitZero)
@@ -88,7 +104,7 @@ TEST(Commands, AllTakeJson)
         EXPECT_NE(at.get_option_no_throw("--json"), nullptr) << at.get_name();
     };
     check(check, app);
-    EXPECT_EQ(leaves, 26);
+    EXPECT_EQ(leaves, 27);
 }
 
 // What bash itself offers after `line`, with the script that the command prints.

@@ -86,9 +86,15 @@ CliResult<void> get(CliContext& context, const GetOptions& options)
     const auto answer =
         client.ask({.path = *path + (envelope ? "?envelope=1" : ""), .headers = {{"Cache-Control", "only-if-cached"}}});
     if (!answer) return std::unexpected(answer.error());
-    if (answer->status == 504 || answer->status == 202)
-        return std::unexpected(CliError{exit_not_fresh, fmt::format("{} has no data yet", options.key),
+    if (answer->status == 504 || answer->status == 202) {
+        const auto problem = Json::parse(answer->body);
+        const std::string why = problem ? (*problem)["detail"].text() : std::string{};
+        return std::unexpected(CliError{exit_not_fresh,
+                                        why.starts_with("It failed")
+                                            ? fmt::format("{} has no data. {}", options.key, why)
+                                            : fmt::format("{} has no data yet", options.key),
                                         fmt::format("freshet refresh {} --wait 30s", options.key)});
+    }
     if (!answer->ok()) return std::unexpected(error_of(*answer, options.key));
     if (const auto young = check_age(options, *answer); !young) return young;
     if (!options.meta) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/fake_server.hpp"
+#include "cli/json.hpp"
 #include "cli/test_world.hpp"
 
 #include <atomic>
@@ -35,6 +36,39 @@ TEST(Get, PrintsTheValueByteForByteAndStartsNoWork)
     EXPECT_EQ(server.requests()[0].method, "GET");
     EXPECT_EQ(server.requests()[0].path, "/v1/data/rates/EUR");
     EXPECT_EQ(server.requests()[0].header("cache-control"), "only-if-cached");
+}
+
+TEST(Get, SaysWhyThereIsNoDataWhereTheSourceFails)
+{
+    FakeServer server{[](const FakeRequest&) {
+        return problem(504, R"({"code":"not_cached","detail":"It failed: connection refused"})");
+    }};
+    TestWorld world{server.url()};
+    EXPECT_EQ(world.run({"get", "sales"}), exit_not_fresh);
+    EXPECT_EQ(world.err.str(),
+              "sales has no data. It failed: connection refused.   try: freshet refresh sales --wait 30s\n");
+}
+
+TEST(Bench, TellsTheRateOfReadsAndStartsNoWork)
+{
+    FakeServer server{[](const FakeRequest&) { return json("[1]", {{"Age", "3"}}); }};
+    TestWorld world{server.url()};
+    EXPECT_EQ(world.run({"bench", "rates/EUR", "--clients", "1", "--for", "50ms", "--json"}), exit_done)
+        << world.err.str();
+    const auto told = Json::parse(world.out.str());
+    ASSERT_TRUE(told.has_value()) << world.out.str();
+    EXPECT_GE((*told)["reads"].whole(), 1);
+    EXPECT_EQ((*told)["failed"].whole(), 0);
+    EXPECT_EQ((*told)["bytes"].whole(), 3);
+    for (const FakeRequest& request : server.requests()) EXPECT_EQ(request.header("cache-control"), "only-if-cached");
+}
+
+TEST(Bench, EndsWithWordsWhereThereIsNothingToRead)
+{
+    FakeServer server{[](const FakeRequest&) { return problem(504, R"({"code":"not_cached"})"); }};
+    TestWorld world{server.url()};
+    EXPECT_EQ(world.run({"bench", "sales"}), exit_not_fresh);
+    EXPECT_THAT(world.err.str(), HasSubstr("sales has no data that could be read.   try: freshet refresh sales"));
 }
 
 TEST(Get, ComparesAgesItselfAndSaysWhatToTry)

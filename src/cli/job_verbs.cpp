@@ -81,10 +81,13 @@ CliResult<void> job_verb(CliContext& context, const JobVerbOptions& options)
     const auto answer =
         tell_json(client, fmt::format("/v1/jobs/{}/{}", percent_encode(options.id), options.verb), body, options.id);
     if (!answer) return std::unexpected(answer.error());
-    if (options.common.json)
+    if (options.common.json) {
         print_json(context, *answer);
-    else
-        context.out << job_line(answer->json, server_now(context, *answer), context.color) << std::endl;
+        return {};
+    }
+    context.out << job_line(answer->json, server_now(context, *answer), context.color) << std::endl;
+    if (const std::string& already = answer->json["already"].text(); !already.empty())
+        context.err << "already " << safe(already) << ": nothing was changed" << std::endl;
     return {};
 }
 

@@ -7,12 +7,16 @@
 #include "cli/words.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <cstdlib>
+#include <cstring>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <freshet/worker.hpp>
 #include <map>
 #include <mutex>
+#include <ranges>
 #include <unistd.h>
 
 extern char** environ;
@@ -162,8 +166,24 @@ private:
     std::mutex mutex_; ///< the streams: a line of one job is not cut by another's
 };
 
+// As execvp() looks for it. Jobs are not claimed for a program that is not there: each of them would fail for good.
+std::string start_error(const std::string& program)
+{
+    if (program.contains('/')) return access(program.c_str(), X_OK) == 0 ? std::string{} : strerror(errno);
+    const char* const path = std::getenv("PATH");
+    for (const auto part : std::views::split(std::string_view{path == nullptr ? "/bin:/usr/bin" : path}, ':')) {
+        const std::string folder{part.begin(), part.end()};
+        if (access(fmt::format("{}/{}", folder.empty() ? "." : folder, program).c_str(), X_OK) == 0) return {};
+    }
+    return "it is in no folder of PATH";
+}
+
 CliResult<int> run_jobs(CliContext& context, const RunOptions& options)
 {
+    if (const std::string error = start_error(options.command.front()); !error.empty())
+        return std::unexpected(CliError{exit_usage,
+                                        fmt::format("{} cannot be started: {}", options.command.front(), error),
+                                        "freshet run --queue Q -- ./program arguments"});
     const auto target = find_target(context, options.common.config);
     if (!target) return std::unexpected(target.error());
     Runner runner{context, options};

@@ -128,7 +128,9 @@ private:
         const WallTime now = core_.now();
         if (directives_.only_if_cached) {
             return fail(make_problem(504, "not_cached", "Nothing is there",
-                                     fmt::format("{} was never read, and only-if-cached was asked.", key_),
+                                     record.error
+                                         ? fmt::format("It failed: {}", record.error->message)
+                                         : fmt::format("{} was never read, and only-if-cached was asked.", key_),
                                      "Ask without only-if-cached."));
         }
         if (record.error && record.attempts > 0 && record.retry_at && *record.retry_at > now) return fail_as_failing();

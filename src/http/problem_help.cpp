@@ -216,8 +216,10 @@ constexpr std::array helps{
                 "process-next is for batches that were made with driver = caller.", "Leave its items to the workers."},
     ProblemHelp{"already_over", "It is over already", "Ended jobs change by retry only.",
                 "Retry it to have it run again."},
-    ProblemHelp{"not_terminal", "It has not ended yet", "Only ended jobs can be retried.",
-                "Cancel it first, or wait for its end."},
+    ProblemHelp{"not_terminal", "Its state does not allow this",
+                "What failed or was cancelled can be retried; a held or late result can be adopted; a result is there "
+                "once the job has ended.",
+                "Look at the job's state. What still waits or runs can be cancelled, or waited for."},
     ProblemHelp{"generation_changed", "It was retried meanwhile", "Somebody retried the job since it was shown.",
                 "Look at it again before you retry it."},
     ProblemHelp{"no_held", "Nothing is held on this key", "It may have been decided already.",

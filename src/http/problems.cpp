@@ -53,7 +53,8 @@ Problem refused_problem(const Refused& refused)
         return with(409, "The lease is not yours any more",
                     "Stop this work and claim again; a result that came late is kept for a person to adopt.");
     case Refusal::already_over: return with(409, "It is over already", "Retry it to have it run again.");
-    case Refusal::not_terminal: return with(409, "It has not ended yet", "Cancel it first, or wait for its end.");
+    case Refusal::not_terminal:
+        return with(409, "Its state does not allow this", "Retry what failed or was cancelled; cancel what goes on.");
     case Refusal::generation_changed:
         return with(409, "It was retried meanwhile", "Look at it again before you retry it.");
     case Refusal::limited: {
