@@ -135,7 +135,7 @@ bool EngineThread::take(Posted posted, bool is_hint)
     waiting.posted = std::move(posted);
     const bool behind = backlog_() > limits_.backlog_max;
 
-    const std::lock_guard lock{mutex_};
+    std::unique_lock lock{mutex_};
     const std::size_t half = limits_.requests_max / 2;
     const auto mine = waiting.tenant.empty() ? waiting_of_tenant_.end() : waiting_of_tenant_.find(waiting.tenant);
     const bool over_half = mine != waiting_of_tenant_.end() && mine->second >= half;
@@ -151,7 +151,10 @@ bool EngineThread::take(Posted posted, bool is_hint)
         waiting_of_tenant_.emplace(waiting.tenant, 1);
     inbox_bytes_ += waiting.bytes;
     inbox_.push_back(std::move(waiting));
-    if (inbox_.size() == 1) post_or_stop_.notify_one();
+    const bool sleeps = inbox_.size() == 1;
+    // A thread that is woken while the lock is held goes to sleep again at once.
+    lock.unlock();
+    if (sleeps) post_or_stop_.notify_one();
     return true;
 }
 

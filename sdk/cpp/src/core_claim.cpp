@@ -110,7 +110,7 @@ void Worker::Core::take(detail::ClaimAnswer answer)
         };
         attempts.push_back(std::move(attempt));
     }
-    const std::lock_guard lock{mutex_};
+    std::unique_lock lock{mutex_};
     for (AttemptPtr& attempt : attempts) {
         held_[{attempt->claimed.id, attempt->claimed.fence}] = attempt;
         waiting_.push_back(std::move(attempt));
@@ -119,12 +119,14 @@ void Worker::Core::take(detail::ClaimAnswer answer)
     const int wanted = std::min(options_.slots, working_ + static_cast<int>(waiting_.size()));
     while (static_cast<int>(slot_threads_.size()) < wanted)
         slot_threads_.emplace_back([self = shared_from_this()] { self->slot_loop(); });
-    slots_cv_.notify_all();
     // The beater looks once a second; a lease that is shorter than a few of those needs it sooner.
-    if (shortest < milliseconds{6'000}) {
-        to_tell_ = true;
-        beater_cv_.notify_one();
-    }
+    const bool beats_soon = shortest < milliseconds{6'000};
+    if (beats_soon) to_tell_ = true;
+    const std::size_t wakes = std::min(attempts.size(), slot_threads_.size());
+    // A thread that is woken while the lock is held, or for nothing, is in the way of those that have work.
+    lock.unlock();
+    for (std::size_t woken = 0; woken < wakes; ++woken) slots_cv_.notify_one();
+    if (beats_soon) beater_cv_.notify_one();
 }
 
 void Worker::Core::slot_loop()
