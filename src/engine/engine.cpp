@@ -50,8 +50,11 @@ void refuse(CommitSink& sink, Posted& posted, std::string_view words)
     Refused refused;
     refused.refusal = Refusal::store_failed;
     refused.message = words;
-    sink.deliver(posted.core,
-                 [reply = std::move(posted.reply), refused]() mutable { reply(std::unexpected(std::move(refused))); });
+    std::vector<Delivery> one;
+    one.emplace_back(posted.core, [reply = std::move(posted.reply), refused]() mutable {
+        reply(std::unexpected(std::move(refused)));
+    });
+    sink.publish(nullptr, std::move(one));
 }
 
 } // namespace

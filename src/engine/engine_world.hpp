@@ -224,12 +224,14 @@ public:
     Job job(JobId id) { return store->begin()->job(id).value_or(Job{}); }
     std::vector<Job> live(const std::string& text = "prices") { return store->begin()->live_jobs("default", text); }
 
-    void publish(std::shared_ptr<const Notice> notice) override
+    void publish(std::shared_ptr<const Notice> notice, std::vector<Delivery> replies) override
     {
-        EXPECT_EQ(notice->position, ++position);
-        notices.push_back(std::move(notice));
+        if (notice) {
+            EXPECT_EQ(notice->position, ++position);
+            notices.push_back(std::move(notice));
+        }
+        for (const Delivery& delivery : replies) delivery.reply();
     }
-    void deliver(int, std::function<void()> reply) override { reply(); }
 
     std::unique_ptr<Store> store;
     std::shared_ptr<const Definitions> definitions;

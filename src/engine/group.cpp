@@ -384,14 +384,17 @@ void Group::commit()
     if (events > 0 || !notice_->progress.empty() || notice_->definitions || !notice_->workers.empty() ||
         !notice_->queues.empty() || notice_->tokens) {
         notice_->position = ++state_.position;
-        state_.sink.publish(std::move(notice_));
+    } else {
+        notice_.reset();
     }
     if (wrote_) state_.meters.committed(requests_, events);
+    std::vector<Delivery> deliveries;
     for (auto& [to, reply] : replies_)
-        state_.sink.deliver(to.first, [reply_to = std::move(to.second), reply = std::move(reply)]() mutable {
+        deliveries.emplace_back(to.first, [reply_to = std::move(to.second), reply = std::move(reply)]() mutable {
             reply_to(std::move(reply));
         });
     replies_.clear();
+    if (notice_ || !deliveries.empty()) state_.sink.publish(std::move(notice_), std::move(deliveries));
 }
 
 std::optional<WallTime> Group::next_wake()
@@ -414,12 +417,14 @@ void Group::refuse_all(std::string_view words)
         state_.offers.push_back(std::move(offer));
     }
     for (Fill& fill : fills_) answer(fill.posted, Answer{Done{}}); // answered with the others that failed
+    std::vector<Delivery> deliveries;
     for (auto& [to, reply] : replies_) {
         Reply failed = std::unexpected(refused(Refusal::store_failed, std::string{words}));
-        state_.sink.deliver(to.first, [reply_to = std::move(to.second), failed = std::move(failed)]() mutable {
+        deliveries.emplace_back(to.first, [reply_to = std::move(to.second), failed = std::move(failed)]() mutable {
             reply_to(std::move(failed));
         });
     }
+    if (!deliveries.empty()) state_.sink.publish(nullptr, std::move(deliveries));
     replies_.clear();
 }
 

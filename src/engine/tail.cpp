@@ -4,6 +4,7 @@
 #include "base/assert.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace freshet {
 
@@ -22,27 +23,29 @@ void Tail::put(Inbox& inbox, Entry entry)
     const std::lock_guard lock{inbox.mutex};
     inbox.entries.push_back(std::move(entry));
     inbox.size.store(inbox.entries.size(), std::memory_order_relaxed);
+    inbox.has_new = true;
 }
 
-void Tail::publish(std::shared_ptr<const Notice> notice)
+void Tail::publish(std::shared_ptr<const Notice> notice, std::vector<Delivery> replies)
 {
-    const std::uint64_t position = notice->position;
-    FRESHET_ASSERT(position == published_.load(std::memory_order_relaxed) + 1);
-    for (const auto& inbox : inboxes_) put(*inbox, {position, notice, {}});
-    published_.store(position, std::memory_order_release);
-    for (const auto& inbox : inboxes_)
-        if (inbox->wake) inbox->wake();
-}
-
-void Tail::deliver(int core, std::function<void()> reply)
-{
-    if (core < 0) {
-        reply();
-        return;
+    if (notice) {
+        const std::uint64_t position = notice->position;
+        FRESHET_ASSERT(position == published_.load(std::memory_order_relaxed) + 1);
+        for (const auto& inbox : inboxes_) put(*inbox, {position, notice, {}});
+        published_.store(position, std::memory_order_release);
     }
-    Inbox& inbox = *inboxes_.at(static_cast<std::size_t>(core));
-    put(inbox, {published_.load(std::memory_order_relaxed), nullptr, std::move(reply)});
-    if (inbox.wake) inbox.wake();
+    for (Delivery& delivery : replies) {
+        if (delivery.core < 0)
+            delivery.reply();
+        else
+            put(*inboxes_.at(static_cast<std::size_t>(delivery.core)),
+                {published_.load(std::memory_order_relaxed), nullptr, std::move(delivery.reply)});
+    }
+    // Once for all of it: a core that is woken for each piece goes to sleep again behind each.
+    for (const auto& inbox : inboxes_) {
+        if (!std::exchange(inbox->has_new, false)) continue;
+        if (inbox->wake) inbox->wake();
+    }
 }
 
 void Tail::drain(int core, std::uint64_t position,

@@ -3,11 +3,12 @@
 // The ledger tail: how every core learns of what was committed, in order (F4 over cores, F10).
 //
 // Life: one object, made by app before any thread. The engine thread publishes a Notice after its commit: it goes into
-// every core's inbox first, then `published` is stored (release), then sleeping cores are woken. A core loads
+// every core's inbox first, then `published` is stored (release), then, once the replies are there as well, cores that
+// have something new are woken. A core loads
 // published() (acquire) before each hit and each frame and, when it is ahead of what it applied, drains its inbox
 // exactly up to it. So an answer that one core gave after a commit can not be undercut by another core's later answer.
 // Replies to requests travel in the same inbox, behind the notices of their commit.
-// Threads: publish() and deliver() on the engine thread; drain() of a core on that core's thread; published() on any.
+// Threads: publish() on the engine thread; drain() of a core on that core's thread; published() on any.
 // Always holds: positions grow by one; nothing is applied beyond the position that was loaded.
 
 #include "engine/view.hpp"
@@ -23,13 +24,18 @@
 
 namespace freshet {
 
+/// Runs on that core's thread behind every notice published before; core < 0: at once, on the engine thread.
+struct Delivery {
+    int core = -1;
+    std::function<void()> reply;
+};
+
 /// Where the engine says what was committed, and where it answers. The tail in a server, a list in a test.
 class CommitSink {
 public:
     virtual ~CommitSink() = default;
-    virtual void publish(std::shared_ptr<const Notice> notice) = 0;
-    /// Runs `reply` on that core's thread behind every notice published before; core < 0: at once, on this thread.
-    virtual void deliver(int core, std::function<void()> reply) = 0;
+    /// All of one commit. @param notice  null: nothing was changed.
+    virtual void publish(std::shared_ptr<const Notice> notice, std::vector<Delivery> replies) = 0;
 };
 
 class Tail final : public CommitSink {
@@ -41,8 +47,7 @@ public:
     /// start.
     void on_wake(int core, std::function<void()> wake);
 
-    void publish(std::shared_ptr<const Notice> notice) override;
-    void deliver(int core, std::function<void()> reply) override;
+    void publish(std::shared_ptr<const Notice> notice, std::vector<Delivery> replies = {}) override;
 
     /// Position of the last notice that is in every inbox.
     std::uint64_t published() const { return published_.load(std::memory_order_acquire); }
@@ -67,6 +72,7 @@ private:
         std::deque<Entry> entries; ///< guarded by mutex
         std::function<void()> wake;
         std::atomic<std::size_t> size{0};
+        bool has_new = false; ///< since its core was woken; the engine thread's
     };
     void put(Inbox& inbox, Entry entry);
 

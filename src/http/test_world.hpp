@@ -325,7 +325,8 @@ public:
     }
     void reply(ScriptedEngine::Posted& posted, Reply answer)
     {
-        tail.deliver(posted.core, [reply = std::move(posted.reply), answer = std::move(answer)] { reply(answer); });
+        tail.publish(nullptr,
+                     {{posted.core, [reply = std::move(posted.reply), answer = std::move(answer)] { reply(answer); }}});
     }
     void advance(Millis by)
     {

@@ -209,20 +209,20 @@ void World::tell_all(const Notice& notice) const
     }
 }
 
-void World::publish(std::shared_ptr<const Notice> notice)
+void World::publish(std::shared_ptr<const Notice> notice, std::vector<Delivery> replies)
 {
-    if (options_.told) tell_all(*notice);
-    checker_.noticed(*notice, clock_.wall());
-    dies_answering_ = !settling_ && rng_.below(400) == 0;
-}
-
-void World::deliver(int, std::function<void()> reply)
-{
-    if (dies_answering_ && chance(50)) {
-        dies_answering_ = false;
-        throw Died{};
+    if (notice) {
+        if (options_.told) tell_all(*notice);
+        checker_.noticed(*notice, clock_.wall());
+        dies_answering_ = !settling_ && rng_.below(400) == 0;
     }
-    reply();
+    for (const Delivery& delivery : replies) {
+        if (dies_answering_ && chance(50)) {
+            dies_answering_ = false;
+            throw Died{};
+        }
+        delivery.reply();
+    }
 }
 
 void World::start_server()

@@ -64,8 +64,7 @@ public:
     void tell(const std::string& words) const;
 
     // CommitSink
-    void publish(std::shared_ptr<const Notice> notice) override;
-    void deliver(int core, std::function<void()> reply) override;
+    void publish(std::shared_ptr<const Notice> notice, std::vector<Delivery> replies) override;
 
 private:
     struct Event {
