@@ -69,10 +69,13 @@ Refreshes::Refreshes(Store& store, std::int64_t first_key, std::int64_t keys)
 
 Refreshes::~Refreshes() = default;
 
-void Refreshes::publish(std::shared_ptr<const Notice> notice)
+void Refreshes::publish(std::shared_ptr<const Notice> notice, std::vector<Delivery> replies)
 {
-    ++measured_.commits;
-    for (const auto& tenant : notice->events) measured_.events += static_cast<std::int64_t>(tenant.entries.size());
+    if (notice) {
+        ++measured_.commits;
+        for (const auto& tenant : notice->events) measured_.events += static_cast<std::int64_t>(tenant.entries.size());
+    }
+    for (const Delivery& delivery : replies) delivery.reply();
 }
 
 void Refreshes::ask()

@@ -33,8 +33,7 @@ public:
     /// @throws std::runtime_error when a request is refused.
     Measured run(int callers, double seconds, std::int64_t count);
 
-    void publish(std::shared_ptr<const Notice> notice) override;
-    void deliver(int, std::function<void()> reply) override { reply(); }
+    void publish(std::shared_ptr<const Notice> notice, std::vector<Delivery> replies) override;
 
 private:
     void ask();
