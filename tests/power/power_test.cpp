@@ -49,6 +49,19 @@ TEST(PowerCutDeathTest, EndsTheProcessAtACommitThatTheDeviceRefuses)
     EXPECT_EXIT(commit_without_power(), testing::ExitedWithCode(74), "the disk failed");
 }
 
+TEST(PowerCut, FindsTheLogOfACommitWrittenInFewPieces)
+{
+    Disk disk{1};
+    const auto store = open_sqlite_store({.data_dir = "data", .vfs = disk.vfs_name()});
+    const auto before = disk.counts();
+    const auto t = store->begin();
+    t->put_payload(std::string(256 << 10, 'p'));
+    t->commit();
+    const auto after = disk.counts();
+    EXPECT_EQ(after.syncs - before.syncs, 1);
+    EXPECT_LE(after.changes - before.changes, 8) << "64 pages in two calls each would be 128";
+}
+
 int histories_with_a_loss(HistoryOptions options)
 {
     int found = 0;
