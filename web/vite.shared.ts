@@ -12,6 +12,9 @@ export const out = process.env["FRESHET_WEB_OUT"] ?? here("../build/web/dist");
 export const alias = {
   "@freshet/client": here("client/src/index.ts"),
   "@freshet/react": here("react/src/index.ts"),
+  "@freshet/elements/view": here("elements/src/view.ts"),
+  "@freshet/elements/styles": here("elements/src/styles.ts"),
+  "@freshet/elements/why-he": here("elements/src/why-he.ts"),
   "@freshet/elements": here("elements/src/index.ts"),
 };
 

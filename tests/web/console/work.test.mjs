@@ -63,12 +63,12 @@ test("a failed job is retried with another input, once that is JSON", async () =
   await page.locator("dialog [role=alert]").waitFor();
   await input.fill('{"to": "ann"}');
   await page.locator("dialog button.primary").click();
-  await page.locator(".head .badge", { hasText: "queued" }).waitFor();
+  await page.locator(".head .mark", { hasText: "queued" }).waitFor();
   const job = await claim();
   assert.deepEqual(job.input, { to: "ann" });
   assert.equal(job.generation, 2);
   await end(job, "complete", { result: 1 });
-  await page.locator(".head .badge", { hasText: "succeeded" }).waitFor();
+  await page.locator(".head .mark", { hasText: "succeeded" }).waitFor();
 });
 
 test("a bulk action tells the exact count first, and does nothing when the answer is no", async () => {
@@ -91,13 +91,13 @@ test("a batch goes to its end before the eye, and its follow-up waits for a pers
   const page = await open(`batches/${id}`);
   const seen = [];
   for (let done = 0; done <= 3; ++done) {
-    await page.locator(".big-bar", { hasText: `${done} / 3` }).waitFor();
+    await page.locator("freshet-batch", { hasText: `${done} / 3` }).waitFor();
     seen.push(done);
     if (done < 3) await end(await claim(), "complete", { result: done });
   }
   assert.deepEqual(seen, [0, 1, 2, 3]);
-  await page.locator(".head .badge", { hasText: "succeeded" }).waitFor();
-  await page.getByRole("button", { name: "Start" }).click();
+  await page.locator(".head .mark", { hasText: "succeeded" }).waitFor();
+  await page.getByRole("button", { name: "Send the summary" }).click();
   await page.locator(".banner a.id").waitFor();
   await end(await claim(), "complete", { result: 1 });
 });

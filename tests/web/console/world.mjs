@@ -1,38 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The world of the console's tests: the real binary with its own console inside, a small proxy that puts it below a path,
 // and Debian's Chromium. Every page that was opened is watched: an error or a refused load fails the test that saw it.
-import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer, request } from "node:http";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-
-const top = fileURLToPath(new URL("../../..", import.meta.url));
-const require = createRequire(join(top, "web/package.json"));
-const { chromium } = require("playwright-core");
-export const { default: AxeBuilder } = require("@axe-core/playwright");
-const binary = join(process.env.FRESHET_BUILD ?? join(top, "build/release"), "freshet");
-
-async function freePort() {
-  const server = createServer();
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
-}
-
-export async function until(what, holds, ms = 15_000) {
-  const end = Date.now() + ms;
-  for (;;) {
-    const value = await holds();
-    if (value) return value;
-    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
-    await sleep(50);
-  }
-}
+import { AxeBuilder, binary, freePort, listening, until, World as Base } from "../world.mjs";
 
 const sources = `
 [defaults]
@@ -56,13 +29,10 @@ queue = "mail"
 cron = "30 2 * * *"
 `;
 
-export class World {
+export class World extends Base {
   /** @param prefix  the server stands below it, behind a proxy that passes the path on as it is. */
-  static async start({ prefix = "" } = {}) {
-    const world = new World();
-    world.folder = mkdtempSync(join(tmpdir(), "freshet-console-"));
-    world.port = await freePort();
-    world.direct = `http://127.0.0.1:${world.port}`;
+  static async start({ prefix = "", config = "" } = {}) {
+    const world = new World(await freePort());
     world.url = world.direct;
     world.complaints = [];
     world.write([{ name: "ant" }, { name: "bee" }]);
@@ -79,29 +49,17 @@ export class World {
         if (!ask.url.startsWith(`${prefix}/`)) return on.destroy(), answer.writeHead(404).end("not below the prefix");
         ask.pipe(on);
       });
-      await new Promise((done) => world.proxy.listen(0, "127.0.0.1", done));
-      world.url = `http://127.0.0.1:${world.proxy.address().port}${prefix}`;
+      world.url = `http://127.0.0.1:${await listening(world.proxy)}${prefix}`;
       more = `public_url = "${world.url}"\n`;
     }
-    writeFileSync(join(world.folder, "freshet.toml"), `[server]\nlisten = "127.0.0.1:${world.port}"\ndata_dir = "./data"\n${more}${sources}`);
+    writeFileSync(join(world.folder, "freshet.toml"), `[server]\nlisten = "127.0.0.1:${world.port}"\ndata_dir = "./data"\n${more}${sources}${config}`);
     await world.startServer();
-    world.browser = await chromium.launch({
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"],
-    });
+    await world.launch();
     return world;
   }
 
-  async startServer() {
-    this.out = "";
-    this.server = spawn(binary, ["serve", "--config", "freshet.toml"], { cwd: this.folder, stdio: ["ignore", "pipe", "pipe"] });
-    for (const stream of [this.server.stdout, this.server.stderr]) stream.on("data", (text) => (this.out += text));
-    this.ended = new Promise((done) => this.server.on("exit", done));
-    await until("the server is ready", () => fetch(`${this.direct}/healthz`).then((answer) => answer.ok, () => false));
-  }
-  async stopServer() {
-    this.server.kill("SIGTERM");
-    await this.ended;
+  get out() {
+    return this.server.out;
   }
 
   /** What the source `list` will read. */
@@ -155,12 +113,11 @@ export class World {
   }
 
   async stop() {
-    await this.browser?.close();
     this.proxy?.close();
     this.proxy?.closeAllConnections();
-    await this.stopServer();
-    rmSync(this.folder, { recursive: true, force: true });
+    await super.stop();
   }
 }
 
 export const pages = ["", "source/list", "jobs", "batches", "queues", "workers", "schedules", "access", "system"];
+export { AxeBuilder, until };

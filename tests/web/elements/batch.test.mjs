@@ -34,7 +34,7 @@ const watcher = `
 const page_of = (batch) => world.page(`/batch-${batch.id}`, `<freshet-batch batch="${batch.id}" cancelable retry-failed></freshet-batch>`, { script: watcher });
 
 async function endsWell(page, ms = 20_000) {
-  await until("the batch is done on the page", async () => /done/.test(await shown(page, "freshet-batch")) && (await page.locator("freshet-batch").getAttribute("state")) === "succeeded", ms);
+  await until("the batch is done on the page", async () => /succeeded/.test(await shown(page, "freshet-batch")) && (await page.locator("freshet-batch").getAttribute("state")) === "succeeded", ms);
   const { drawn, finished } = await page.evaluate(() => (window.look(), { drawn: window.drawn, finished: window.finished }));
   const counts = drawn.map((text) => Number(text.split("/")[0]));
   assert.deepEqual(counts, [...counts].sort((a, b) => a - b), `never backwards: ${drawn}`);
@@ -157,7 +157,7 @@ test("F7: a killed worker shows as lost within its lease, and the job goes on wi
   await until("it runs", async () => /fit/.test(await shown(page, "freshet-task")));
   first.kill("SIGKILL");
   await until("lost, in words", async () => /the worker was lost/.test(await shown(page, "freshet-task")), 6_000);
-  const second = world.worker("work", 5);
+  const second = world.worker("work", 40);
   await until("another attempt", async () => /attempt 2/.test(await shown(page, "freshet-task")));
   await until("done", async () => (await page.locator("freshet-task").getAttribute("state")) === "succeeded");
   assert.deepEqual(await page.evaluate(() => window.late), [["succeeded", false]]);

@@ -48,8 +48,8 @@ test("Hebrew runs from right to left by the nearest lang, also in a page that is
   const person = await world.person();
   const page = await person.newPage();
   await page.goto(world.page("/mixed", `<freshet-batch id="en" batch="${batch.id}"></freshet-batch><section lang="iw"><freshet-batch id="he" batch="${batch.id}"></freshet-batch><freshet-refresh id="r" source="list"></freshet-refresh></section>`));
-  await until("the Hebrew one speaks Hebrew", async () => /ממתין/.test(await shown(page, "#he")));
-  assert.match(await shown(page, "#en"), /waiting/);
+  await until("the Hebrew one speaks Hebrew", async () => /בתור/.test(await shown(page, "#he")));
+  assert.match(await shown(page, "#en"), /queued/);
   const look = (id) => page.locator(id).evaluate((element) => {
     const counts = element.shadowRoot.querySelector("[part=counts] bdi");
     return [getComputedStyle(element.shadowRoot.querySelector("[dir]")).direction, getComputedStyle(counts).direction, counts.textContent];
@@ -59,6 +59,23 @@ test("Hebrew runs from right to left by the nearest lang, also in a page that is
   await world.rows("ant");
   await page.locator("#r button").click();
   await until("the outcome in Hebrew", async () => /עודכן \+0 ?−1 ?נטו −1/.test(await shown(page, "#r")));
+  await person.close();
+});
+
+test("A page's own row draws what differs, under the page's styles, and is drawn anew with the next version", async () => {
+  await world.rows("ant", "bee");
+  await world.api("POST", "/v1/data/list/refresh", undefined, { prefer: "wait=5" });
+  await world.rows("bee", "cow");
+  await world.api("POST", "/v1/data/list/refresh", undefined, { prefer: "wait=5" });
+  const person = await world.person();
+  const page = await person.newPage();
+  await page.goto(world.page("/rows", `<freshet-diff source="list"><template slot="row"><p><b data-field="kind"></b> <i data-field="name"></i></p></template></freshet-diff>`));
+  const rows = () => page.locator("freshet-diff > p").allInnerTexts();
+  await until("two rows", async () => (await rows()).join() === "added cow,removed ant");
+  await world.rows("bee");
+  await world.api("POST", "/v1/data/list/refresh", undefined, { prefer: "wait=5" });
+  await until("the next", async () => (await rows()).join() === "removed cow");
+  assert.deepEqual(person.complaints, []);
   await person.close();
 });
 
@@ -159,7 +176,7 @@ test("A page of another origin lives by a short token from its own server, and s
 test("Without a secure context, where there are no locks, a shared worker holds the one stream of all tabs", async () => {
   const plain = await World.start();
   try {
-    const browser = await plain.launch(["--host-resolver-rules=MAP dashboard.test 127.0.0.1"]);
+    const browser = await plain.launch("--host-resolver-rules=MAP dashboard.test 127.0.0.1");
     const person = await browser.newContext();
     const url = plain.page("/plain", `<freshet-badge source="list"></freshet-badge><freshet-refresh source="list"></freshet-refresh>`).replace("127.0.0.1", "dashboard.test");
     plain.host = true;

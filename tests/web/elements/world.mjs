@@ -1,21 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The world of a browser test: the real binary with slow sites behind it, a front that serves pages of one's own on the
 // same origin and can misbehave as proxies do, workers that can be killed, and Debian's Chromium.
-import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, request } from "node:http";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { AxeBuilder, binary, build, freePort, listening, require, shown, sleep, top, until, World as Base } from "../world.mjs";
 
-const top = fileURLToPath(new URL("../../..", import.meta.url));
-const require = createRequire(join(top, "web/package.json"));
-export const { chromium } = require("playwright-core");
-export const { default: AxeBuilder } = require("@axe-core/playwright");
-
-const build = process.env.FRESHET_BUILD ?? join(top, "build/release");
 /** What the server itself sends with its pages. */
 export const policy = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
@@ -26,33 +18,13 @@ function buildSdk() {
   if (status !== 0) throw new Error(`The Node SDK does not build: ${stdout}`);
 }
 
-async function freePort() {
-  const server = createServer();
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
-}
-
-export async function until(what, holds, ms = 15_000) {
-  const end = Date.now() + ms;
-  for (;;) {
-    const value = await holds();
-    if (value) return value;
-    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
-    await sleep(50);
-  }
-}
-
-export class World {
+export class World extends Base {
   static async start(config = "") {
     buildSdk();
-    const world = new World();
-    world.folder = mkdtempSync(join(tmpdir(), "freshet-web-"));
+    const world = new World(await freePort());
     world.pages = new Map();
-    world.processes = new Set();
     world.mode = "pass";
-    [world.port, world.sitesPort] = [await freePort(), await freePort()];
+    world.sitesPort = await freePort();
     writeFileSync(join(world.folder, "freshet.toml"), `
 [server]
 listen = "127.0.0.1:${world.port}"
@@ -82,38 +54,13 @@ ${config}`);
     return world;
   }
 
-  spawn(program, args, options = {}) {
-    const child = spawn(program, args, { cwd: this.folder, stdio: ["ignore", "pipe", "pipe"], ...options });
-    child.out = "";
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (child.out += text));
-    child.ended = new Promise((done) => child.on("exit", (code, signal) => (this.processes.delete(child), done(signal ?? code))));
-    this.processes.add(child);
-    return child;
-  }
-
-  async configure(change) {
-    const file = join(this.folder, "freshet.toml");
-    writeFileSync(file, change(readFileSync(file, "utf8")));
-  }
-
-  async startServer() {
-    this.server = this.spawn(join(build, "freshet"), ["serve", "--config", "freshet.toml"]);
-    await until("the server is ready", () => fetch(`http://127.0.0.1:${this.port}/healthz`).then((r) => r.ok, () => false));
-  }
-
-  async stopServer(signal = "SIGTERM") {
-    this.server.kill(signal);
-    await this.server.ended;
-  }
-
   // ---- the front: pages, and everything else passed on in one of several ways ----
 
   async startFront() {
     this.open = new Set();
     this.front = createServer((ask, answer) => this.serve(ask, answer));
     this.front.keepAliveTimeout = 20_000;
-    await new Promise((done) => this.front.listen(0, "127.0.0.1", done));
-    this.url = `http://127.0.0.1:${this.front.address().port}`;
+    this.url = `http://127.0.0.1:${await listening(this.front)}`;
   }
 
   /** @param body  what stands in the page; elements.js is loaded. */
@@ -197,22 +144,10 @@ ${config}`);
   }
 
   async stop() {
-    await this.browser?.close();
-    for (const child of this.processes) child.kill("SIGKILL");
     this.cutAll();
     this.front?.closeAllConnections();
     this.front?.close();
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
-  }
-
-  async launch(more = []) {
-    this.browser = await chromium.launch({
-      // A page that is left is kept, as with a person's browser.
-      ignoreDefaultArgs: ["--disable-back-forward-cache"],
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage", ...more],
-    });
-    return this.browser;
+    await super.stop();
   }
 
   /** A browser of its own: its own storage, locks and channels. What it complains of is kept. */
@@ -227,7 +162,4 @@ ${config}`);
   }
 }
 
-/** The text that an element shows, without what only a machine reads. */
-export const shown = (page, selector) => page.locator(selector).first().evaluate((element) => (element.shadowRoot ?? element).textContent.replace(/\s+/g, " ").trim());
-
-export { sleep, readFileSync };
+export { AxeBuilder, binary, readFileSync, require, shown, sleep, until };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Words in the reader's language, and numbers and times as that language writes them. Hebrew is loaded when it is wanted.
 import { html, type TemplateResult } from "lit";
+import type { Job, Why } from "@freshet/client";
+import * as view from "@freshet/elements/view";
 import { en } from "./words/en.js";
 
 export type Word = keyof typeof en;
@@ -10,6 +12,13 @@ export type Lang = "en" | "he";
 const kept = "freshet-lang";
 let words: Words = en;
 export let lang: Lang = "en";
+/** Says the server's reasons in a language that is not its own. */
+let tongue: { whyHe: (why: Why, say: Say) => string; clearsHe: (why: Why, say: Say) => string | undefined; errorHe: (error: Failure) => string } | undefined;
+interface Say {
+  span: (ms: number) => string;
+  time: (iso: string) => string;
+}
+type Failure = NonNullable<Job["error"]>;
 
 export function wantedLang(): Lang {
   const chosen = localStorage.getItem(kept) ?? navigator.language;
@@ -17,7 +26,9 @@ export function wantedLang(): Lang {
 }
 
 export async function setLang(next: Lang, keep = false): Promise<void> {
-  words = next === "he" ? (await import("./words/he.js")).he : en;
+  const other = next === "he" ? await import("./words/he.js") : undefined;
+  words = other?.he ?? en;
+  tongue = other;
   lang = next;
   if (keep) localStorage.setItem(kept, next);
   document.documentElement.lang = next;
@@ -41,8 +52,8 @@ export function t(word: Word, values: Record<string, string | number> = {}): str
 /** A word of the server's that may be newer than this page: shown as it is. */
 export const tw = (prefix: string, word: string | undefined): string => (word === undefined ? "" : (words[`${prefix}.${word}` as Word] ?? word));
 
-const formats = new Map<string, Intl.NumberFormat | Intl.DateTimeFormat | Intl.RelativeTimeFormat>();
-function format<T extends Intl.NumberFormat | Intl.DateTimeFormat | Intl.RelativeTimeFormat>(key: string, make: () => T): T {
+const formats = new Map<string, Intl.NumberFormat | Intl.DateTimeFormat>();
+function format<T extends Intl.NumberFormat | Intl.DateTimeFormat>(key: string, make: () => T): T {
   let made = formats.get(key);
   if (!made) formats.set(key, (made = make()));
   return made as T;
@@ -50,42 +61,25 @@ function format<T extends Intl.NumberFormat | Intl.DateTimeFormat | Intl.Relativ
 
 export const num = (value: number): string => format("num", () => new Intl.NumberFormat(lang)).format(value);
 
-const units = [
-  ["day", 86_400_000],
-  ["hour", 3_600_000],
-  ["minute", 60_000],
-  ["second", 1000],
-] as const;
-
-function split(ms: number): [number, (typeof units)[number][0]] {
-  for (const [unit, size] of units) if (ms >= size * (unit === "second" ? 1 : 1.5) || unit === "second") return [ms / size, unit];
-  return [ms / 1000, "second"];
-}
-
 /** "12 s": how long something took or will take. */
-export function span(ms: number): string {
-  if (ms < 1000) return format("ms", () => new Intl.NumberFormat(lang, { style: "unit", unit: "millisecond", unitDisplay: "short" })).format(Math.round(ms));
-  const [value, unit] = split(ms);
-  const digits = unit === "second" && value < 10 ? 1 : 0;
-  return format(`${unit}${digits}`, () => new Intl.NumberFormat(lang, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: digits })).format(
-    digits ? value : Math.floor(value),
-  );
-}
-
+export const span = (ms: number): string => view.took(lang, ms);
+/** "5–8 s" */
+export const range = (low: number, high: number): string => view.range(lang, low, high);
 /** "12 s ago", "in 3 min". @param ms  of the past; negative: to come */
-export function relative(ms: number): string {
-  const [value, unit] = split(Math.abs(ms));
-  const whole = Math.floor(value);
-  // "now" for none, and a number else: nobody is told "yesterday" of what was 47 hours ago.
-  const numeric = whole ? "always" : "auto";
-  return format(`rel${numeric}`, () => new Intl.RelativeTimeFormat(lang, { style: "short", numeric })).format(ms >= 0 ? -whole : whole, unit);
-}
+export const relative = (ms: number): string => view.relative(lang, ms);
+
+const saying = { span, time: (iso: string) => clock(Date.parse(iso), Date.now()) };
+export const whyText = (why: Why): string => tongue?.whyHe(why, saying) ?? why.text;
+export const clearsText = (why: Why): string | undefined => tongue?.clearsHe(why, saying) ?? why.clears;
+export const errorText = (error: Failure): string => tongue?.errorHe(error) ?? error.message;
 
 /** The clock time in the viewer's zone; with the day where it is not today's. */
 export function clock(at: number, now: number): string {
   const same = new Date(at).toDateString() === new Date(now).toDateString();
   return format(`clock${same}`, () => new Intl.DateTimeFormat(lang, { ...(same ? {} : { month: "short", day: "numeric" }), hour: "2-digit", minute: "2-digit", second: "2-digit" })).format(at);
 }
+/** The hour of the day. */
+export const hourOf = (at: number): string => format("hour", () => new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit" })).format(at);
 export const moment = (at: number): string =>
   format("moment", () => new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "long" })).format(at);
 

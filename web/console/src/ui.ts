@@ -1,41 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pieces that every page is made of: state words, ages, tables, buttons that say what came of them.
-import { html, LitElement, nothing, svg, type TemplateResult } from "lit";
+import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import type { Problem } from "@freshet/client";
+import { drawing } from "@freshet/elements/styles";
+import { alike, bar as drawBar, glyph, mark, shapes, tones } from "@freshet/elements/view";
 import { client, problemOf } from "./api.js";
 import { Page } from "./controllers.js";
 import { clock, ltr, moment, own, relative, span, t, tw, type Word } from "./i18n.js";
 
-// ---- states: icon + word + colour, never colour alone ----
+// ---- states: the elements' drawing, with the states that only the console shows ----
 
-const tick = svg`<path d="M3.5 8.5l3 3 6-7"/>`;
-const cross = svg`<path d="M4 4l8 8M12 4l-8 8"/>`;
-const dots = svg`<path d="M3 8h.01M8 8h.01M13 8h.01"/>`;
-const clockFace = svg`<circle cx="8" cy="8" r="5.5"/><path d="M8 5v3l2 1.5"/>`;
-const bang = svg`<path d="M8 2.5L14 13H2z"/><path d="M8 6.5v3M8 11.4v.01"/>`;
-const play = svg`<path d="M5 3.5v9l7-4.5z"/>`;
-const bars = svg`<path d="M5.5 4v8M10.5 4v8"/>`;
-const stop = svg`<rect x="4" y="4" width="8" height="8" rx="1"/>`;
-const ring = svg`<circle cx="8" cy="8" r="5.5"/>`;
-const half = svg`<circle cx="8" cy="8" r="5.5"/><path d="M8 2.5a5.5 5.5 0 0 1 0 11z" fill="currentColor"/>`;
+Object.assign(shapes, { paused: "M9 6v12M15 6v12", skipped: "M6 6l7 6-7 6zM17 6v12" });
+Object.assign(alike, {
+  scheduled: "queued", pending: "queued", retrying: "stale", open: "running", ran: "fresh", ready: "fresh", alive: "fresh", down: "failing", lost: "failing", limit: "failing",
+  deaf: "overdue", draining: "paused", released: "empty", gone: "empty", coalesced: "skipped", shifted: "stale",
+});
+tones["paused"] = "warn";
+document.adoptedStyleSheets.push(drawing.styleSheet!);
 
-const icons: Record<string, TemplateResult> = {
-  fresh: tick, stale: clockFace, overdue: clockFace, failing: bang, empty: ring, checking: dots,
-  queued: dots, scheduled: clockFace, retrying: clockFace, running: play, succeeded: tick, failed: cross, cancelled: stop, cancelling: stop, paused: bars,
-  open: ring, sealed: play, ending: play, partial: half, aborted: stop,
-  alive: tick, deaf: bang, lost: cross, draining: bars, gone: ring,
-  updated: tick, unchanged: tick, limited: clockFace, pending: dots, held: bars, ready: tick, down: cross, ran: tick, skipped: stop, coalesced: half, shifted: clockFace,
-};
-const tones: Record<string, string> = {
-  fresh: "good", succeeded: "good", alive: "good", updated: "good", ready: "good", unchanged: "good", ran: "good",
-  stale: "warn", retrying: "warn", partial: "warn", deaf: "warn", limited: "warn", held: "warn", paused: "warn", draining: "warn", cancelling: "warn", coalesced: "warn", shifted: "warn", skipped: "warn",
-  overdue: "late", failing: "bad", failed: "bad", lost: "bad", aborted: "bad", down: "bad",
-  running: "go", sealed: "go", ending: "go", open: "go",
-};
-export const icon = (name: string): TemplateResult =>
-  html`<svg class="icon" viewBox="0 0 16 16" aria-hidden="true" focusable="false">${icons[name] ?? ring}</svg>`;
-export const badge = (state: string, text = tw("state", state)): TemplateResult => html`<span class="badge" data-tone=${tones[state] ?? "soft"}>${icon(state)}<span>${text}</span></span>`;
+export const badge = (state: string, text: unknown = tw("state", state)): TemplateResult => mark(state, text);
 
 // ---- times ----
 
@@ -85,7 +69,7 @@ export const readAt = (at: string | undefined, again: () => unknown, busy = fals
 
 export function problemBox(problem: Problem, again?: () => unknown): TemplateResult {
   return html`<div class="problem" role="alert">
-    ${icon("failing")}
+    <span class="bad">${glyph("failing")}</span>
     <div><strong>${problem.status === 0 ? t("unreachable") : own(problem.title)}</strong>
       ${problem.detail ? html`<p>${own(problem.detail)}</p>` : nothing}
       ${problem.try ? html`<p class="soft">${t("try")} ${own(problem.try)}</p>` : nothing}
@@ -282,8 +266,7 @@ export const json = (value: unknown, max = 20_000): TemplateResult => {
 };
 
 /** A part of a whole as a bar. The words beside it say the same, so it is silent. */
-export const bar = (part: number, whole: number, tone = "go"): TemplateResult =>
-  html`<svg class="bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect width="100" height="6" class="bar-ground"/><rect width=${Math.max(0, Math.min(100, (100 * part) / (whole || 1)))} height="6" data-tone=${tone}/></svg>`;
+export const bar = (part: number, whole: number, tone = ""): TemplateResult => drawBar(undefined, part, whole || 1, tone);
 
 export const idLink = (to: string, id: string): TemplateResult => html`<a class="id" href=${to}>${ltr(id)}</a>`;
 export { nothing, html, Page, ltr, own, t, tw, type Word };

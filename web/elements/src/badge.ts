@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // <freshet-badge> and <freshet-age>: how a key stands, and how old it is, in words. They never speak by themselves.
 import { stateOf, type AgeOf, type Entry, type Meta } from "@freshet/client";
-import { css, html, nothing, type PropertyValues } from "lit";
+import { html, nothing, type PropertyValues } from "lit";
 import { define, FreshetElement } from "./base.js";
 import { common } from "./styles.js";
 
 export class FreshetAge extends FreshetElement {
-  static override styles = [common];
+  static override styles = common;
   static override properties = { source: { type: String }, clock: { type: String }, meta: { attribute: false } };
   declare source: string | undefined;
   declare clock: string;
@@ -34,14 +34,7 @@ export class FreshetAge extends FreshetElement {
 }
 
 export class FreshetBadge extends FreshetElement {
-  static override styles = [
-    common,
-    css`
-      .word { display: inline-flex; align-items: center; gap: 0.3em; font-weight: 600; }
-      .fresh { color: var(--_fresh); } .stale { color: var(--_stale); } .overdue { color: var(--_overdue); }
-      .failing { color: var(--_failing); } .empty, .checking { color: var(--_quiet); }
-    `,
-  ];
+  static override styles = common;
   static override properties = { source: { type: String }, clock: { type: String }, meta: { attribute: false }, data: { attribute: false } };
   declare source: string | undefined;
   declare clock: string;
@@ -85,11 +78,10 @@ export class FreshetBadge extends FreshetElement {
   protected override render() {
     const { meta, state } = this;
     if (!state) return html`<span class="line quiet" dir=${this.dirOf}>…</span>`;
-    const why = this.#problem ?? (state === "failing" ? meta?.error?.message ?? meta?.why?.text : /overdue|empty/.test(state) ? meta?.why?.text : undefined);
+    const why = this.#problem ?? (state === "failing" ? this.error(meta?.error) ?? this.why(meta?.why) : /overdue|empty/.test(state) ? this.why(meta?.why) : undefined);
     const flags = (["paused", "held"] as const).filter((flag) => meta?.[flag]);
     return html`<span class="line" dir=${this.dirOf}
-      >${this.label ? html`<bdi>${this.label}</bdi>` : nothing}<span class="word ${state}">${this.icon(state)}<span part="label"><slot name=${state}>${this.word(state)}</slot></span></span
-      >${this.busy ? html`<span class="quiet"><slot name="refreshing">${this.word("refreshing")}</slot></span>` : nothing}${flags.map((flag) => html`<span class="quiet">${this.word(flag)}</span>`)}${
+      >${this.label ? html`<bdi>${this.label}</bdi>` : nothing}${this.mark(state)}${this.busy ? html`<span class="quiet"><slot name="refreshing">${this.word("refreshing")}</slot></span>` : nothing}${flags.map((flag) => html`<span class="quiet">${this.word(flag)}</span>`)}${
         meta && meta.ver > 0 ? this.age(meta[this.clock as AgeOf], "age") : nothing
       }${why ? html`<span part="why" class="quiet"><slot name="why"><bdi dir="auto">${why}</bdi></slot></span>` : nothing}</span
     >`;

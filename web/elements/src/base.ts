@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What all elements have in common: the client of the provider around them, else one of the page; the language; the
 // tick of the server's clock while they show an age; state and busy as attributes for a page's CSS.
-import { createClient, type Client, type Entry } from "@freshet/client";
+import { createClient, type Client, type Entry, type Job, type Why } from "@freshet/client";
 import { LocalizeController, registerTranslation } from "@shoelace-style/localize";
-import { html, LitElement, nothing, svg, type PropertyDeclarations, type PropertyValues, type TemplateResult } from "lit";
-import { shapeOf } from "./styles.js";
+import { html, LitElement, nothing, type PropertyDeclarations, type PropertyValues, type TemplateResult } from "lit";
+import * as view from "./view.js";
 import { en, type Words } from "./words.js";
 
 registerTranslation(en);
@@ -151,25 +151,24 @@ export abstract class FreshetElement extends LitElement {
     return typeof term === "string" ? term : name;
   }
 
+  protected why(why: Why | undefined): string | undefined {
+    return why && this.localize.term("whyOf", why, { span: (ms) => this.span(ms), time: (iso) => this.timeOf(iso) });
+  }
+  protected error(error: Job["error"]): string | undefined {
+    return error && this.localize.term("errorOf", error);
+  }
+
   /** "12 sec. ago" */
   protected ago(ms: number): string {
-    const [n, unit] = measure(ms);
-    return this.localize.relativeTime(-n, unit, { style: "short", numeric: n === 0 ? "auto" : "always" });
+    return view.relative(this.localize.lang(), Math.max(0, ms));
   }
-
   /** "12 sec" */
   protected span(ms: number): string {
-    const [n, unit] = measure(ms);
-    return this.localize.number(n, { style: "unit", unit, unitDisplay: "short" });
+    return view.span(this.localize.lang(), ms);
   }
-
   /** "5–8 sec" */
   protected range(low: number, high: number): string {
-    const [, unit] = measure(high);
-    const per = { second: 1e3, minute: 6e4, hour: 36e5, day: 864e5 }[unit]!;
-    const [a, b] = [Math.floor(low / per), Math.ceil(high / per)];
-    const format = new Intl.NumberFormat(this.localize.lang(), { style: "unit", unit, unitDisplay: "short" });
-    return a === b ? format.format(b) : format.formatRange(a, b);
+    return view.range(this.localize.lang(), low, high);
   }
 
   /** The time of day, with the date where it is another day. */
@@ -186,8 +185,9 @@ export abstract class FreshetElement extends LitElement {
 
   // ---- pieces ----
 
-  protected icon(state: string, part = "icon"): TemplateResult {
-    return html`<svg part=${part} viewBox="0 0 24 24" aria-hidden="true">${svg`<path d=${shapeOf(state)}></path>`}</svg>`;
+  /** A state whose word a page may put in another way. */
+  protected mark(state: string): TemplateResult {
+    return view.mark(state, html`<slot name=${state}>${this.word(state)}</slot>`);
   }
 
   /** A number or an id, which keeps its own direction inside of any text. */
@@ -195,24 +195,11 @@ export abstract class FreshetElement extends LitElement {
     return html`<bdi dir="ltr" part=${part ?? nothing}>${text}</bdi>`;
   }
 
-  protected bar(name: string, done: number | undefined, total: number | undefined): TemplateResult {
-    const known = total !== undefined && total > 0 && done !== undefined;
-    return known
-      ? html`<progress part="bar" max=${total} .value=${Math.min(done, total)} aria-label=${name}></progress>`
-      : html`<progress part="bar" aria-label=${name}></progress>`;
-  }
-
   protected age(iso: string | undefined, part = "time"): TemplateResult {
     return iso === undefined
       ? html`<span class="quiet" part=${part}>${this.word("neverRead")}</span>`
       : html`<time part=${part} datetime=${iso} title=${this.full(iso)}>${this.ago(this.client.now() - Date.parse(iso))}</time>`;
   }
-}
-
-type Unit = "second" | "minute" | "hour" | "day";
-function measure(ms: number): [number, Unit] {
-  const s = Math.max(0, Math.floor(ms / 1000));
-  return s < 90 ? [s, "second"] : s < 5400 ? [Math.floor(s / 60), "minute"] : s < 172_800 ? [Math.floor(s / 3600), "hour"] : [Math.floor(s / 86_400), "day"];
 }
 
 export function define(name: string, element: CustomElementConstructor): void {

@@ -6,12 +6,13 @@ import { announce } from "./announce.js";
 import { define, FreshetElement } from "./base.js";
 import { common } from "./styles.js";
 import { Steps } from "./task.js";
+import { bar, glyph, toneOf } from "./view.js";
 
 /** Rows on a page; of more only the number is told. */
 const itemsMax = 50;
 
 export class FreshetBatch extends FreshetElement {
-  static override styles = [common, css`.succeeded svg { color: var(--_fresh); } .failed svg { color: var(--_failing); } .running svg { color: var(--_accent); } li svg { align-self: center; } li bdi { flex: none; max-inline-size: 100%; } .card li progress { inline-size: 5em; align-self: center; }`];
+  static override styles = [...common, css`li .glyph { align-self: center; } li bdi { flex: none; max-inline-size: 100%; } .card li progress { inline-size: 5em; align-self: center; }`];
   static override properties = { batchId: { type: String, attribute: "batch" }, cancelable: { type: Boolean }, retryFailed: { type: Boolean, attribute: "retry-failed" } };
   declare batchId: string | undefined;
   declare cancelable: boolean;
@@ -95,9 +96,9 @@ export class FreshetBatch extends FreshetElement {
 
   #item(item: Item) {
     const { progress } = item;
-    return html`<li part="item" class=${item.state}>${this.icon(item.state, "")}<bdi dir="auto">${item.label ?? item.key}</bdi><span class="quiet">${this.word(item.state)}</span>${
-      item.state === "running" && progress?.total ? html`${this.bar(item.label ?? item.key, progress.done, progress.total)}` : nothing
-    }${item.error && item.state !== "succeeded" ? html`<bdi dir="auto" class="bad">${item.error.message}</bdi>` : nothing}</li>`;
+    return html`<li part="item" class=${item.state}><span class=${toneOf(item.state)}>${glyph(item.state)}</span><bdi dir="auto">${item.label ?? item.key}</bdi><span class="quiet">${this.word(item.state)}</span>${
+      item.state === "running" && progress?.total ? html`${bar(item.label ?? item.key, progress.done, progress.total)}` : nothing
+    }${item.error && item.state !== "succeeded" ? html`<bdi dir="auto" class="bad">${this.error(item.error)}</bdi>` : nothing}</li>`;
   }
 
   protected override render() {
@@ -109,8 +110,8 @@ export class FreshetBatch extends FreshetElement {
     const name = this.label ?? batch.name ?? batch.id;
     const more = Math.max(this.#rows.length, total) - Math.min(this.#rows.length, itemsMax);
     return html`<div class="card" dir=${this.dirOf}>
-      <div class="line"><span class="title"><slot name="title"><bdi>${name}</bdi></slot></span>${this.icon(batch.state)}<slot name=${batch.state}>${this.word(batch.state)}</slot></div>
-      ${this.bar(name, done, Math.max(1, total))}
+      <div class="line"><span class="title"><slot name="title"><bdi>${name}</bdi></slot></span>${this.mark(batch.state)}</div>
+      ${bar(name, done, Math.max(1, total))}
       <div class="line quiet" part="counts">${this.number(`${done} / ${total}`)}${failed ? html`<span class="bad">${this.localize.term("nFailed", failed)}</span>` : nothing}${
         batch.eta?.high_ms ? html`<span>${this.localize.term("eta", this.range(batch.eta.low_ms ?? 0, batch.eta.high_ms))}</span>` : nothing
       }</div>

@@ -7,7 +7,7 @@ import { common } from "./styles.js";
 
 export class FreshetDiff extends FreshetElement {
   static override styles = [
-    common,
+    ...common,
     css`
       :host { display: block; }
       .scroll { overflow-x: auto; }
@@ -26,7 +26,7 @@ export class FreshetDiff extends FreshetElement {
   declare diff: Diff | undefined;
   #read: string | undefined;
   #ver = 0;
-  #table: typeof import("./diff-table.js").table | undefined;
+  #rows: typeof import("./diff-table.js") | undefined;
   #problem: string | undefined;
 
   constructor() {
@@ -50,7 +50,7 @@ export class FreshetDiff extends FreshetElement {
     try {
       const diff = await this.client.diff(this.source, { from: this.from, ...(this.to !== undefined && { to: this.to }) });
       // The table is a module of its own: few pages show one.
-      this.#table ??= (await import("./diff-table.js")).table;
+      this.#rows ??= await import("./diff-table.js");
       if (wanted !== this.#read) return;
       this.diff = diff;
       this.#problem = undefined;
@@ -71,6 +71,15 @@ export class FreshetDiff extends FreshetElement {
     this.state = !counts ? "empty" : counts.added + counts.removed + counts.changed ? "changed" : "unchanged";
   }
 
+  readonly #kind = (kind: "added" | "removed" | "changed") => this.word(`${kind}Row`);
+  /** A page's own row. */
+  get #template(): HTMLTemplateElement | null {
+    return this.querySelector<HTMLTemplateElement>(":scope > template[slot=row]");
+  }
+  protected override updated(): void {
+    if (this.diff && this.#template) this.#rows?.fill(this, this.#template, this.diff, this.#kind);
+  }
+
   protected override render() {
     const { diff } = this;
     const { added = 0, removed = 0, changed = 0 } = diff?.counts ?? {};
@@ -78,7 +87,9 @@ export class FreshetDiff extends FreshetElement {
       <div class="line" part="counts">${this.label ? html`<bdi class="title">${this.label}</bdi>` : nothing}${diff ? html`${this.number(`+${added}`)}${this.number(`−${removed}`)}${this.number(`~${changed}`)}` : nothing}</div>
       ${!diff || added + removed + changed === 0
         ? html`<slot name="empty"><span class="quiet">${this.#problem ? html`<bdi dir="auto">${this.#problem}</bdi>` : this.word("noDiff")}</span></slot>`
-        : html`<div class="scroll" tabindex="0" role="group" aria-label=${this.label ?? this.source ?? ""}>${this.#table?.(diff, this.by, (kind) => this.word(`${kind}Row`), this.dirOf)}</div>`}
+        : html`<div class="scroll" tabindex="0" role="group" aria-label=${this.label ?? this.source ?? ""}>${this.#template
+            ? html`<slot name="row"></slot>`
+            : this.#rows?.table(diff, this.by, this.#kind, this.dirOf, (n) => this.localize.term("nMore", n))}</div>`}
     </div>`;
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hebrew, right to left. Loaded when a page speaks it.
+import { errorHe, whyHe } from "./why-he.js";
 import type { Words } from "./words.js";
 
 const many = (n: number, one: string, two: string, other: string) => ({ one, two, other })[new Intl.PluralRules("he").select(n) as "one" | "two"] ?? other;
@@ -10,28 +11,28 @@ export const he: Words = {
   $dir: "rtl",
 
   fresh: "טרי",
-  stale: "מתיישן",
+  stale: "מיושן",
   overdue: "באיחור",
   failing: "נכשל",
   empty: "ריק",
-  checking: "בבדיקה",
+  checking: "בודק",
   refreshing: "מתרענן",
   paused: "מושהה",
   held: "מוחזק",
 
-  queued: "ממתין",
-  scheduled: "ממתין למועדו",
+  queued: "בתור",
+  scheduled: "מתוזמן",
   running: "רץ",
-  retrying: "ממתין לניסיון הבא",
-  cancelling: "בביטול",
-  succeeded: "הסתיים",
+  retrying: "ינסה שוב",
+  cancelling: "מתבטל",
+  succeeded: "הצליח",
   failed: "נכשל",
   cancelled: "בוטל",
-  open: "פתוח",
-  sealed: "רץ",
-  ending: "מסתיים",
-  partial: "הסתיים חלקית",
-  aborted: "הופסק",
+  open: "פתוחה",
+  sealed: "רצה",
+  ending: "מסתיימת",
+  partial: "נכשלה בחלקה",
+  aborted: "הופסקה",
 
   connect: "מתחבר",
   resolve: "מתחבר",
@@ -58,6 +59,8 @@ export const he: Words = {
   as_of_back: "ישן ממה שכבר יש",
   as_of_future: "מן העתיד",
 
+  whyOf: whyHe,
+  errorOf: errorHe,
   neverRead: "טרם נקרא",
   eta: (span) => `נותרו ${span}`,
   beat: (age) => `סימן חיים אחרון ${age}`,

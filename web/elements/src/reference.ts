@@ -50,7 +50,7 @@ export const reference: Entry[] = [
     attributes: { source: "the whole key", from: "a version, or -1 for the one before", to: "a version; the newest if left out", by: "the field that names a row", label: "a heading" },
     properties: { diff: "as the API gives it" },
     events: { "freshet-diff": "another difference was read" },
-    slots: ["empty"],
+    slots: ["empty", "row"],
     parts: ["table", "added", "removed", "changed", "counts"],
     example: `<freshet-diff source="{key}"></freshet-diff>`,
   },

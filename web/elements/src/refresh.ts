@@ -9,6 +9,7 @@ import { css, html, nothing, type PropertyValues, type TemplateResult } from "li
 import { announce } from "./announce.js";
 import { define, FreshetElement } from "./base.js";
 import { common } from "./styles.js";
+import { bar, glyph } from "./view.js";
 
 interface End {
   outcome: Outcome;
@@ -19,7 +20,7 @@ interface End {
 }
 
 export class FreshetRefresh extends FreshetElement {
-  static override styles = [common, css`progress { inline-size: 5em; } .sum { display: inline-flex; gap: 0.45em; flex-wrap: wrap; }`];
+  static override styles = [...common, css`progress { inline-size: 5em; } .sum { display: inline-flex; gap: 0.45em; flex-wrap: wrap; }`];
   static override properties = { source: { type: String }, meta: { attribute: false }, receipt: { attribute: false } };
   declare source: string | undefined;
   declare meta: Meta | undefined;
@@ -58,7 +59,7 @@ export class FreshetRefresh extends FreshetElement {
     this.#ended = job.id;
     this.#own = false;
     const outcome = job.outcome ?? "failed";
-    this.#end = { outcome, counts: job.counts, why: job.held ? this.word(job.held.reason) : job.error?.message ?? this.word(job.state), at: Date.parse(job.finished_at ?? "") || this.client.now() };
+    this.#end = { outcome, counts: job.counts, why: job.held ? this.word(job.held.reason) : this.error(job.error) ?? this.word(job.state), at: Date.parse(job.finished_at ?? "") || this.client.now() };
     const good = outcome === "updated" || outcome === "unchanged";
     this.emit(good ? "freshet-refreshed" : "freshet-error", job);
     announce(this, [this.label, this.#sentence()].filter(Boolean).join(": "));
@@ -144,7 +145,7 @@ export class FreshetRefresh extends FreshetElement {
     const sum = outcome === "updated" && counts
       ? html`<span class="sum">${this.number(`+${counts.added}`)}${this.number(`−${counts.removed}`)}${counts.changed ? this.number(`~${counts.changed}`) : nothing}<span>${this.word("net")} ${this.number(signed(counts.added - counts.removed))}</span></span>`
       : nothing;
-    return html`<span part="outcome" class="line ${bad ? "bad" : outcome === "limited" ? "warn" : ""}">${this.icon(bad ? "failing" : outcome === "limited" ? "stale" : "fresh", "")}<slot name=${outcome}
+    return html`<span part="outcome" class="line ${bad ? "bad" : outcome === "limited" ? "late" : ""}">${glyph(bad ? "failing" : outcome)}<slot name=${outcome}
         >${outcome === "updated" ? html`${this.word("updated")} ${sum}` : html`<span dir="auto">${this.#sentence()}</span>`}</slot
       ><time datetime=${new Date(end.at).toISOString()}>${this.timeOf(new Date(end.at).toISOString())}</time></span>`;
   }
@@ -161,7 +162,7 @@ export class FreshetRefresh extends FreshetElement {
           </button>`
         : nothing}${
         this.busy
-          ? html`${this.bar(this.#phase(), progress?.total ? progress.done : undefined, progress?.total)}<span part="phase"><slot name="phase">${this.#phase()}</slot></span
+          ? html`${bar(this.#phase(), progress?.total ? progress.done : undefined, progress?.total)}<span part="phase"><slot name="phase">${this.#phase()}</slot></span
               >${this.number(this.span(this.#elapsed()), "elapsed")}${left && left.high > 0 ? html`<span part="eta" class="quiet">${this.localize.term("eta", this.range(left.low, left.high))}</span>` : nothing}`
           : this.#end ? this.#outcome(this.#end) : nothing
       }</span

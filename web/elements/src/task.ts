@@ -5,6 +5,7 @@ import { html, nothing, type PropertyValues } from "lit";
 import { announce } from "./announce.js";
 import { define, FreshetElement } from "./base.js";
 import { common } from "./styles.js";
+import { bar, glyph } from "./view.js";
 
 /** The steps of a thing's way that are spoken: begin, each quarter, and how it ended, each once. */
 export class Steps {
@@ -22,7 +23,7 @@ export class Steps {
 }
 
 export class FreshetTask extends FreshetElement {
-  static override styles = [common];
+  static override styles = common;
   static override properties = { jobId: { type: String, attribute: "job" }, cancelable: { type: Boolean }, retryable: { type: Boolean }, stalled: { type: Boolean, reflect: true } };
   declare jobId: string | undefined;
   declare cancelable: boolean;
@@ -105,8 +106,8 @@ export class FreshetTask extends FreshetElement {
     const of = progress?.total ? `${progress.done} / ${progress.total}` : progress && progress.done > 0 ? String(progress.done) : "";
     const operate = this.may("operate");
     return html`<div class="card" part="card" dir=${this.dirOf}>
-      <div class="line"><span class="title"><slot name="title"><bdi>${name}</bdi></slot></span>${this.icon(job.state)}<slot name=${job.state}>${this.word(job.state)}</slot>${job.attempt > 1 && this.busy ? html`<span class="quiet">${this.localize.term("attempt", String(job.attempt), String(job.attempts_max ?? ""))}</span>` : nothing}</div>
-      ${this.busy ? this.bar(name, progress?.total ? progress.done : undefined, progress?.total) : nothing}
+      <div class="line"><span class="title"><slot name="title"><bdi>${name}</bdi></slot></span>${this.mark(job.state)}${job.attempt > 1 && this.busy ? html`<span class="quiet">${this.localize.term("attempt", String(job.attempt), String(job.attempts_max ?? ""))}</span>` : nothing}</div>
+      ${this.busy ? bar(name, progress?.total ? progress.done : undefined, progress?.total) : nothing}
       ${running || of
         ? html`<div class="line quiet">
             ${running && progress?.phase ? html`<span part="phase"><bdi dir="auto">${this.word(progress.phase)}</bdi></span>` : nothing}${of ? html`<span>${this.number(of)} <bdi>${progress?.unit ?? ""}</bdi></span>` : nothing}${progress?.message && running ? html`<bdi dir="auto">${progress.message}</bdi>` : nothing}
@@ -114,9 +115,9 @@ export class FreshetTask extends FreshetElement {
             ${running && job.eta && job.eta.high_ms > passed ? html`<span part="eta">${this.localize.term("eta", this.range(Math.max(0, job.eta.low_ms - passed), job.eta.high_ms - passed))}</span>` : nothing}
           </div>`
         : nothing}
-      ${this.stalled && running ? html`<div part="warning" class="line warn">${this.icon("overdue", "")}<slot name="stalled">${this.localize.term("stalled", this.span(now - Date.parse(job.progress_at ?? job.began_at ?? job.requested_at)))}</slot></div>` : nothing}
-      ${lost ? html`<div part="warning" class="line warn">${this.icon("overdue", "")}<slot name="lost">${tryIn && tryIn > 0 ? this.localize.term("lost", this.span(tryIn + 999)) : this.word("lostWaits")}</slot></div>` : nothing}
-      ${job.error && isOver(job) ? html`<div class="bad"><bdi dir="auto">${job.error.message}</bdi></div>` : nothing}
+      ${this.stalled && running ? html`<div part="warning" class="line late">${glyph("overdue")}<slot name="stalled">${this.localize.term("stalled", this.span(now - Date.parse(job.progress_at ?? job.began_at ?? job.requested_at)))}</slot></div>` : nothing}
+      ${lost ? html`<div part="warning" class="line late">${glyph("overdue")}<slot name="lost">${tryIn && tryIn > 0 ? this.localize.term("lost", this.span(tryIn + 999)) : this.word("lostWaits")}</slot></div>` : nothing}
+      ${job.error && isOver(job) ? html`<div class="bad"><bdi dir="auto">${this.error(job.error)}</bdi></div>` : nothing}
       ${operate && ((this.cancelable && this.busy) || (this.retryable && isOver(job) && job.kind !== "item"))
         ? html`<div class="line">${this.busy
             ? html`<button part="button" type="button" aria-disabled=${job.state === "cancelling" ? "true" : nothing} @click=${() => job.state !== "cancelling" && void this.cancel()}>${this.word("cancel")}</button>`

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every word that the elements say, in English. Another language is a file like he.ts.
+import type { Job, Why } from "@freshet/client";
 import type { Translation } from "@shoelace-style/localize";
+import type { Say } from "./why-he.js";
 
 const plural = new Intl.PluralRules("en");
 export const en = {
@@ -18,18 +20,18 @@ export const en = {
   paused: "paused",
   held: "held",
 
-  queued: "waiting",
-  scheduled: "waiting for its time",
+  queued: "queued",
+  scheduled: "scheduled",
   running: "running",
-  retrying: "waiting for the next try",
-  cancelling: "being cancelled",
-  succeeded: "done",
+  retrying: "retrying",
+  cancelling: "cancelling",
+  succeeded: "succeeded",
   failed: "failed",
   cancelled: "cancelled",
   open: "open",
   sealed: "running",
   ending: "ending",
-  partial: "done in part",
+  partial: "partly failed",
   aborted: "aborted",
 
   connect: "connecting",
@@ -57,6 +59,9 @@ export const en = {
   as_of_back: "older than what is there",
   as_of_future: "from the future",
 
+  /** The server's own words are English; other languages are told from the code and the values beside them. */
+  whyOf: (why: Why, _say: Say) => why.text,
+  errorOf: (error: NonNullable<Job["error"]>) => error.message,
   neverRead: "not read yet",
   eta: (span: string) => `${span} left`,
   beat: (age: string) => `last sign of life ${age}`,

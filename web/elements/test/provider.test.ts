@@ -24,9 +24,9 @@ test("A provider tells how the way to the server stands, and once that the serve
   await vi.waitFor(() => expect(server.streams.length).toBe(1));
   expect(server.last.topics, "the badge found its provider").toEqual(["data/prices"]);
   server.last.hello("new", { server: "freshet/1" });
-  await vi.waitFor(() => expect(told).toEqual(["live"]));
+  await vi.waitFor(() => expect(told).toEqual(["live"]), 5_000);
   server.last.cut();
-  await vi.waitFor(() => expect(server.streams.length).toBe(2), 2_000);
+  await vi.waitFor(() => expect(server.streams.length).toBe(2), 5_000);
   server.last.hello("new", { server: "freshet/2" });
-  await vi.waitFor(() => expect([...told].sort()).toEqual(["freshet/1 -> freshet/2", "live", "live", "reconnecting"]));
+  await vi.waitFor(() => expect([...told].sort()).toEqual(["freshet/1 -> freshet/2", "live", "live", "reconnecting"]), 5_000);
 });

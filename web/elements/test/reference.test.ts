@@ -9,7 +9,7 @@ import { reference, themes } from "../src/reference.js";
 import { en } from "../src/words.js";
 
 const source = (name: string) => readFileSync(join(process.cwd(), `elements/src/${name}.ts`), "utf8");
-const text = ["badge", "refresh", "task", "batch", "diff", "diff-table", "provider", "base"].map(source).join("\n");
+const text = ["badge", "refresh", "task", "batch", "diff", "diff-table", "provider", "base", "view"].map(source).join("\n");
 
 test.each(reference.map((entry) => [entry.tag, entry] as const))("What is written of %s is so", (tag, entry) => {
   const element = customElements.get(tag) as (CustomElementConstructor & { observedAttributes: string[] }) | undefined;
@@ -18,7 +18,7 @@ test.each(reference.map((entry) => [entry.tag, entry] as const))("What is writte
   const made = document.createElement(tag) as unknown as Record<string, unknown>;
   for (const name of Object.keys(entry.properties)) expect(name.replace("()", "") in made, name).toBe(true);
   for (const name of Object.keys(entry.events)) expect(text, name).toContain(`"${name}"`);
-  for (const name of entry.parts) expect(text, name).toMatch(new RegExp(`part="?[^"\`]*\\b${name}\\b|, "${name}"|part = "${name}"|part=\\$\\{kind\\}`));
+  for (const name of entry.parts) expect(text, name).toMatch(new RegExp(`part="?[^"\`]*\\b${name}\\b|, "${name}"|part = "${name}"|part=\\$\\{row.kind\\}`));
 });
 
 test("Hebrew says every word that English says, and takes as much with it", () => {

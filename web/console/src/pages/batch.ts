@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // One batch: its parts and where each of them is; what failed, to run again; what comes after.
 import { isOver, type Batch, type Item } from "@freshet/client";
+import type { FreshetEvents } from "@freshet/elements";
 import { can, client } from "../api.js";
 import { Follow, Page, Read } from "../controllers.js";
-import { num, span } from "../i18n.js";
+import { errorText, num, range, whyText } from "../i18n.js";
 import { List } from "../list.js";
 import { href, place } from "../router.js";
-import { ago, action, badge, card, chips, cli, confirm, curl, facts, head, html, idLink, ltr, nothing, own, problemBox, say, t, table, took, tw, until, when } from "../ui.js";
-import { batchBar } from "./batches.js";
+import { ago, action, badge, card, chips, cli, confirm, curl, facts, head, html, idLink, ltr, nothing, own, problemBox, say, sayProblem, t, table, took, tw, until, when } from "../ui.js";
 
 const states = ["queued", "running", "succeeded", "failed", "cancelled"] as const;
 
@@ -38,16 +38,16 @@ export class BatchPage extends Page {
     const counts = batch.counts as Record<string, number>;
     return html`
       ${head(title, { sub: html`${badge(batch.state)} ${batch.name ? html`${own(batch.name)} · ` : nothing}<a href=${href("jobs", { queue: batch.queue })}>${own(batch.queue)}</a>`, copy: [cli("batches", "show", batch.id), curl(`v1/batches/${batch.id}`)], actions: can("operate") ? this.actions(batch) : nothing })}
-      <div class="big-bar" role="progressbar" aria-label=${t("progress")} aria-valuemin="0" aria-valuemax=${counts["total"] ?? 0} aria-valuenow=${counts["done"] ?? 0}>${batchBar(batch)}</div>
+      <freshet-batch batch=${batch.id} ?retry-failed=${can("operate")} @freshet-then=${() => say(t("started"))} @freshet-error=${(event: FreshetEvents["freshet-error"]) => sayProblem(event.detail)}></freshet-batch>
       ${this.then(batch)}
       <div class="columns">
         ${card(t("details"), facts([
-          [t("why"), (batch.why as { text?: string } | undefined)?.text],
+          [t("why"), batch.why && own(whyText(batch.why))],
           [t("requested"), html`${when(batch.requested_at)} <span class="soft">${ago(batch.requested_at)}</span>${batch.requested_by ? html` ${t("requestedBy")} ${own(batch.requested_by)}` : nothing}`],
           [t("began"), batch.began_at && when(batch.began_at)],
           [t("finished"), batch.finished_at && html`${when(batch.finished_at)} <span class="soft">${ago(batch.finished_at)}</span>`],
           [t("duration"), batch.began_at && took(batch.began_at, batch.finished_at)],
-          [t("eta"), batch.eta?.low_ms !== undefined && !isOver(batch) ? own(`${span(batch.eta.low_ms)}–${span(batch.eta.high_ms ?? 0)}`) : undefined],
+          [t("eta"), batch.eta?.low_ms !== undefined && !isOver(batch) ? own(range(batch.eta.low_ms, batch.eta.high_ms ?? 0)) : undefined],
           [t("sealBy"), batch.state === "open" && batch.seal_by ? until(batch.seal_by) : undefined],
           [t("generation"), (batch.generation ?? 1) > 1 ? ltr(batch.generation) : undefined],
           [t("concurrency"), batch.concurrency ? ltr(num(batch.concurrency)) : undefined],
@@ -67,7 +67,7 @@ export class BatchPage extends Page {
           { head: t("job"), cls: "c-id", cell: (item) => (item.job ? idLink(href("jobs", item.job), item.job) : nothing) },
           { head: t("attempt"), cls: "c-num", cell: (item) => ltr(item.attempt) },
           { head: t("duration"), cls: "c-num", cell: (item) => (item.began_at && (item.state === "running" || item.finished_at) ? took(item.began_at, item.finished_at) : html`<span class="soft">–</span>`) },
-          { head: t("error"), cls: "c-why", cell: (item) => (item.error ? html`<span class="bad">${own(item.error.message)}</span>` : nothing) },
+          { head: t("error"), cls: "c-why", cell: (item) => (item.error ? html`<span class="bad">${own(errorText(item.error))}</span>` : nothing) },
         ], this.list.items, (item) => item.key) : nothing}
         ${this.list.below()}`)}`;
   }
@@ -79,20 +79,14 @@ export class BatchPage extends Page {
         await client.batches.cancel(batch.id);
         say(t("cancelled", { id: batch.id }));
       }, "danger");
-    return batch.counts.failed || batch.counts.cancelled
-      ? action(t("retryFailed"), async () => {
-          await client.ask("POST", `v1/batches/${batch.id}/retry-failed`, { body: { generation: batch.generation } });
-          say(t("retryFailedDone"));
-        }, "primary")
-      : nothing;
+    return nothing;
   }
-  /** What comes after the batch, and the button that starts it. */
+  /** What comes after the batch; the button that starts it is the element's. */
   private then(batch: Batch) {
     const { then } = batch;
     if (!then) return nothing;
     return html`<p class="banner">${t("then")}: <b>${own(then.label ?? then.queue ?? "")}</b> ${tw("then", then.state)}
-      ${then.batch ? idLink(href("batches", then.batch), then.batch) : nothing}${then.job ? idLink(href("jobs", then.job), then.job) : nothing}
-      ${then.state === "available" && can("operate") ? action(t("start"), async () => (await client.batches.then(batch.id), say(t("started"))), "primary") : nothing}</p>`;
+      ${then.batch ? idLink(href("batches", then.batch), then.batch) : nothing}${then.job ? idLink(href("jobs", then.job), then.job) : nothing}</p>`;
   }
 }
 customElements.define("fc-batch", BatchPage);

@@ -7,7 +7,8 @@ import { List } from "../list.js";
 import { href, place } from "../router.js";
 import { refreshOf } from "../refresh.js";
 import { ago, badge, bar, chips, cli, curl, head, html, ltr, nothing, own, problemBox, t, table, tw, until, type Col } from "../ui.js";
-import { num } from "../i18n.js";
+import { errorText, num, whyText } from "../i18n.js";
+import { strip } from "../strip.js";
 
 const states = ["fresh", "stale", "overdue", "failing", "empty"] as const;
 
@@ -57,6 +58,7 @@ export class FreshnessPage extends Page {
       { head: t("next"), cls: "c-num", cell: (row) => (row.retry_at ?? row.next_at ? until(row.retry_at ?? row.next_at) : html`<span class="soft">–</span>`) },
       { head: t("why"), cls: "c-why", cell: (row) => this.why(row) },
     ];
+    if (this.list.items.some((row) => row.strip)) cols.splice(4, 0, { head: t("strip"), cls: "c-num", cell: (row) => strip(row) });
     if (can("refresh")) cols.push({ head: t("refresh"), cls: "c-refresh", cell: (row) => refreshOf(row, this.list.items.length) });
     return html`
       ${head(t("nav.freshness"), { copy: [cli("top", "-1"), curl(`v1/freshness${state ? `?state=${state}` : ""}`)] })}
@@ -83,8 +85,8 @@ export class FreshnessPage extends Page {
 
   private why(row: FreshnessRow) {
     if (row.refreshing) return html`${badge("running", t("state.refreshing"))}`;
-    if (row.error) return html`<span class="bad">${own(row.error.message)}</span>`;
-    if (row.why) return own(row.why.text);
+    if (row.error) return html`<span class="bad">${own(errorText(row.error))}</span>`;
+    if (row.why) return own(whyText(row.why));
     if (row.last?.outcome) return html`<span class="soft">${tw("outcome", row.last.outcome)} ${ago(row.last.finished_at)}</span>`;
     return nothing;
   }

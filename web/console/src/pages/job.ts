@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // One job: what it is, why, its attempts and log; to run again, also with another input; to cancel; to adopt what came late.
-import { isOver, isStalled, type Attempt, type Job, type Page as ListPage } from "@freshet/client";
+import { isOver, type Attempt, type Job, type Page as ListPage } from "@freshet/client";
 import { can, client } from "../api.js";
 import { Follow, Page, Read } from "../controllers.js";
-import { bytes, num, span } from "../i18n.js";
+import { bytes, clearsText, errorText, num, span, whyText } from "../i18n.js";
 import { href } from "../router.js";
 import { ago, action, ask, badge, card, cli, confirm, curl, facts, head, html, idLink, json, ltr, nothing, own, problemBox, readAt, say, t, table, took, tw, until, when } from "../ui.js";
-import { jobState, progressOf } from "./jobs.js";
+import { jobState } from "./jobs.js";
 
 interface LogLine {
   number: number;
@@ -53,15 +53,13 @@ export class JobPage extends Page {
     const path = `v1/jobs/${this.what}`;
     const title = html`${t("job")} ${ltr(this.what)}`;
     if (!job) return html`${head(title)}${this.first.problem ? problemBox(this.first.problem) : html`<p class="none">${t("reading")}</p>`}`;
-    const lag = isStalled(job, client.now());
     return html`
       ${head(title, { sub: html`${jobState(job)} ${tw("kind", job.kind)} · <a href=${href("jobs", { queue: job.queue })}>${own(job.queue)}</a>`, copy: [cli("jobs", "show", job.id), curl(path)], actions: can("operate") ? this.actions(job) : nothing })}
-      ${lag ? html`<p class="banner warn" role="status">${badge("failing", t("state.stalled"))} ${job.progress_at ? ago(job.progress_at) : nothing}</p>` : nothing}
-      ${job.error ? html`<div class="problem">${badge(job.state === "failed" ? "failed" : "retrying", job.error.code)}<div><p>${own(job.error.message)}</p></div></div>` : nothing}
-      ${job.late_result ? html`<p class="banner warn">${badge("held", t("lateResult"))} ${own(job.late_result.worker)} ${ago(job.late_result.at)} ${bytes(job.late_result.bytes)}</p>` : nothing}
+      <freshet-task job=${job.id}></freshet-task>
+      ${job.late_result ? html`<p class="banner alert">${badge("held", t("lateResult"))} ${own(job.late_result.worker)} ${ago(job.late_result.at)} ${bytes(job.late_result.bytes)}</p>` : nothing}
       <div class="columns">
         ${card(t("details"), facts([
-          [t("why"), job.why && html`${own(job.why.text)}${job.why.since ? html` <span class="soft">${ago(job.why.since)}</span>` : nothing}${job.why.clears ? html`<br><span class="soft">${own(job.why.clears)}</span>` : nothing}`],
+          [t("why"), job.why && html`${own(whyText(job.why))}${job.why.since ? html` <span class="soft">${ago(job.why.since)}</span>` : nothing}${job.why.clears ? html`<br><span class="soft">${t("clearsBy")} ${own(clearsText(job.why))}</span>` : nothing}`],
           [t("key"), job.key && html`<a href=${href("source", job.key)}>${own(job.key)}</a>`],
           [t("trigger"), job.trigger && tw("trigger", job.trigger)],
           [t("outcome"), job.outcome && html`${tw("outcome", job.outcome)}${job.counts ? html` ${ltr(`+${job.counts.added} −${job.counts.removed} ~${job.counts.changed}`)}` : nothing}`],
@@ -84,7 +82,6 @@ export class JobPage extends Page {
           [t("item"), job.item && own(job.item)],
           [t("callers"), job.callers && job.callers > 1 ? ltr(num(job.callers)) : undefined],
           [t("tags"), job.tags?.length ? job.tags.map((tag) => html`<a class="tag" href=${href("jobs", { tag })}>${own(tag)}</a> `) : undefined],
-          [t("progress"), job.state === "running" ? progressOf(job) : undefined],
         ]))}
         ${job.phases?.length ? card(t("durations"), table(t("durations"), [
           { head: t("phase"), cell: (phase) => tw("phase", phase.name) },
@@ -97,7 +94,7 @@ export class JobPage extends Page {
         { head: t("began"), cls: "c-num", cell: (one) => when(one.began_at) },
         { head: t("duration"), cls: "c-num", cell: (one) => took(one.began_at, one.finished_at) },
         { head: t("worker"), cell: (one) => own(one.worker) },
-        { head: t("error"), cls: "c-why", cell: (one) => (one.error ? html`<span class="bad">${own(one.error.message)}</span>` : nothing) },
+        { head: t("error"), cls: "c-why", cell: (one) => (one.error ? html`<span class="bad">${own(errorText(one.error))}</span>` : nothing) },
       ], this.attempts.value.items, (one) => String(one.fence), t("noAttempts")) : nothing, readAt(this.attempts.value?.now, this.readMore, this.attempts.busy))}
       ${card(t("log"), this.log.problem ? problemBox(this.log.problem) : this.log.value?.items.length ? html`<ol class="log" tabindex="0" dir="ltr">${this.log.value.items.map((line) => html`<li data-level=${line.level}>${when(line.at)} <b>${line.level}</b> <span>${line.text}</span></li>`)}</ol>` : html`<p class="none">${t("noLog")}</p>`, readAt(this.log.value?.now, this.readMore, this.log.busy))}
       ${job.input !== undefined ? card(t("input"), json(job.input)) : nothing}

@@ -3,7 +3,7 @@
 import { isStalled, type Job } from "@freshet/client";
 import { can, client } from "../api.js";
 import { Follow, Page } from "../controllers.js";
-import { num, span } from "../i18n.js";
+import { errorText, num, range, whyText } from "../i18n.js";
 import { List } from "../list.js";
 import { filter, href, place } from "../router.js";
 import { ago, action, ask, badge, bar, chips, cli, curl, head, html, idLink, ltr, nothing, own, problemBox, say, t, table, took, tw, when, type Col } from "../ui.js";
@@ -13,13 +13,13 @@ const stored = (state: string): string => (state === "cancelling" ? "running" : 
 /** As many streams of queues as one connection takes beside the others. */
 const queuesMax = 60;
 
-export const jobState = (job: Job) => html`${badge(job.state)}${isStalled(job, client.now()) ? html`<span class="badge" data-tone="bad">${tw("state", "stalled")}</span>` : nothing}`;
+export const jobState = (job: Job) => html`${badge(job.state)}${isStalled(job, client.now()) ? badge("stalled") : nothing}`;
 export function progressOf(job: Job) {
   const { progress } = job;
   if (job.state !== "running" && job.state !== "cancelling") return nothing;
   if (!progress || (!progress.done && !progress.total && !progress.phase)) return nothing;
   const of = progress.total === undefined ? num(progress.done) : `${num(progress.done)} / ${num(progress.total)}`;
-  return html`${progress.total ? bar(progress.done, progress.total) : nothing}<span class="small soft">${progress.phase ? html`${own(progress.phase)} ` : nothing}${ltr(of)}${progress.unit ? html` ${own(progress.unit)}` : nothing}${job.eta ? html` · ${own(`${span(job.eta.low_ms)}–${span(job.eta.high_ms)}`)}` : nothing}</span>`;
+  return html`${progress.total ? bar(progress.done, progress.total) : nothing}<span class="small soft">${progress.phase ? html`${own(progress.phase)} ` : nothing}${ltr(of)}${progress.unit ? html` ${own(progress.unit)}` : nothing}${job.eta ? html` · ${own(range(job.eta.low_ms, job.eta.high_ms))}` : nothing}</span>`;
 }
 
 export class JobsPage extends Page {
@@ -81,9 +81,9 @@ export class JobsPage extends Page {
 
   private words(job: Job) {
     if (job.state === "running" || job.state === "cancelling") return progressOf(job);
-    if (job.state === "failed" && job.error) return html`<span class="bad">${own(job.error.message)}</span>`;
+    if (job.state === "failed" && job.error) return html`<span class="bad">${own(errorText(job.error))}</span>`;
     if (job.state === "queued" || job.state === "retrying" || job.state === "scheduled" || job.state === "paused")
-      return html`<span class="soft">${job.why ? own(job.why.text) : nothing}${job.retry_at ? html` ${when(job.retry_at)}` : nothing}</span>`;
+      return html`<span class="soft">${job.why ? own(whyText(job.why)) : nothing}${job.retry_at ? html` ${when(job.retry_at)}` : nothing}</span>`;
     if (job.outcome) return html`${tw("outcome", job.outcome)}${job.counts ? html` <span class="soft">${ltr(`+${job.counts.added} −${job.counts.removed} ~${job.counts.changed}`)}</span>` : nothing}`;
     return nothing;
   }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // One key: its state, a result that is held back, how refreshes went, its versions and what changed between them.
-import { stateOf, type Diff, type FreshnessRow, type Job, type Meta, type Page as ListPage, type Version } from "@freshet/client";
+import type { FreshnessRow, Job, Meta, Page as ListPage, Version } from "@freshet/client";
 import { can, client } from "../api.js";
 import { Follow, Page, Read } from "../controllers.js";
-import { bytes, moment, num, span } from "../i18n.js";
+import { bytes, clearsText, errorText, moment, num, span, whyText } from "../i18n.js";
 import { refreshOf } from "../refresh.js";
 import { href } from "../router.js";
+import { strip } from "../strip.js";
 import { ago, action, badge, card, cli, confirm, curl, facts, head, html, idLink, json, ltr, nothing, own, problemBox, readAt, say, t, table, took, tw, until, when } from "../ui.js";
 
 const month = 30 * 86_400_000;
-const shownMax = 200;
 
 export class SourcePage extends Page {
   static override properties = { what: {} };
@@ -17,7 +17,6 @@ export class SourcePage extends Page {
   private readonly follow = new Follow(this, () => this.maybeRead());
   private readonly row = new Read<FreshnessRow | undefined>(this);
   private readonly versions = new Read<ListPage<Version>>(this);
-  private readonly diff = new Read<Diff>(this);
   private readonly jobs = new Read<ListPage<Job>>(this);
   private between: [number, number] | undefined;
   private seen = "";
@@ -50,7 +49,6 @@ export class SourcePage extends Page {
     void this.row.from(async () => (await client.freshness({ source: this.source, limit: 500 })).items.find((row) => row.key === this.what));
     void this.versions.from(() => client.ask("GET", `v1/data/${this.what}/versions`, { query: { limit: 20 } }));
     void this.jobs.from(() => client.jobs.list({ key: this.what, kind: "refresh", limit: 500, since: new Date(client.now() - month).toISOString() }));
-    if (!this.between) void this.diff.from(() => client.diff(this.what));
   };
 
   protected override render() {
@@ -61,18 +59,17 @@ export class SourcePage extends Page {
     const path = `v1/data/${key}`;
     const problem = entry?.problem ?? (meta ? undefined : this.row.problem);
     if (!meta) return html`${head(own(key))}${problem ? problemBox(problem) : html`<p class="none">${t("reading")}</p>`}`;
-    const now = client.now();
     return html`
       ${head(own(key), {
-        sub: html`${badge(stateOf(meta, now))} ${meta.refreshing ? badge("running", t("state.refreshing")) : nothing} ${meta.paused ? badge("paused") : nothing} ${meta.held ? badge("held") : nothing}`,
+        sub: html`<freshet-badge .meta=${meta}></freshet-badge>`,
         copy: [cli("get", key, "--meta"), curl(path)],
         actions: html`${can("operate") ? this.pauseButton(meta) : nothing}${can("refresh") ? refreshOf(meta) : nothing}`,
       })}
-      ${meta.error ? html`<div class="problem">${badge("failing", meta.error.code)}<div><p>${own(meta.error.message)}</p>${meta.retry_at ? html`<p class="soft">${t("next")} ${until(meta.retry_at)}</p>` : nothing}</div></div>` : nothing}
+      ${meta.error ? html`<div class="problem">${badge("failing", meta.error.code)}<div><p>${own(errorText(meta.error))}</p>${meta.retry_at ? html`<p class="soft">${t("next")} ${until(meta.retry_at)}</p>` : nothing}</div></div>` : nothing}
       ${meta.held && row?.held_result ? this.heldCard(row) : nothing}
       <div class="columns">
         ${card(t("details"), facts([
-          [t("why"), meta.why && html`${own(meta.why.text)}${meta.why.clears ? html`<br><span class="soft">${own(meta.why.clears)}</span>` : nothing}`],
+          [t("why"), meta.why && html`${own(whyText(meta.why))}${meta.why.clears ? html`<br><span class="soft">${t("clearsBy")} ${own(clearsText(meta.why))}</span>` : nothing}`],
           [t("checked"), meta.checked_at && html`${ago(meta.checked_at)} <span class="soft">${when(meta.checked_at)}</span>`],
           [meta.as_of_by === "source" ? t("asOf") : t("asOfFetch"), meta.as_of && html`${ago(meta.as_of)} <span class="soft">${when(meta.as_of)}</span>`],
           [t("changed"), meta.changed_at && html`${ago(meta.changed_at)} <span class="soft">${when(meta.changed_at)}</span>`],
@@ -86,6 +83,7 @@ export class SourcePage extends Page {
         ]))}
         ${this.rate()}
       </div>
+      ${row?.strip ? card(t("stripTitle"), strip(row, true), html`<span class="read">${t("read")} ${ago(row.now)}</span>`) : nothing}
       ${this.versionsCard(meta)}
       ${card(t("data"), entry?.data === undefined ? html`<p class="none">${t("dataNone")}</p>` : json(entry.data), meta.checked_at ? html`<span class="read">${t("checked")} ${ago(meta.checked_at)}</span>` : nothing)}
       ${this.jobsCard()}`;
@@ -107,7 +105,7 @@ export class SourcePage extends Page {
       say(t(verb === "accept" ? "accepted" : "discarded"));
       this.readMore();
     };
-    return html`<section class="card warn"><header><h2>${badge("held", t("heldTitle"))}</h2></header>
+    return html`<section class="card alert"><header><h2>${badge("held", t("heldTitle"))}</h2></header>
       <p>${tw("held", held.reason)} ${held.message ? own(held.message) : nothing}</p>
       ${facts([[t("rows"), ltr(num(held.rows))], [t("outcome"), ltr(`+${held.counts.added} −${held.counts.removed} ~${held.counts.changed}`)], [t("at"), ago(held.held_at)], [t("job"), idLink(href("jobs", held.job), held.job)]])}
       ${can("operate") ? html`<p class="buttons">${action(t("accept"), () => decide("accept"), "primary")}${action(t("discard"), () => decide("discard"), "danger")}</p>` : nothing}
@@ -128,7 +126,7 @@ export class SourcePage extends Page {
     const list = this.versions.value?.items ?? [];
     const show = (from: number, to: number) => () => {
       this.between = [from, to];
-      void this.diff.from(() => client.diff(this.what, { from, to }));
+      this.requestUpdate();
     };
     return card(t("versions"), html`
       ${this.versions.problem ? problemBox(this.versions.problem) : table(t("versions"), [
@@ -139,22 +137,10 @@ export class SourcePage extends Page {
         { head: t("size"), cls: "c-num", cell: (one: Version) => bytes(one.bytes) },
         { head: t("diff"), cls: "c-act", cell: (one: Version) => (list.some((other) => other.ver === one.ver - 1) ? html`<button type="button" class="link" aria-pressed=${this.between?.[1] === one.ver || (!this.between && one.ver === meta.ver)} @click=${show(one.ver - 1, one.ver)}>${ltr(`+${one.counts.added} −${one.counts.removed} ~${one.counts.changed}`)}</button>` : html`<span class="soft">–</span>`) },
       ], list, (one) => String(one.ver), t("dataNone"))}
-      ${this.diff.value && list.length > 1 ? this.diffView(this.diff.value, this.between ?? [meta.ver - 1, meta.ver]) : nothing}`, readAt(this.versions.value?.now, this.readMore, this.versions.busy));
+      ${list.length > 1 ? this.diffView(...(this.between ?? [meta.ver - 1, meta.ver])) : nothing}`, readAt(this.versions.value?.now, this.readMore, this.versions.busy));
   }
-  private diffView(diff: Diff, [from, to]: [number, number]) {
-    const rows = [
-      ...diff.added.map((value) => ({ kind: "added", before: undefined as unknown, after: value as unknown, paths: undefined as string[] | undefined })),
-      ...diff.removed.map((value) => ({ kind: "removed", before: value as unknown, after: undefined as unknown, paths: undefined as string[] | undefined })),
-      ...diff.changed.map(({ before, after, paths }) => ({ kind: "changedN", before: before as unknown, after: after as unknown, paths })),
-    ].slice(0, shownMax);
-    const text = (value: unknown) => (value === undefined ? nothing : html`<code dir="auto">${typeof value === "string" ? value : JSON.stringify(value)}</code>`);
-    return html`<h3>${t("diffOf", { from: String(from), to: String(to) })}</h3>
-      ${table(t("diff"), [
-        { head: t("state"), cls: "c-state", cell: (row) => html`<span class="badge" data-tone=${row.kind === "added" ? "good" : row.kind === "removed" ? "bad" : "warn"}><b>${ltr(row.kind === "added" ? "+" : row.kind === "removed" ? "−" : "~")}</b> <span>${t(row.kind as "added")}</span></span>` },
-        { head: t("before"), cls: "c-code", cell: (row) => text(row.before) },
-        { head: t("after"), cls: "c-code", cell: (row) => text(row.after) },
-      ], rows, (row) => JSON.stringify([row.kind, row.before, row.after]), t("noDiff"))}
-      ${diff.moved ? html`<p class="soft">${t("moved", { n: diff.moved })}</p>` : nothing}`;
+  private diffView(from: number, to: number) {
+    return html`<h3>${t("diffOf", { from: String(from), to: String(to) })}</h3><freshet-diff source=${this.what} .from=${from} .to=${to}></freshet-diff>`;
   }
 
   private jobsCard() {
@@ -165,7 +151,7 @@ export class SourcePage extends Page {
       { head: t("trigger"), cell: (job: Job) => tw("trigger", job.trigger) },
       { head: t("duration"), cls: "c-num", cell: (job: Job) => took(job.began_at, job.finished_at) },
       { head: t("changed"), cls: "c-num", cell: (job: Job) => (job.counts ? ltr(`+${job.counts.added} −${job.counts.removed} ~${job.counts.changed}`) : nothing) },
-      { head: t("error"), cls: "c-why", cell: (job: Job) => (job.error ? html`<span class="bad">${own(job.error.message)}</span>` : nothing) },
+      { head: t("error"), cls: "c-why", cell: (job: Job) => (job.error ? html`<span class="bad">${own(errorText(job.error))}</span>` : nothing) },
     ], (this.jobs.value?.items ?? []).slice(0, 25), (job) => job.id), html`<a href=${href("jobs", { key: this.what })}>${t("all")}</a> ${readAt(this.jobs.value?.now, this.readMore, this.jobs.busy)}`);
   }
 }

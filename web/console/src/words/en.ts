@@ -21,7 +21,7 @@ export const en = {
   "state.alive": "alive", "state.deaf": "deaf", "state.lost": "lost", "state.draining": "draining", "state.gone": "gone", "state.released": "handed back", "state.limit": "run limit",
   "state.updated": "updated", "state.unchanged": "nothing new", "state.limited": "limited", "state.pending": "still running", "state.ready": "ready", "state.down": "not ready",
   "state.ran": "ran", "state.skipped": "skipped", "state.coalesced": "coalesced", "state.shifted": "shifted", "state.stalled": "stalled",
-  key: "Key", keys: "Keys", source: "Source", state: "State", age: "Age", asOf: "As of", asOfFetch: "As of (our fetch)", checked: "Checked", changed: "Changed", budget: "Of its time", next: "Next", rows: "Rows", size: "Size", why: "Why", last: "Last", version: "Version", gen: "Gen",
+  key: "Key", keys: "Keys", source: "Source", state: "State", age: "Age", asOf: "As of", asOfFetch: "As of (our fetch)", checked: "Checked", changed: "Changed", budget: "Of its time", strip: "24 hours", stripTitle: "The last 24 hours", clearsBy: "Ends with:", stripNone: "no refresh", next: "Next", rows: "Rows", size: "Size", why: "Why", last: "Last", version: "Version", gen: "Gen",
   noKeys: "No source was read yet. Sources stand in the config; each appears with its first read.",
   refresh: "Refresh", refreshKey: "Refresh {key}", "phase.queued": "waiting", refreshing: "refreshing",
   "outcome.updated": "Updated", "outcome.unchanged": "Checked, nothing new", "outcome.failed": "Failed", "outcome.limited": "Too often", "outcome.pending": "Still running", "outcome.held": "Held",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Words } from "../i18n.js";
+export { clearsHe, errorHe, whyHe } from "@freshet/elements/why-he";
 
 export const he: Words = {
   "nav.freshness": "טריות", "nav.jobs": "משימות", "nav.batches": "אצוות", "nav.queues": "תורים", "nav.workers": "עובדים",
@@ -22,7 +23,7 @@ export const he: Words = {
   "state.alive": "פעיל", "state.deaf": "אינו שומע", "state.lost": "אבד", "state.draining": "מתרוקן", "state.gone": "הלך", "state.released": "הוחזר", "state.limit": "מגבלת זמן",
   "state.updated": "עודכן", "state.unchanged": "אין חדש", "state.limited": "מוגבל", "state.pending": "עדיין רץ", "state.ready": "מוכן", "state.down": "לא מוכן",
   "state.ran": "רץ", "state.skipped": "דולג", "state.coalesced": "אוחד", "state.shifted": "הוסט", "state.stalled": "תקוע",
-  key: "מפתח", keys: "מפתחות", source: "מקור", state: "מצב", age: "גיל", asOf: "נכון ל", asOfFetch: "נכון ל (המשיכה שלנו)", checked: "נבדק", changed: "השתנה", budget: "מתוך זמנו", next: "הבא", rows: "שורות", size: "גודל", why: "מדוע", last: "אחרון", version: "גרסה", gen: "דור",
+  key: "מפתח", keys: "מפתחות", source: "מקור", state: "מצב", age: "גיל", asOf: "נכון ל", asOfFetch: "נכון ל (המשיכה שלנו)", checked: "נבדק", changed: "השתנה", budget: "מתוך זמנו", strip: "24 שעות", stripTitle: "24 השעות האחרונות", clearsBy: "יסתיים עם:", stripNone: "אין רענון", next: "הבא", rows: "שורות", size: "גודל", why: "מדוע", last: "אחרון", version: "גרסה", gen: "דור",
   noKeys: "עוד לא נקרא אף מקור. המקורות רשומים בקובץ ההגדרות; כל אחד מופיע עם קריאתו הראשונה.",
   refresh: "רענון", refreshKey: "רענון {key}", "phase.queued": "ממתין", refreshing: "מתרענן",
   "outcome.updated": "עודכן", "outcome.unchanged": "נבדק, אין חדש", "outcome.failed": "נכשל", "outcome.limited": "תכוף מדי", "outcome.pending": "עדיין רץ", "outcome.held": "מוחזק",
