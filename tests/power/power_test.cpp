@@ -62,6 +62,26 @@ TEST(PowerCut, FindsTheLogOfACommitWrittenInFewPieces)
     EXPECT_LE(after.changes - before.changes, 8) << "64 pages in two calls each would be 128";
 }
 
+TEST(PowerCut, FindsTheFirstCommitBehindACheckpointSyncedOnce)
+{
+    Disk disk{1};
+    const auto store = open_sqlite_store({.data_dir = "data", .vfs = disk.vfs_name()});
+    const auto commit = [&](std::size_t bytes) {
+        const auto before = disk.counts().syncs;
+        {
+            const auto t = store->begin();
+            t->put_payload(std::string(bytes, 'p'));
+            t->commit();
+        }
+        return disk.counts().syncs - before;
+    };
+    commit(wal_bytes_kept);
+    const auto before = disk.counts().syncs;
+    store->settle();
+    EXPECT_GE(disk.counts().syncs - before, 3) << "log, database, head of the log";
+    EXPECT_EQ(commit(100), 1);
+}
+
 int histories_with_a_loss(HistoryOptions options)
 {
     int found = 0;

@@ -156,6 +156,9 @@ inline constexpr char drop_removed_source[] = "DELETE FROM removed_sources WHERE
 inline constexpr char begin[] = "BEGIN IMMEDIATE";
 inline constexpr char begin_view[] = "BEGIN";
 inline constexpr char commit[] = "COMMIT";
+// A row that stays the same would not be written.
+inline constexpr char count_checkpoint[] = "INSERT INTO meta (name, value) VALUES ('checkpoints', 1) "
+                                           "ON CONFLICT (name) DO UPDATE SET value = value + 1";
 inline constexpr char page_count[] = "PRAGMA page_count";
 
 } // namespace freshet::sqlite::sql

@@ -121,6 +121,7 @@ void Writer::settle()
     checkpoint_at_ = complete ? wal_bytes_kept : wal_bytes_ + wal_bytes_kept;
     if (complete) wal_bytes_ = 0;
     measure();
+    if (complete) begin_log_anew();
     if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY) return;
     on_device([&] {
         try {
@@ -132,6 +133,19 @@ void Writer::settle()
                       {{"database", path_}, {"error", failure.what()}});
         }
     });
+}
+
+// The first commit of a log that begins anew writes and syncs its head as well; so it is made here, where nobody waits.
+void Writer::begin_log_anew()
+{
+    try {
+        begin();
+        Query{connection_, sql::count_checkpoint}.run();
+        commit();
+    } catch (const SqliteFailure& failure) {
+        connection_.roll_back();
+        log::warn("the write-ahead log could not be begun anew; the next commit does it", {{"database", path_}, {"error", failure.what()}});
+    }
 }
 
 // Payloads.

@@ -47,6 +47,7 @@ private:
     static std::unique_ptr<GatheredWal> files_for(const SqliteOptions& options);
     void put_chunk(std::int64_t payload, std::int64_t number, std::string_view bytes);
     void sweep_ahead();
+    void begin_log_anew();
     /// Runs `work`, which ends in a commit or a checkpoint; device errors in it do not come back.
     template <class Work>
     void on_device(Work&& work);
