@@ -30,3 +30,15 @@ test("A provider tells how the way to the server stands, and once that the serve
   server.last.hello("new", { server: "freshet/2" });
   await vi.waitFor(() => expect([...told].sort()).toEqual(["freshet/1 -> freshet/2", "live", "live", "reconnecting"]), 5_000);
 });
+
+test("A provider names its tenant in every request of its elements, for a token of all tenants", async () => {
+  const asked: URL[] = [];
+  vi.stubGlobal("fetch", (input: RequestInfo | URL) => (asked.push(new URL(String(input))), new Promise<Response>(() => {})));
+  document.body.innerHTML = `<freshet-provider server="http://server.test/" tenant="acme"></freshet-provider>`;
+  const provider = document.querySelector("freshet-provider")!;
+  void provider.client.get("prices").catch(() => undefined);
+  await vi.waitFor(() => expect(asked.length).toBeGreaterThan(0));
+  expect(asked[0]!.searchParams.get("tenant")).toBe("acme");
+  provider.client.close();
+  vi.unstubAllGlobals();
+});
