@@ -79,7 +79,10 @@ void check_config(Findings& findings, const CliContext& context, const fs::path&
         line.pop_back(); // its full stop; the finding ends with its own
         add(findings, loaded ? Grade::warn : Grade::fail, line, problem.try_);
     }
-    if (loaded) add(findings, Grade::ok, "config");
+    if (loaded) {
+        add(findings, Grade::ok, "config");
+        check_upstreams(findings, context, *loaded->definitions);
+    }
 }
 
 void check_data_dir(Findings& findings, const fs::path& data_dir, const std::string& config_file)
@@ -135,27 +138,49 @@ int check_components(Findings& findings, const Json& ready)
     return static_cast<int>(components.members().size() + components.items().size());
 }
 
+namespace {
+
+// Whose it is, where there is more than one it could be.
+std::string of_tenant(const Json& row)
+{
+    const std::string& tenant = row["tenant"].text();
+    return tenant.empty() || tenant == "default" ? std::string{} : " of " + tenant;
+}
+
+} // namespace
+
 void check_sources(Findings& findings, const Json& freshness)
 {
+    const auto now = from_rfc3339(freshness["now"].text());
     int well = 0;
     for (const Json& row : freshness["items"].items()) {
         const std::string& state = row["state"].text();
-        const std::string key = row["key"].text();
+        const std::string key = row["key"].text(), name = key + of_tenant(row);
+        const bool failed = row["error"].kind() == Json::Kind::object;
         std::string reason = row["error"]["message"].text();
         if (reason.empty()) reason = row["why"]["text"].text();
-        const std::string words = fmt::format("source {}: {}{}{}", key, state, reason.empty() ? "" : ", ", reason);
+        const std::string words = fmt::format("source {}: {}{}{}", name, state, reason.empty() ? "" : ", ", reason);
         const std::string refresh = fmt::format("freshet refresh {} --wait 30s", key);
-        if (state == "failing")
+        // What refreshes by itself is to be fresh all the time: nobody has to look.
+        const auto since = from_rfc3339(row["stale_at"].text());
+        const bool left_stale = state == "stale" && !row["next_at"].null() && !row["refreshing"].yes() && now &&
+                                since && *now - *since > 1min;
+        if (state == "failing" || (state == "empty" && failed))
             add(findings, Grade::fail, words,
                 row["last"]["job"].text().empty() ? refresh
                                                   : fmt::format("freshet jobs show {}", row["last"]["job"].text()));
         else if (row["held"].yes() || row["held"].kind() == Json::Kind::object)
-            add(findings, Grade::warn, fmt::format("source {}: a result is held for a person to decide", key),
+            add(findings, Grade::warn, fmt::format("source {}: a result is held for a person to decide", name),
                 fmt::format("freshet get {} --meta", key));
         else if (row["paused"].yes())
-            add(findings, Grade::warn, fmt::format("source {} is paused", key), "resume it");
+            add(findings, Grade::warn, fmt::format("source {} is paused", name), "resume it");
         else if (state == "overdue")
             add(findings, Grade::warn, words, refresh);
+        else if (left_stale)
+            add(findings, Grade::warn,
+                fmt::format("source {}: stale for {}, though it refreshes by itself", name,
+                            length_words(*now - *since)),
+                refresh);
         else
             ++well;
     }

@@ -36,10 +36,15 @@ int check_components(Findings& findings, const Json& ready);
 void check_sources(Findings& findings, const Json& freshness);
 
 /// What /v1/queues, /v1/workers and the running jobs of /v1/jobs tell: work that nobody does, workers that take none,
-/// jobs that do not get on.
-void check_queues(Findings& findings, const Json& queues, WallTime now);
+/// jobs that do not get on. Queues are those of one tenant.
+void check_queues(Findings& findings, const Json& queues, WallTime now, std::string_view tenant = {});
 void check_workers(Findings& findings, const Json& workers, WallTime now);
 void check_jobs(Findings& findings, const Json& jobs, WallTime now);
+/// /v1/schedules: one whose time is over and that did not fire.
+void check_schedules(Findings& findings, const Json& schedules, WallTime now);
+
+/// The upstreams and databases that the config declares: whether something is there.
+void check_upstreams(Findings& findings, const CliContext& context, const Definitions& definitions);
 
 /// FAIL first, then WARN, then one line of all that is well.
 std::string findings_words(const Findings& findings, bool color);

@@ -7,6 +7,8 @@
 
 #include <cstdlib>
 #include <fmt/format.h>
+#include <functional>
+#include <set>
 
 namespace freshet::cli {
 
@@ -65,7 +67,8 @@ void check_clock(Findings& findings, const CliContext& context, const Json& fres
 }
 
 // Lists need a token where a server has tokens; what it says of ours is a finding of its own. False: not let in.
-bool check_lists(Findings& findings, const CliContext& context, HttpClient& client)
+// `tenants` gets those that the keys are of.
+bool check_lists(Findings& findings, const CliContext& context, HttpClient& client, std::set<std::string>& tenants)
 {
     const WallTime asked = context.clock.wall();
     const auto answer = client.ask({.path = "/v1/freshness?limit=500", .timeout = answer_time});
@@ -91,38 +94,50 @@ bool check_lists(Findings& findings, const CliContext& context, HttpClient& clie
     }
     check_clock(findings, context, *json, asked);
     check_sources(findings, *json);
+    for (const Json& row : (*json)["items"].items()) tenants.insert(row["tenant"].text());
     return true;
 }
 
 // Lists that a token of less than an operator may not see, or that an older server does not have, are left out.
-void check_work(Findings& findings, const CliContext& context, HttpClient& client)
+void check_list(const CliContext& context, HttpClient& client, const std::string& path,
+                const std::function<void(const Json&, WallTime)>& check)
 {
+    if (context.stopped()) return;
+    const auto answer = client.ask({.path = path, .timeout = answer_time});
+    if (!answer || !answer->ok()) return;
+    const auto json = Json::parse(answer->body);
+    if (!json || (*json)["items"].kind() != Json::Kind::list) return;
+    check(*json, from_rfc3339((*json)["now"].text()).value_or(context.clock.wall()));
+}
+
+void check_work(Findings& findings, const CliContext& context, HttpClient& client, const std::set<std::string>& tenants)
+{
+    // Queues are of one tenant, whoever asks.
+    for (const std::string& tenant : tenants)
+        check_list(context, client, fmt::format("/v1/queues?limit=500{}{}", tenant.empty() ? "" : "&tenant=", tenant),
+                   [&](const Json& list, WallTime now) { check_queues(findings, list, now, tenant); });
     using Check = void (*)(Findings&, const Json&, WallTime);
-    for (const auto& [path, check] : {std::pair<const char*, Check>{"/v1/queues?limit=500", &check_queues},
-                                      {"/v1/workers?limit=500", &check_workers},
-                                      {"/v1/jobs?state=running&limit=500", &check_jobs}}) {
-        if (context.stopped()) return;
-        const auto answer = client.ask({.path = path, .timeout = answer_time});
-        if (!answer || !answer->ok()) continue;
-        const auto json = Json::parse(answer->body);
-        if (!json || (*json)["items"].kind() != Json::Kind::list) continue;
-        check(findings, *json, from_rfc3339((*json)["now"].text()).value_or(context.clock.wall()));
-    }
+    for (const auto& [path, check] : {std::pair<const char*, Check>{"/v1/workers?limit=500", &check_workers},
+                                      {"/v1/jobs?state=running&limit=500", &check_jobs},
+                                      {"/v1/schedules?limit=500", &check_schedules}})
+        check_list(context, client, path, [&](const Json& list, WallTime now) { check(findings, list, now); });
 }
 
 // The hello of a stream comes at once unless something between collects bytes before it passes them on.
-void check_stream(Findings& findings, HttpClient& client)
+void check_stream(Findings& findings, HttpClient& client, const std::string& tenant)
 {
     bool hello = false;
     SseParser parser;
-    const auto answer = client.stream(
-        {.path = "/v1/stream?topic=freshness", .headers = {{"Accept", "text/event-stream"}}, .timeout = answer_time},
-        hello_time, [&](std::string_view bytes) {
-            return parser.feed(bytes, [&](const SseEvent& event) {
-                hello = event.event == "hello";
-                return !hello;
-            });
-        });
+    const auto answer =
+        client.stream({.path = fmt::format("/v1/stream?topic=freshness{}{}", tenant.empty() ? "" : "&tenant=", tenant),
+                       .headers = {{"Accept", "text/event-stream"}},
+                       .timeout = answer_time},
+                      hello_time, [&](std::string_view bytes) {
+                          return parser.feed(bytes, [&](const SseEvent& event) {
+                              hello = event.event == "hello";
+                              return !hello;
+                          });
+                      });
     if (hello) {
         add(findings, Grade::ok, "streams");
     } else if (!answer && answer.error().exit_code == exit_timed_out) {
@@ -149,9 +164,11 @@ bool check_server(Findings& findings, CliContext& context, HttpClient& client)
         add(findings, Grade::warn, fmt::format("the token goes to {} unencrypted", url), "https in FRESHET_URL");
     if (!check_alive(findings, client)) return false;
     if (context.stopped()) return true;
-    if (!check_lists(findings, context, client)) return true;
-    check_work(findings, context, client);
-    if (!context.stopped()) check_stream(findings, client);
+    std::set<std::string> tenants;
+    if (!check_lists(findings, context, client, tenants)) return true;
+    if (tenants.empty()) tenants.emplace();
+    check_work(findings, context, client, tenants);
+    if (!context.stopped()) check_stream(findings, client, *tenants.begin());
     return true;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the doctor finds about queues, workers and jobs. Pure: the lists come in as they were answered.
+// What the doctor finds about queues, workers, jobs and schedules. Pure: the lists come in as they were answered.
 #include "cli/doctor.hpp"
 
 #include "cli/words.hpp"
@@ -9,6 +9,8 @@
 namespace freshet::cli {
 
 namespace {
+
+constexpr Millis late_max = 2min; ///< a fire that is late by more did not come
 
 void add(Findings& findings, Grade grade, std::string what, std::string try_ = {})
 {
@@ -23,8 +25,9 @@ std::string since_words(const Json& at, WallTime now)
 
 } // namespace
 
-void check_queues(Findings& findings, const Json& queues, WallTime now)
+void check_queues(Findings& findings, const Json& queues, WallTime now, std::string_view tenant)
 {
+    const std::string of = tenant.empty() || tenant == "default" ? std::string{} : fmt::format(" of {}", tenant);
     int well = 0;
     for (const Json& queue : queues["items"].items()) {
         const std::string& name = queue["name"].text();
@@ -33,16 +36,40 @@ void check_queues(Findings& findings, const Json& queues, WallTime now)
         const bool of_workers = queue["kind"].text() != "source";
         if (of_workers && waiting > 0 && queue["workers"].whole() == 0)
             add(findings, Grade::fail,
-                fmt::format("queue {}: {} waiting, 0 workers{}", name, plural(waiting, "job", "jobs"),
+                fmt::format("queue {}{}: {} waiting, 0 workers{}", name, of, plural(waiting, "job", "jobs"),
                             since_words(queue["waiting_since"], now)),
                 fmt::format("freshet run --queue {} -- CMD", name));
         else if (queue["paused"].yes() && waiting > 0)
             add(findings, Grade::warn,
-                fmt::format("queue {} is paused and {} wait", name, plural(waiting, "job", "jobs")), "resume it");
+                fmt::format("queue {}{} is paused and {} wait", name, of, plural(waiting, "job", "jobs")), "resume it");
         else
             ++well;
     }
-    if (well > 0) add(findings, Grade::ok, plural(well, "queue", "queues"));
+    if (well > 0) add(findings, Grade::ok, plural(well, "queue", "queues") + of);
+}
+
+void check_schedules(Findings& findings, const Json& schedules, WallTime now)
+{
+    int well = 0;
+    std::vector<std::string> late;
+    WallTime first = now;
+    for (const Json& schedule : schedules["items"].items()) {
+        const auto& fires = schedule["next"].items();
+        const auto next = fires.empty() ? std::nullopt : from_rfc3339(fires.front().text());
+        if (!next || now - *next < late_max) {
+            ++well;
+            continue;
+        }
+        late.push_back(schedule["id"].text());
+        first = std::min(first, *next);
+    }
+    if (!late.empty())
+        add(findings, Grade::fail,
+            fmt::format("the scheduler stands still: {}{} did not fire for {}", late[0],
+                        late.size() == 1 ? "" : fmt::format(" and {} more", late.size() - 1),
+                        length_words(now - first)),
+            "the server's log; start the server again");
+    if (well > 0) add(findings, Grade::ok, plural(well, "schedule", "schedules"));
 }
 
 void check_workers(Findings& findings, const Json& workers, WallTime now)

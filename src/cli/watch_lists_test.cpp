@@ -222,5 +222,21 @@ TEST(Doctor, LooksAtEverySource)
               "ok    1 key\n");
 }
 
+TEST(Doctor, TellsOfWhoseSourceItIsAndOfWhatNeverCameOrIsLeftStale)
+{
+    Findings findings;
+    check_sources(findings, *Json::parse(R"({"now":"2026-01-01T00:30:00.000Z","items":[
+        {"key":"ingest","tenant":"initech","state":"empty","error":{"class":"fatal","code":"http_403","message":"not let in"}},
+        {"key":"ingest","tenant":"acme","state":"stale","stale_at":"2026-01-01T00:15:00.000Z","next_at":"2026-01-01T00:40:00.000Z"},
+        {"key":"ingest","tenant":"globex","state":"stale","stale_at":"2026-01-01T00:15:00.000Z"},
+        {"key":"clock","tenant":"default","state":"empty"}]})"));
+    EXPECT_EQ(
+        findings_words(findings, false),
+        "FAIL  source ingest of initech: empty, not let in.   try: freshet refresh ingest --wait 30s\n"
+        "WARN  source ingest of acme: stale for 15 min, though it refreshes by itself.   try: freshet refresh ingest "
+        "--wait 30s\n"
+        "ok    2 keys\n");
+}
+
 } // namespace
 } // namespace freshet::cli

@@ -152,6 +152,55 @@ TEST(Doctor, FindsQueuesWithoutWorkersDeafWorkersAndStuckJobs)
     EXPECT_THAT(words, HasSubstr("1 queue, 1 worker"));
 }
 
+TEST(Doctor, NamesTheTenantOfAQueueThatNobodyServes)
+{
+    Findings findings;
+    check_queues(findings,
+                 *Json::parse(R"({"items":[{"name":"ingest","kind":"worker","counts":{"queued":1},"workers":0}]})"),
+                 WallTime{}, "acme");
+    EXPECT_THAT(findings_words(findings, false), HasSubstr("FAIL  queue ingest of acme: 1 job waiting, 0 workers"));
+}
+
+TEST(Doctor, FindsASchedulerThatStandsStill)
+{
+    const WallTime now = from_rfc3339("2026-01-01T03:00:00.000Z").value();
+    Findings findings;
+    check_schedules(findings, *Json::parse(R"({"items":[{"id":"sales","next":["2026-01-01T02:50:00.000Z"]},
+                        {"id":"nightly","next":["2026-01-01T02:55:00.000Z"]},{"id":"paused","next":[]},
+                        {"id":"just-now","next":["2026-01-01T02:59:30.000Z"]},{"id":"x","next":["2026-01-01T04:00:00.000Z"]}]})"),
+                    now);
+    EXPECT_EQ(findings_words(findings, false), "FAIL  the scheduler stands still: sales and 1 more did not fire for 10 "
+                                               "min.   try: the server's log; start the "
+                                               "server again\n"
+                                               "ok    3 schedules\n");
+}
+
+TEST(Doctor, TriesEachUpstreamAndDatabaseOfTheConfig)
+{
+    FakeServer there{[](const FakeRequest&) { return json("{}"); }};
+    TestWorld world{there.url()};
+    std::ofstream{world.context.folder / "rows.db"} << "";
+    const auto loaded =
+        parse_config("[source.prices]\nkind = 'http'\nurl = '" + there.url() +
+                         "/prices'\n"
+                         "[source.list]\nkind = 'http'\nurl = 'http://127.0.0.1:1/{page}'\nparams = { page = ['a'] }\n"
+                         "[source.gone]\nkind = 'http'\nurl = 'http://127.0.0.1:1/'\n"
+                         "[source.rows]\nkind = 'sql'\ndatabase = 'sqlite:rows.db'\nquery = 'select 1'\n"
+                         "[source.none]\nkind = 'sql'\ndatabase = 'sqlite:none.db'\nquery = 'select 1'\n"
+                         "[source.far]\nkind = 'sql'\ndatabase = { env = 'FAR' }\nquery = 'select 1'\n",
+                     world.context.folder);
+    ASSERT_TRUE(loaded) << loaded.error()[0].message;
+    world.variables["FAR"] = "postgres://reader:secret@127.0.0.1:2/rows?sslmode=disable";
+    Findings findings;
+    check_upstreams(findings, world.context, *loaded->definitions);
+    const std::string words = findings_words(findings, false);
+    EXPECT_THAT(words, HasSubstr("FAIL  nothing answers at 127.0.0.1:1, which gone, list need: "));
+    EXPECT_THAT(words, HasSubstr("FAIL  nothing answers at 127.0.0.1:2, which far needs: "));
+    EXPECT_THAT(words, HasSubstr("WARN  the database of source none is not there: "));
+    EXPECT_THAT(words, HasSubstr("ok    2 upstreams"));
+    EXPECT_THAT(words, Not(HasSubstr("secret")));
+}
+
 // --- run ---
 
 ChildOrder shell(const std::string& script)
