@@ -2,6 +2,11 @@
 // Metrics of several clients: syncs that lose nothing, ids that collide, upstreams that are dead, layers that add up to
 // what the raw rows say.
 import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { browser, Example, until } from "./example.mjs";
 
@@ -264,23 +269,80 @@ test("whoever looks from above sees a client's page with its own stream, one tha
   await page.context().close();
 });
 
+/** A PostgreSQL server of this test's own; nothing where none is installed. */
+async function postgres() {
+  const programs = "/usr/lib/postgresql";
+  const version = existsSync(programs) && readdirSync(programs).find((name) => existsSync(join(programs, name, "bin/initdb")));
+  if (!version) return undefined;
+  const folder = mkdtempSync(join(tmpdir(), "freshet-postgres-"));
+  // It does not run as root.
+  const user = process.getuid() === 0 ? { uid: Number(execFileSync("id", ["-u", "postgres"])), gid: Number(execFileSync("id", ["-g", "postgres"])) } : {};
+  if (user.uid) chownSync(folder, user.uid, user.gid);
+  const program = (name) => join(programs, version, "bin", name);
+  execFileSync(program("initdb"), ["-D", join(folder, "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"], { ...user, stdio: "ignore", cwd: folder });
+  const child = spawn(program("postgres"), ["-D", join(folder, "data"), "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"], { ...user, stdio: "ignore", cwd: folder });
+  const url = `postgres://postgres@/postgres?host=${folder}`;
+  const ask = (statement) => execFileSync("psql", ["-Atc", statement, url], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+  await until("PostgreSQL answers", () => {
+    try {
+      return ask("select 1") === "1";
+    } catch {
+      return false;
+    }
+  });
+  return {
+    url, ask,
+    async end() {
+      child.kill("SIGINT");
+      await once(child, "exit");
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+test("the same with its rows in PostgreSQL", async (t) => {
+  const database = await postgres();
+  if (!database) return t.skip("no PostgreSQL");
+  const before = example;
+  process.env.METRICS_DATABASE = database.url;
+  try {
+    example = await Example.start("metrics");
+    await until("both are synced", async () => (await freshness("acme")).last_sync && (await freshness("globex")).last_sync);
+    await example.control("n8n-acme", { add: many(700) });
+    await synced();
+    assert.equal((await example.api("admin", "POST", "/v1/schedules/rollup-daily/run")).status, 200);
+    await until("rolled up", async () => (await client("acme")).layers.includes("L2"));
+    await example.control("n8n-acme", { add: [{}, { status: "error" }] });
+    await synced();
+    const { total_executions } = await agrees("acme");
+    await agrees("globex");
+    assert.equal(Number(database.ask("select count(*) from executions where client = 'acme'")), total_executions);
+    assert.ok(Number(database.ask("select count(*) from executions where client = 'acme' and rolled = 1")) > 0);
+    await example.end();
+  } finally {
+    delete process.env.METRICS_DATABASE;
+    example = before;
+    await database.end();
+  }
+});
+
 test("started again on its data at speed: a new execution arrives untouched, and page-cap-is-reported", async () => {
   const before = await client("acme");
   await example.stop();
   const { data, port, upstreamPort } = example;
   process.env.METRICS_PAGES_MAX = "2";
-  const again = await Example.start("metrics", { data, port, upstreamPort, speed: 120 });
+  const again = await Example.start("metrics", { data, port, upstreamPort, speed: 60 });
   delete process.env.METRICS_PAGES_MAX;
   again.own = true;
   assert.deepEqual(again.tokens, example.tokens);
   example = again;
   assert.equal((await client("acme")).total_executions, before.total_executions, "deploy-keeps-data");
   await example.control("n8n-acme", { add: [{}] });
-  await until("15 minutes are 7.5 s here", async () => (await client("acme")).total_executions === before.total_executions + 1, 7500);
+  await until("15 minutes are 15 s here", async () => (await client("acme")).total_executions === before.total_executions + 1, 15_000);
   await example.control("n8n-acme", { add: many(1000) });
   const told = await until("a sync that hits its cap", async () => {
     const { body } = await example.api("admin", "GET", "/v1/data/ingest?tenant=acme");
     return body.page_cap_hit && body;
-  }, 10_000);
+  }, 25_000);
   assert.deepEqual([told.pages, told.read], [2, 500]);
 });

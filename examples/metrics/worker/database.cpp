@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <mutex>
 
 namespace metrics {
 
@@ -60,17 +61,29 @@ void Database::roll_back() noexcept
     }
 }
 
+namespace {
+
+void make_tables(Database& database, bool postgres)
+{
+    // Two workers that begin at once: there the second would fail, here it waits anyway.
+    if (postgres) database.run("select pg_advisory_lock(7878)");
+    for (const char* const table : tables) database.run(table);
+    for (const std::string length : lengths)
+        database.run("create table if not exists " + length +
+                     " (client text not null, workflow text not null, day bigint not null, executions bigint not null, "
+                     "successful bigint not null, failed bigint not null, timed bigint not null, "
+                     "duration_ms bigint not null, last_activity bigint, primary key (client, workflow, day))");
+    if (postgres) database.run("select pg_advisory_unlock(7878)");
+}
+
+} // namespace
+
 std::unique_ptr<Database> open_database(const std::string& where)
 {
+    static std::once_flag made;
     const bool postgres = where.starts_with("postgres://") || where.starts_with("postgresql://");
     auto database = postgres ? open_postgres(where) : open_sqlite(where);
-    for (const char* const table : tables) database->run(table);
-    for (const std::string length : lengths)
-        database->run(
-            "create table if not exists " + length +
-            " (client text not null, workflow text not null, day bigint not null, executions bigint not null, "
-            "successful bigint not null, failed bigint not null, timed bigint not null, "
-            "duration_ms bigint not null, last_activity bigint, primary key (client, workflow, day))");
+    std::call_once(made, [&] { make_tables(*database, postgres); });
     return database;
 }
 

@@ -44,7 +44,7 @@ public:
     void roll_back() noexcept;
 };
 
-/// Opens it, and makes its tables where they are missing. @throws DatabaseError
+/// Opens it; the first of a process makes the tables where they are missing. @throws DatabaseError
 std::unique_ptr<Database> open_database(const std::string& where);
 std::unique_ptr<Database> open_sqlite(const std::string& file);
 std::unique_ptr<Database> open_postgres(const std::string& url);
