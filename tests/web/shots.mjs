@@ -4,7 +4,7 @@
 // The server behind them has a bit of everything: fresh, failing and held keys, running, failed and late jobs, a batch.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { pages, World } from "./console/world.mjs";
+import { pages, settled, World } from "./console/world.mjs";
 
 const [folder, only = ""] = process.argv.slice(2);
 if (!folder) {
@@ -57,10 +57,8 @@ for (const [lang, theme, width] of looks) {
   const page = await person.newPage();
   for (const [name, path] of names) {
     await page.goto(`${world.url}/${path}${path.startsWith("elements") ? `?lang=${lang}` : ""}`);
-    await page.locator("h1").first().waitFor();
-    // Alive, and everything that is read once has been.
-    if (path.startsWith("console")) await page.locator('.link-state[data-state="live"]').waitFor();
-    await page.waitForFunction(() => !document.querySelector("[aria-busy=true], .scroll:empty") && performance.now() - Math.max(0, ...performance.getEntriesByType("resource").map((one) => one.responseEnd)) > 400);
+    if (path.startsWith("console")) await settled(page);
+    else await page.locator("freshet-diff").last().waitFor();
     await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
   }
   await person.close();

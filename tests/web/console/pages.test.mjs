@@ -2,7 +2,7 @@
 // What holds on every page: nothing that a policy refuses, nothing serious that axe finds, keyboard, deep links, first paint.
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { AxeBuilder, pages, until, World } from "./world.mjs";
+import { AxeBuilder, pages, settled, until, World } from "./world.mjs";
 
 let world;
 let person;
@@ -25,8 +25,7 @@ afterEach(() => assert.deepEqual(world.takeComplaints(), []));
 const every = () => [...pages, `jobs/${job}`, `batches/${batch}`, "nowhere"];
 const open = async (page, path) => {
   await page.goto(`${world.url}/console/${path}`);
-  await page.locator("h1").waitFor();
-  await page.waitForTimeout(400);
+  await settled(page);
 };
 
 for (const [lang, theme] of [["en", "light"], ["he", "dark"]]) {

@@ -2,7 +2,7 @@
 // Who gets in, by what, and what they are shown.
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { until, World } from "./world.mjs";
+import { pages, settled, until, World } from "./world.mjs";
 
 let world;
 let operator;
@@ -72,26 +72,70 @@ test("a token in the address is exchanged for the cookie and gone from it", asyn
   assert.equal(page.url(), `${world.url}/console/jobs?state=failed`);
 });
 
-test("a viewer sees no button that would be refused; an operator sees them", async () => {
-  const { id } = await world.ask("POST", "/v1/jobs", { queue: "mail", input: 1 });
+test("a viewer sees no button that would be refused, on any page; an operator sees them", async () => {
+  const job = async (queue, verb) => {
+    const { id } = await world.ask("POST", "/v1/jobs", { queue, input: 1 });
+    if (!verb) return id;
+    const [{ fence }] = (await world.ask("POST", "/v1/work/claim", { worker: "w-1", queues: [queue], slots: 1, wait: 5 })).jobs;
+    await world.ask("POST", `/v1/work/${id}/${verb}`, { worker: "w-1", fence, error: { class: "fatal", code: "no", message: "no" } });
+    return id;
+  };
+  const failed = await job("ends", "fail");
+  const waits = await job("mail");
+  const batch = async (queue) => (await world.ask("POST", "/v1/batches", { queue, items: [{ key: "a", input: 1 }], then: { label: "Go on", start: "person", queue: "mail", input: 1 } })).id;
+  const over = await batch("parts");
+  const [{ id, fence }] = (await world.ask("POST", "/v1/work/claim", { worker: "w-1", queues: ["parts"], slots: 1, wait: 5 })).jobs;
+  await world.ask("POST", `/v1/work/${id}/fail`, { worker: "w-1", fence, error: { class: "fatal", code: "no", message: "no" } });
+  const open = await batch("mail");
+  world.write([]);
+  await world.refresh("list");
+  const paths = [...pages, `jobs/${waits}`, `jobs/${failed}`, `batches/${open}`, `batches/${over}`, "source/broken"];
+  // What only looks, copies or reads again is for everybody.
+  const free = /^(CLI|curl|Read again|Show more|[+−~\d ]+)$/;
   const seen = async (token) => {
     const person = await world.signedIn(token);
     const page = await person.newPage();
     const names = [];
-    for (const path of ["", "source/list", "jobs", `jobs/${id}`, "queues", "workers", "schedules", "access", "system"]) {
+    for (const path of paths) {
       await page.goto(`${world.url}/console/${path}`);
-      await page.locator("h1").waitFor();
-      await page.waitForTimeout(500);
-      for (const name of await page.locator("main fc-action button, main freshet-refresh button").allTextContents()) names.push(`${path}: ${name.trim()}`);
+      await settled(page);
+      for (const name of await page.locator("main button").allTextContents()) if (!free.test(name.trim())) names.push(`${path.replace(/[jb]_\w+/, (one) => ({ [waits]: "waits", [failed]: "failed", [open]: "open", [over]: "over" })[one])}: ${name.trim()}`);
     }
-    const refused = [];
-    page.on("response", (answer) => answer.status() === 403 && refused.push(answer.url()));
+    await person.close();
     return names;
   };
   assert.deepEqual(await seen(viewer), []);
   const acts = await seen(operator);
-  for (const wanted of [": Refresh", "source/list: Pause the source", "jobs: Cancel all that fit", `jobs/${id}: Cancel`, "schedules: Run now", "queues: Pause"]) assert.ok(acts.includes(wanted), `${wanted} is not among ${acts.join(" | ")}`);
+  for (const wanted of [": Refresh", "source/list: Pause the source", "source/list: Accept", "jobs: Cancel all that fit", "jobs/waits: Cancel", "jobs/failed: Retry", "batches/open: Cancel", "batches/over: Retry the failed one", "schedules: Run now", "queues: Pause"])
+    assert.ok(acts.includes(wanted), `${wanted} is not among ${acts.join(" | ")}`);
   assert.ok(!acts.some((name) => /New token|End all live jobs|Limits/.test(name)), "an operator is no admin");
+});
+
+test("a token of all tenants chooses one, sees that one alone, and may choose anew after signing out", async () => {
+  const shared = await World.start({ config: `[tenant.acme]\nsources = ["list", "broken"]\n[tenant.globex]\nsources = ["list"]\n` });
+  try {
+    const token = shared.token("all", "viewer", "--tenant", "*");
+    const page = await (await shared.person()).newPage();
+    const enter = async (tenant) => {
+      await page.getByLabel("Token").fill(token);
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await page.getByRole("heading", { name: "Which tenant?" }).waitFor();
+      await page.getByRole("button", { name: tenant }).click();
+      await page.getByRole("link", { name: "list", exact: true }).waitFor();
+    };
+    await page.goto(`${shared.url}/console/`);
+    await enter("acme");
+    await page.getByRole("link", { name: "broken", exact: true }).waitFor();
+    await page.reload();
+    await page.getByRole("link", { name: "broken", exact: true }).waitFor();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await enter("globex");
+    await settled(page);
+    assert.equal(await page.getByRole("link", { name: "broken", exact: true }).count(), 0, "another tenant's source is none of this one's");
+    assert.deepEqual(shared.takeComplaints(), []);
+  } finally {
+    await shared.stop();
+  }
 });
 
 test("a session ends with its token, on an open page too", async () => {

@@ -113,6 +113,32 @@ test("a result that is held back is accepted by a person", async () => {
   await until("the card is gone", async () => (await page.getByText("A result is held back").count()) === 0);
 });
 
+test("a held result is discarded by a person, and the good one stays", async () => {
+  world.write([{ name: "ant" }, { name: "bee" }]);
+  await world.refresh("list");
+  world.write([]);
+  await world.refresh("list");
+  const page = await open("source/list");
+  await page.getByText("A result is held back").waitFor();
+  await page.getByRole("button", { name: "Discard" }).click();
+  await page.locator("dialog button.danger").click();
+  await until("the card is gone", async () => (await page.getByText("A result is held back").count()) === 0);
+  assert.equal((await world.ask("GET", "/v1/data/list")).length, 2);
+});
+
+test("F7: a result that came after its job was given up is adopted by a person", async () => {
+  const { id } = await world.ask("POST", "/v1/jobs", { queue: "brief", input: 1 });
+  const job = (await world.ask("POST", "/v1/work/claim", { worker: "w-1", queues: ["brief"], slots: 1, wait: 5 })).jobs[0];
+  const page = await open(`jobs/${id}`);
+  await page.locator(".head .mark", { hasText: "failed" }).waitFor();
+  await end(job, "complete", { result: { sent: "late" } });
+  await page.getByText("A late result is kept").waitFor();
+  await page.getByRole("button", { name: "Adopt the late result" }).click();
+  await page.locator("dialog button.primary").click();
+  await page.locator(".head .mark", { hasText: "succeeded" }).waitFor();
+  assert.deepEqual((await world.ask("GET", `/v1/jobs/${id}`)).result, { sent: "late" });
+});
+
 test("the head says when the server is away, and the page goes on when it is back", async () => {
   const page = await open("queues");
   await page.locator('.link-state[data-state="live"]').waitFor();

@@ -24,6 +24,9 @@ run = ["sh", "-c", "echo no route to the shop >&2; exit 3"]
 format = "json"
 [queue.mail]
 lease = "30s"
+[queue.brief]
+run_limit = "1s"
+retry = { attempts = 1, wait = "1s" }
 [schedule.nightly]
 queue = "mail"
 cron = "30 2 * * *"
@@ -120,4 +123,12 @@ export class World extends Base {
 }
 
 export const pages = ["", "source/list", "jobs", "batches", "queues", "workers", "schedules", "access", "system"];
+/** Until the page is alive and all that it reads once has come: no request under way but the stream, nothing busy. */
+export async function settled(page) {
+  await page.locator("h1").first().waitFor();
+  await page.locator('.link-state[data-state="live"]').waitFor();
+  await page.waitForFunction(() => !document.querySelector("[aria-busy=true]") && ![...document.querySelectorAll(".none")].some((one) => /reading|קורא/.test(one.textContent)));
+  await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+}
+
 export { AxeBuilder, until };

@@ -82,7 +82,8 @@ class App extends LitElement {
 
   /** The head tells how the server is heard on every page, also on one that follows nothing. */
   private hear(): void {
-    if (!me) return;
+    // A stream is of one tenant: it waits until that is chosen.
+    if (!me || this.needsTenant()) return;
     client.onConnection(() => {
       // A page that is older than its server says so, once.
       if (this.server && client.server && client.server !== this.server) this.newServer = client.server;
