@@ -318,6 +318,23 @@ test("the same with its rows in PostgreSQL", async (t) => {
     await agrees("globex");
     assert.equal(Number(database.ask("select count(*) from executions where client = 'acme'")), total_executions);
     assert.ok(Number(database.ask("select count(*) from executions where client = 'acme' and rolled = 1")) > 0);
+
+    // One of 100 days ago goes into the roll-up and out of the raw rows, and counts once however often it is read.
+    const days = (count) => new Date(Date.now() - count * 86_400_000).toISOString();
+    await example.control("n8n-acme", { add: [{ id: 888001, status: "success", startedAt: days(100), stoppedAt: days(100) }] });
+    await synced();
+    assert.equal((await agrees("acme")).total_executions, total_executions + 1, "before it is rolled up");
+    for (const name of ["daily", "weekly", "monthly"]) {
+      const { last_updated } = await client("acme");
+      assert.equal((await example.api("admin", "POST", `/v1/schedules/rollup-${name}/run`)).status, 200);
+      await until(`${name} rolled up`, async () => (await client("acme")).last_updated > last_updated);
+    }
+    assert.equal(database.ask("select count(*) from executions where id = '888001'"), "0");
+    await synced();
+    assert.equal((await agrees("acme")).total_executions, total_executions + 1, "after its raw row was dropped");
+    const sum = (table) => database.ask(`select sum(executions), sum(successful), sum(failed), sum(duration_ms) from ${table} where client = 'acme'`);
+    assert.equal(sum("weekly"), sum("daily"));
+    assert.equal(sum("monthly"), sum("daily"));
     await example.end();
   } finally {
     delete process.env.METRICS_DATABASE;

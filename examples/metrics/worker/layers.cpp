@@ -51,15 +51,14 @@ double rounded(double value)
 Json roll_up(Database& database, const std::string& client, const std::string& table,
              std::int64_t (*first_day)(std::int64_t), std::int64_t now)
 {
-    // Raw rows, and with them days, change for 90 days.
-    const std::int64_t from = first_day(now / day_ms - raw_days - 1);
+    // All of them: a few thousand rows a year, and a first sync may reach back as far as it likes.
     return in_transaction(database, [&] {
         std::map<std::pair<std::string, std::int64_t>, Sums> made;
         for (const Row& row : database.run("select workflow, day, executions, successful, failed, timed, duration_ms, "
-                                           "last_activity from daily where client = ? and day >= ?",
-                                           {client, from}))
+                                           "last_activity from daily where client = ?",
+                                           {client}))
             made[{row[0].value_or(""), first_day(whole(row[1]))}].add(row, 2);
-        database.run("delete from " + table + " where client = ? and day >= ?", {client, from});
+        database.run("delete from " + table + " where client = ?", {client});
         for (const auto& [name, sums] : made)
             database.run("insert into " + table + " (" + columns + ") values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                          {client, name.first, name.second, sums.executions, sums.successful, sums.failed, sums.timed,
@@ -146,10 +145,15 @@ Json roll_up_days(Database& database, const std::string& client, std::int64_t no
             {client, today});
         database.run("update executions set rolled = 1 where client = ? and ended = 1 and rolled = 0 and day < ?",
                      {client, today});
+        // What is dropped is in the roll-ups: should it be read once more, it is not to count again.
+        const std::vector<Row> dropped = database.run(
+            "select max(day) from executions where client = ? and rolled = 1 and day < ?", {client, today - raw_days});
+        const auto last = whole_if(dropped.at(0).at(0));
         database.run(
-            "insert into clients (client, rolled_at, raw_from) values (?, ?, ?) on conflict (client) do update set "
-            "rolled_at = excluded.rolled_at, raw_from = excluded.raw_from",
-            {client, now, today - raw_days});
+            "insert into clients (client, rolled_at, raw_from) values (?, ?, ?) on conflict (client) do update "
+            "set rolled_at = excluded.rolled_at, raw_from = case when clients.raw_from > excluded.raw_from "
+            "then clients.raw_from else excluded.raw_from end",
+            {client, now, last ? *last + 1 : std::int64_t{0}});
         database.run("delete from executions where client = ? and rolled = 1 and day < ?", {client, today - raw_days});
         return Json{{"client_id", client},
                     {"rolled_at", text_of(now)},

@@ -21,7 +21,7 @@ freshet::Json numbers(Database& database, const std::string& client, const Minut
 
 /// Adds the days that are over to the daily roll-up, and drops raw rows that are older than 90 days.
 freshet::Json roll_up_days(Database& database, const std::string& client, std::int64_t now);
-/// Makes the weeks or months of the last time anew from the days.
+/// Makes the weeks or months anew from the days.
 freshet::Json roll_up_weeks(Database& database, const std::string& client, std::int64_t now);
 freshet::Json roll_up_months(Database& database, const std::string& client, std::int64_t now);
 
