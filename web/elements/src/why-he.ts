@@ -94,13 +94,17 @@ const clearings: Record<Code, (v: Values, say: Say) => string> = {
   failure_policy: () => "ניסיון נוסף של מה שנכשל", partial: () => "ניסיון נוסף של מה שנכשל",
 };
 
+/** What takes values says nothing without them: then the server's words are better. */
+const sayable = <F extends (...args: never[]) => string>(why: Why, said: F | undefined): F | undefined => (why.values || !said?.length ? said : undefined);
+
 export const whyHe = (why: Why, say: Say): string => {
   const values = why.values ?? {};
   // A failure's code is the error's own.
   const text = texts[why.code] ?? (values["error"] ? (v: Values) => failed(v, why.text) : undefined);
-  return text?.(values, say) ?? why.text;
+  return sayable(why, text)?.(values, say) ?? why.text;
 };
 export const clearsHe = (why: Why, say: Say): string | undefined => {
   const values = why.values ?? {};
-  return why.clears && (clearings[why.code] ?? (values["error"] || why.code === "failed" ? again : undefined))?.(values, say);
+  const clears = clearings[why.code] ?? (values["error"] || why.code === "failed" ? again : undefined);
+  return why.clears && (sayable(why, clears)?.(values, say) ?? why.clears);
 };

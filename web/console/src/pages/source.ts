@@ -3,7 +3,7 @@
 import type { FreshnessRow, Job, Meta, Page as ListPage, Version } from "@freshet/client";
 import { can, client } from "../api.js";
 import { Follow, Page, Read } from "../controllers.js";
-import { bytes, clearsText, errorText, moment, num, span, whyText } from "../i18n.js";
+import { bytes, clearsText, errorText, lang, moment, num, span, whyText } from "../i18n.js";
 import { refreshOf } from "../refresh.js";
 import { href } from "../router.js";
 import { strip } from "../strip.js";
@@ -106,7 +106,7 @@ export class SourcePage extends Page {
       this.readMore();
     };
     return html`<section class="card alert"><header><h2>${badge("held", t("heldTitle"))}</h2></header>
-      <p>${tw("held", held.reason)} ${held.message ? own(held.message) : nothing}</p>
+      <p>${tw("held", held.reason)} ${held.message && lang === "en" ? own(held.message) : nothing}</p>
       ${facts([[t("rows"), ltr(num(held.rows))], [t("outcome"), ltr(`+${held.counts.added} −${held.counts.removed} ~${held.counts.changed}`)], [t("at"), ago(held.held_at)], [t("job"), idLink(href("jobs", held.job), held.job)]])}
       ${can("operate") ? html`<p class="buttons">${action(t("accept"), () => decide("accept"), "primary")}${action(t("discard"), () => decide("discard"), "danger")}</p>` : nothing}
     </section>`;
