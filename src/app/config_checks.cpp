@@ -2,6 +2,7 @@
 #include "app/config_checks.hpp"
 
 #include "app/own_program.hpp"
+#include "base/log.hpp"
 #include "http/within.hpp"
 #include "runners/shape/child_pool.hpp"
 
@@ -29,6 +30,11 @@ ConfigChecks config_checks()
         order.check_only = true;
         const auto result = (*pool)->shape(std::move(order), compile_within);
         if (result) return std::nullopt;
+        if (result.error().code == ShapeErrorCode::timed_out) {
+            // A machine that is busy says nothing about the expression: one that is wrong is told by its answers.
+            log::warn("config: an expression could not be tried", {{"expression", expression.substr(0, 200)}});
+            return std::nullopt;
+        }
         constexpr std::string_view what = "select: ";
         std::string words = result.error().message;
         if (words.starts_with(what)) words.erase(0, what.size());
