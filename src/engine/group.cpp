@@ -206,9 +206,9 @@ std::optional<Job> Group::job_of(JobId id, std::string_view tenant)
 
 bool Group::is_paused(const Job& job)
 {
-    if (state_.paused.contains(job.queue)) return true;
+    if (state_.paused.contains(job.tenant, job.queue)) return true;
     if (job.kind != JobKind::refresh || state_.paused.empty()) return false;
-    return state_.paused.contains(key_of(job).record.source);
+    return state_.paused.contains(job.tenant, key_of(job).record.source);
 }
 
 std::optional<Job> Group::job_behind(const Job& first)
@@ -232,6 +232,7 @@ void Group::put_quietly(const Job& job)
 
 void Group::note_live(const Job* before, const Job& after)
 {
+    count_live(before, after);
     LiveCount& live = state_.live[{after.tenant, after.queue}];
     const auto count = [&](JobState state, int by) {
         if (state == JobState::queued) live.queued += by;
@@ -340,8 +341,9 @@ void Group::tell_keys()
             const std::string topic = "data/" + record.key;
             const auto flight = flight_of(tx_->live_jobs(record.tenant, record.key));
             record.seq = tx_->next_seq(record.tenant);
-            MetaInput input{&record, work.source, params_of(record.key), {}, state_.paused.contains(record.source),
-                            true};
+            MetaInput input{
+                &record, work.source, params_of(record.key), {}, state_.paused.contains(record.tenant, record.source),
+                true};
             if (flight) input.flight = MetaFlight{flight->id, flight->running, flight->requested_at, {}};
             std::string data = change_event_json(topic, meta_json(input, now_), work.outcome, work.base_ver,
                                                  work.counts, work.diff, {}, record.seq);

@@ -86,7 +86,8 @@ private:
     // group_add.cpp
     Reply add(AddJobs& request);
     std::optional<Refused> check(const NewJob& job, std::size_t number) const;
-    std::optional<Refused> check_room(const std::string& tenant, const std::map<std::string, std::int64_t>& more) const;
+    /// Whether the tenant may have so many more waiting jobs, by queue.
+    std::optional<Refused> check_room(const std::string& tenant, const std::map<std::string, std::int64_t>& more);
     std::vector<Job> holders(const std::string& tenant, const std::string& queue, std::string_view slot);
     AddedJob add_one(const std::string& tenant, const std::string& caller, NewJob& request);
     AddedJob attach(const UniqueAttach& attach, const std::string& tenant, int priority);
@@ -100,6 +101,7 @@ private:
     void withdraw(const WithdrawClaim& request);
     void close_claims(const std::function<bool(const ClaimWork&)>& which);
     void close_claim_of_lost(const Job& job);
+    std::vector<std::string> next_tenants(const std::string& queue, std::string_view turn);
     int claim_from(Offer& offer, const std::string& queue, int slots, std::int64_t concurrency, Claimed& claimed);
     bool claim_one(const Job& job, const std::string& worker, Claimed& claimed);
     bool may_claim_refresh(const Job& job, const KeyWork& work);
@@ -125,6 +127,9 @@ private:
     Reply run_now(const RunJob& request);
     Reply adopt(const AdoptJob& request);
     Reply adopt_refresh(const AdoptJob& request, const Job& job);
+    /// Of a source or queue; false: it was so already.
+    std::expected<bool, Refused> set_paused(const std::string& name, bool paused, const std::string& tenant,
+                                            const std::string& caller);
     Reply pause_queue(const PauseQueue& request);
     Reply limit_queue(const LimitQueue& request);
     Reply drain(const DrainWorker& request);
@@ -223,6 +228,9 @@ private:
     std::optional<Refused> over_storage(const std::string& tenant);
     std::optional<Refused> over_keys(const std::string& tenant);
     std::int64_t& stored_of(const std::string& tenant);
+    std::int64_t& live_bytes_of(const std::string& tenant);
+    /// Every change of what a job that is not over brings along. @param before  null: it is new
+    void count_live(const Job* before, const Job& after);
     /// Every change of a version's or a held result's bytes. @param bytes  negative: they go
     void count_stored(const std::string& tenant, std::int64_t bytes);
 

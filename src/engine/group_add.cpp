@@ -69,9 +69,9 @@ std::optional<Refused> Group::check(const NewJob& job, std::size_t number) const
     return std::nullopt;
 }
 
-std::optional<Refused> Group::check_room(const std::string& tenant,
-                                         const std::map<std::string, std::int64_t>& more) const
+std::optional<Refused> Group::check_room(const std::string& tenant, const std::map<std::string, std::int64_t>& more)
 {
+    if (auto over = over_storage(tenant)) return over;
     std::int64_t all = 0, waiting_of_tenant = reserved_of(tenant, {});
     for (auto at = state_.live.lower_bound({tenant, {}}); at != state_.live.end() && at->first.first == tenant; ++at)
         waiting_of_tenant += at->second.queued;

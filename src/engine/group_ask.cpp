@@ -130,7 +130,6 @@ std::expected<Asked, Refused> Group::ask_for(const AskRefresh& request, bool per
         return Asked{put_job(&before, std::move(after)), true, false, terms.head};
     }
 
-    if (auto over = over_storage(request.tenant)) return std::unexpected(std::move(*over));
     if (auto over = check_room(request.tenant, {{request.source, 1}})) return std::unexpected(std::move(*over));
     const bool new_key = !work.record.seq && !work.told;
     if (new_key)

@@ -16,6 +16,8 @@ namespace freshet {
 namespace {
 
 constexpr int tenants_per_claim = 64;
+/// Pages of tenants that are looked through for one that has not paused the queue.
+constexpr int paused_pages_max = 16;
 constexpr int slots_max = 1000;
 constexpr int put_aside_max = 256;
 constexpr std::size_t queues_per_claim = 200, worker_bytes_max = 200;
@@ -120,7 +122,7 @@ std::optional<WallTime> Group::feed_offers()
     std::optional<WallTime> wake;
     if (state_.offers.empty() || !state_.no_room.empty()) return wake;
     std::vector<std::string> ready = tx_->ready_queues(now_);
-    std::erase_if(ready, [&](const std::string& queue) { return state_.paused.contains(queue); });
+    std::erase_if(ready, [&](const std::string& queue) { return state_.paused.for_all(queue); });
     if (ready.empty()) return wake;
     std::ranges::rotate(ready, ready.begin() + static_cast<std::ptrdiff_t>(++state_.queue_turn % ready.size()));
 
@@ -156,12 +158,30 @@ std::optional<WallTime> Group::feed_offers()
     return wake;
 }
 
+// Tenants with work for the queue that have not paused it, beginning behind the one whose turn it was.
+std::vector<std::string> Group::next_tenants(const std::string& queue, std::string_view turn)
+{
+    std::string after{turn};
+    std::vector<std::string> tenants;
+    for (int page = 0; page < paused_pages_max; ++page) {
+        tenants = tx_->ready_tenants(queue, after, now_, tenants_per_claim);
+        const bool more = tenants.size() == static_cast<std::size_t>(tenants_per_claim);
+        if (more) after = tenants.back();
+        std::erase_if(tenants, [&](const std::string& tenant) { return state_.paused.contains(tenant, queue); });
+        if (!tenants.empty() || !more) break;
+    }
+    return tenants;
+}
+
 int Group::claim_from(Offer& offer, const std::string& queue, int slots, std::int64_t concurrency, Claimed& claimed)
 {
     std::string& turn = state_.turns[queue];
-    std::vector<std::string> tenants = tx_->ready_tenants(queue, turn, now_, tenants_per_claim);
+    std::vector<std::string> tenants = next_tenants(queue, turn);
     const bool contended = tenants.size() > 1;
-    if (offer.work.tenant != "*") tenants.assign(1, offer.work.tenant);
+    if (offer.work.tenant != "*") {
+        if (state_.paused.contains(offer.work.tenant, queue)) return 0;
+        tenants.assign(1, offer.work.tenant);
+    }
     const std::int64_t half = std::max<std::int64_t>(1, (concurrency + 1) / 2);
 
     int got = 0, looked_at = 0;
@@ -203,7 +223,7 @@ bool Group::may_claim_refresh(const Job& job, const KeyWork& work)
         return false;
     }
     const SourceDefinition& definition = *work.source;
-    if (state_.paused.contains(definition.name)) return wait_until(now_ + paused_looked_at);
+    if (state_.paused.contains(job.tenant, definition.name)) return wait_until(now_ + paused_looked_at);
     auto breaker = tx_->breaker(job.tenant, definition.name, host_of(definition, job.key));
     if (!breaker) return true;
     // A probe that ended while its source was gone from the config could not say so: nobody knew its host.

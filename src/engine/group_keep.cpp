@@ -191,17 +191,15 @@ Reply Group::pause(const PauseSource& request)
     if (source(request.source) == nullptr)
         return std::unexpected(
             refused(Refusal::source_removed, fmt::format("there is no source \"{}\"", request.source)));
-    if (request.paused == state_.paused.contains(request.source)) return Answer{Done{}};
-    tx_->put_paused(request.source, request.paused);
-    wrote_ = true;
-    if (request.paused)
-        state_.paused.insert(request.source);
-    else
-        state_.paused.erase(request.source);
-    audit(request.tenant, request.caller, request.paused ? "pause" : "resume", request.source, {});
-    for (const std::string& tenant : tx_->tenants())
+    auto changed = set_paused(request.source, request.paused, request.tenant, request.caller);
+    if (!changed) return std::unexpected(std::move(changed.error()));
+    if (!*changed) return Answer{Done{}};
+    const bool all = request.tenant == "*" || definitions_->tenants.empty();
+    for (const std::string& tenant : tx_->tenants()) {
+        if (!all && tenant != request.tenant) continue;
         for (const KeyRecord& record : tx_->keys(tenant, request.source, {}, keys_told_max))
             key(tenant, record.key, record.source).told = true;
+    }
     return Answer{Done{}};
 }
 

@@ -51,6 +51,11 @@ Reply Group::retry(const RetryJob& request)
                 return Answer{std::move(asked->job)};
             }
     }
+    if (!after && after.error() == Refusal::not_terminal)
+        return std::unexpected(refused(Refusal::not_terminal, before->state == JobState::succeeded
+                                                                  ? "it succeeded: what failed or was cancelled can be "
+                                                                    "retried"
+                                                                  : "it has not ended yet"));
     if (!after) return std::unexpected(refused(after.error()));
     if (request.input && before->kind == JobKind::refresh)
         return std::unexpected(refused(Refusal::bad_request, "a refresh has no input of its own"));
@@ -151,29 +156,40 @@ Reply Group::adopt_refresh(const AdoptJob& request, const Job& job)
     return Answer{jobs_.at(job.id.value)};
 }
 
+// @param queue  its name, or of one tenant's pause the row of model/pauses.hpp
 void Group::tell_queue(const std::string& queue)
 {
     auto view = std::make_shared<QueueView>();
     view->queue = queue;
-    view->paused = state_.paused.contains(queue);
+    view->paused = state_.paused.has_row(queue);
     if (const auto set = state_.limits.find(queue); set != state_.limits.end()) view->limits = set->second;
     view->limits.queue = queue;
     notice_->queues.push_back(std::move(view));
+}
+
+std::expected<bool, Refused> Group::set_paused(const std::string& name, bool paused, const std::string& tenant,
+                                               const std::string& caller)
+{
+    const std::string whose = definitions_->tenants.empty() ? "*" : tenant;
+    if (!paused && whose != "*" && state_.paused.for_all(name))
+        return std::unexpected(refused(Refusal::bad_request,
+                                       fmt::format("{} is paused for all tenants; a token of all resumes it", name)));
+    const std::string row = Pauses::row(whose, name);
+    if (paused == (whose == "*" ? state_.paused.for_all(name) : state_.paused.for_one(whose, name))) return false;
+    tx_->put_paused(row, paused);
+    state_.paused.put(row, paused);
+    audit(tenant, caller, paused ? "pause" : "resume", name, {});
+    return true;
 }
 
 Reply Group::pause_queue(const PauseQueue& request)
 {
     if (const SourceDefinition* of = source(request.queue); of != nullptr && of->kind != SourceKind::worker)
         return pause({request.queue, request.paused, request.tenant, request.caller});
-    if (request.paused == state_.paused.contains(request.queue)) return Answer{Done{}};
-    tx_->put_paused(request.queue, request.paused);
-    wrote_ = true;
-    if (request.paused)
-        state_.paused.insert(request.queue);
-    else
-        state_.paused.erase(request.queue);
-    audit(request.tenant, request.caller, request.paused ? "pause" : "resume", request.queue, {});
-    tell_queue(request.queue);
+    auto changed = set_paused(request.queue, request.paused, request.tenant, request.caller);
+    if (!changed) return std::unexpected(std::move(changed.error()));
+    if (!*changed) return Answer{Done{}};
+    tell_queue(Pauses::row(definitions_->tenants.empty() ? "*" : request.tenant, request.queue));
     return Answer{Done{}};
 }
 

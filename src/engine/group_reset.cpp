@@ -169,14 +169,16 @@ void Group::count_bulk(BulkCount& bulk)
 // Takes the next bulk job, or a chunk of the one at hand.
 void Group::do_bulk()
 {
-    if (state_.bulk_live == 0 || state_.paused.contains(bulk_queue)) return;
+    if (state_.bulk_live == 0 || state_.paused.for_all(bulk_queue)) return;
     std::optional<Job> job = state_.bulk_now ? job_of(state_.bulk_now, "*") : std::nullopt;
     if (!job || job->state != JobState::running || job->worker != state_.builtin_worker) {
         state_.bulk_now = {};
         Claimed claimed;
-        for (const std::string& tenant : tx_->ready_tenants(bulk_queue, {}, now_, 1))
+        for (const std::string& tenant : next_tenants(std::string{bulk_queue}, {})) {
+            if (state_.bulk_now) break;
             for (const Job& next : tx_->claimable(bulk_queue, tenant, now_, 1))
                 if (claim_one(next, state_.builtin_worker, claimed)) state_.bulk_now = next.id;
+        }
         if (!state_.bulk_now) return;
         job = job_of(state_.bulk_now, "*");
     }

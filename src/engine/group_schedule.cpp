@@ -229,7 +229,7 @@ void Group::fire_key(KeyWork& work, const FireDecision& fire, const std::vector<
     const KeyRecord& record = work.record;
     FireRecord row{record.tenant, record.key, fire.nominal, wall_, std::string{fire.decision}, fire.reason, {}};
     if (fired_before(row)) return;
-    if (state_.paused.contains(record.source)) {
+    if (state_.paused.contains(record.tenant, record.source)) {
         row.decision = "skipped";
         row.reason = "the source is paused";
     } else if (state_.paused_schedules.contains({record.tenant, record.key})) {

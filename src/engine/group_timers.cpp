@@ -88,8 +88,8 @@ void Group::read_memory()
         }
     state_.keys.clear();
     state_.stored.clear();
-    state_.paused.clear();
-    for (auto& name : tx_->paused()) state_.paused.insert(std::move(name));
+    state_.live_bytes.clear();
+    state_.paused = Pauses{tx_->paused()};
     state_.removed_sources.clear();
     for (RemovedSource& source : tx_->removed_sources()) state_.removed_sources[source.name] = source.removed_at;
     state_.paused_schedules.clear();
@@ -134,10 +134,10 @@ void Group::take_up()
                                              .before = {},
                                              .limit = static_cast<int>(History::kept_max)}))
                 if (job.began_at && job.finished_at) state_.took[name].add(*job.finished_at - *job.began_at);
-    for (const std::string& queue : state_.paused)
-        if (source(queue) == nullptr) tell_queue(queue);
+    for (const std::string& row : state_.paused.rows())
+        if (source(Pauses::name_of(row)) == nullptr) tell_queue(row);
     for (const auto& [queue, limits] : state_.limits)
-        if (!state_.paused.contains(queue)) tell_queue(queue);
+        if (!state_.paused.has_row(queue)) tell_queue(queue);
     set_schedules();
     end_removed_sources();
 }

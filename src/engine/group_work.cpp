@@ -36,7 +36,8 @@ bool Group::has_ready_work(const WorkerView& worker)
 {
     if (!ready_) ready_ = tx_->ready_queues(now_);
     return std::ranges::any_of(worker.queues, [&](const std::string& queue) {
-        if (std::ranges::find(*ready_, queue) == ready_->end() || state_.paused.contains(queue)) return false;
+        if (std::ranges::find(*ready_, queue) == ready_->end() || state_.paused.contains(worker.tenant, queue))
+            return false;
         const QueueLimits limits = limits_of(queue);
         if (*limits.concurrency > 0 && state_.running[queue] >= *limits.concurrency) return false;
         if (state_.begun[queue].blocked_until(*limits.rate, now_)) return false;
@@ -86,6 +87,7 @@ BeatAnswer Group::beat_one(const BeatWork& work, const BeatJob& request)
     const bool worn = *before->lease_until - now_ < policy.lease * 3 / 4;
     const bool untold = moved && now_ - before->beat_at.value_or(now_) >= progress_written_every;
     const bool written = worn || untold || request.beat.checkpoint;
+    if (request.beat.checkpoint) count_live(&*before, *after);
     if (written) put_quietly(*after);
     // Nobody is promised more than what is on disk.
     return {request.job, before->cancel_requested_at ? BeatWord::cancel : BeatWord::ok,
@@ -233,6 +235,7 @@ Reply Group::add_log(const AddLog& request)
     if (!job) return std::unexpected(refused(Refusal::not_found));
     if (job->fence != request.fence || job->state != JobState::running)
         return std::unexpected(refused(Refusal::lease_lost));
+    if (auto over = over_storage(job->tenant)) return std::unexpected(std::move(*over));
     const auto [last, fresh] = state_.log_lines.try_emplace(job->id.value, 0);
     if (fresh) {
         // Numbers have no holes: the last one is found by halving.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/reads.hpp"
 
+#include "model/pauses.hpp"
+
 #include <algorithm>
 
 namespace freshet {
@@ -18,12 +20,6 @@ std::shared_ptr<Body> load_body(StoreReads& store, std::int64_t payload, const H
     return body;
 }
 
-bool is_paused(StoreReads& store, const std::string& source)
-{
-    const std::vector<std::string> paused = store.paused();
-    return std::ranges::find(paused, source) != paused.end();
-}
-
 std::shared_ptr<KeyView> view_of(StoreReads& store, std::string_view tenant, std::string_view key)
 {
     auto view = std::make_shared<KeyView>();
@@ -34,7 +30,7 @@ std::shared_ptr<KeyView> view_of(StoreReads& store, std::string_view tenant, std
         view->record.key = key;
     }
     view->flight = flight_of(store.live_jobs(tenant, key));
-    view->paused = is_paused(store, view->record.source);
+    view->paused = Pauses{store.paused()}.contains(tenant, view->record.source);
     return view;
 }
 
@@ -108,11 +104,11 @@ std::vector<std::shared_ptr<const KeyView>> Reads::keys(std::string_view tenant,
 {
     return ask([&](StoreReads& store) {
         std::vector<std::shared_ptr<const KeyView>> views;
-        const std::vector<std::string> paused = store.paused();
+        const Pauses paused{store.paused()};
         for (KeyRecord& record : store.keys(tenant, source, after, limit)) {
             auto view = std::make_shared<KeyView>();
             view->flight = flight_of(store.live_jobs(tenant, record.key));
-            view->paused = std::ranges::find(paused, record.source) != paused.end();
+            view->paused = paused.contains(tenant, record.source);
             view->record = std::move(record);
             views.push_back(std::move(view));
         }

@@ -11,6 +11,7 @@
 #include "engine/meters.hpp"
 #include "engine/rate_window.hpp"
 #include "engine/workers.hpp"
+#include "model/pauses.hpp"
 #include "model/queue_policy.hpp"
 #include "wire/bulk.hpp"
 
@@ -126,7 +127,7 @@ struct Engine::State {
 
     std::map<std::string, std::int64_t, std::less<>> running;      ///< jobs by queue
     std::map<std::pair<std::string, std::string>, LiveCount> live; ///< jobs by (tenant, queue)
-    std::set<std::string, std::less<>> paused;                     ///< sources and queues
+    Pauses paused;                                                 ///< sources and queues
     std::map<std::string, QueueLimits, std::less<>> limits;        ///< set at run time, by queue
     std::map<std::string, std::string, std::less<>> turns;         ///< by queue: the tenant that was served last
     std::vector<ResetWork> resets;
@@ -149,6 +150,8 @@ struct Engine::State {
     std::map<std::int64_t, Reserve> reserves; ///< by batch
     /// Bytes of versions and held results, of tenants that were asked about; counted once and then kept.
     std::map<std::string, std::int64_t, std::less<>> stored;
+    /// The same of what jobs that are not over bring along: inputs and checkpoints.
+    std::map<std::string, std::int64_t, std::less<>> live_bytes;
 
     std::set<std::pair<std::string, std::string>> paused_schedules; ///< (tenant, name)
     std::optional<WallTime> wall_seen;                              ///< by the last step

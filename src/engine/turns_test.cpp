@@ -88,6 +88,54 @@ TEST_F(Turns, APausedQueueGivesNothingAndSaysSo)
     EXPECT_EQ(claim_from("mails").size(), 1u);
 }
 
+TEST_F(Turns, F9APauseOfOneTenantIsNobodyElses)
+{
+    auto changed = std::make_shared<Definitions>(*definitions);
+    for (const char* tenant : {"a", "b"}) changed->tenants[tenant].name = tenant;
+    definitions = changed;
+    start();
+    fill("a", 2), fill("b", 2);
+    notices.clear();
+    ASSERT_TRUE(ask_engine(PauseQueue{"mails", true, "a", "ann"}));
+    EXPECT_EQ(notices.at(0)->queues.at(0)->queue, "a/mails");
+    EXPECT_TRUE(notices.at(0)->queues.at(0)->paused);
+    EXPECT_THAT(tenants_of(claim_from("mails", "w1", 9)), ElementsAre("b", "b"));
+    EXPECT_TRUE(claim_from("mails", "w1", 9).empty());
+    start();
+    EXPECT_TRUE(claim_from("mails", "w1", 9).empty()) << "a restart keeps it";
+
+    // A pause for all is for all, and a tenant's resume ends its own alone.
+    ASSERT_TRUE(ask_engine(PauseQueue{"mails", true, "*", "root"}));
+    const auto refused = ask_engine(PauseQueue{"mails", false, "a", "ann"});
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message, testing::HasSubstr("paused for all tenants"));
+    fill("b", 1);
+    EXPECT_TRUE(claim_from("mails", "w1", 9).empty());
+    ASSERT_TRUE(ask_engine(PauseQueue{"mails", false, "*", "root"}));
+    EXPECT_THAT(tenants_of(claim_from("mails", "w1", 9)), ElementsAre("b")) << "a's own pause goes on";
+    ASSERT_TRUE(ask_engine(PauseQueue{"mails", false, "a", "ann"}));
+    EXPECT_THAT(tenants_of(claim_from("mails", "w1", 9)), ElementsAre("a", "a"));
+}
+
+TEST_F(Turns, F9APausedSourceOfOneTenantRefreshesForTheOthers)
+{
+    auto changed = std::make_shared<Definitions>(*definitions);
+    for (const char* tenant : {"a", "b"}) changed->tenants[tenant].name = tenant;
+    definitions = changed;
+    start();
+    for (const char* tenant : {"a", "b"}) {
+        AskRefresh ask = refresh_of();
+        ask.tenant = tenant;
+        ASSERT_TRUE(ask_engine(ask));
+    }
+    ASSERT_TRUE(ask_engine(PauseSource{"prices", true, "a", "ann"}));
+    EXPECT_THAT(tenants_of(claim()), ElementsAre("b"));
+    for (const auto& view : notices.back()->keys) EXPECT_FALSE(view->record.tenant == "b" && view->paused);
+    ASSERT_TRUE(ask_engine(PauseSource{"prices", false, "a", "ann"}));
+    now += 2min;
+    EXPECT_THAT(tenants_of(claim()), testing::Contains("a"));
+}
+
 TEST_F(Turns, LimitsSetAtRunTimeWinUntilTheyAreCleared)
 {
     for (int i = 0; i < 6; ++i) add_one("mails");

@@ -8,6 +8,7 @@
 #include "http/body.hpp"
 #include "http/job_answer.hpp"
 #include "http/negotiate.hpp"
+#include "http/paused.hpp"
 #include "http/problems.hpp"
 #include "http/route.hpp"
 #include "http/status_answer.hpp"
@@ -57,7 +58,7 @@ bool read_idempotency(const ExchangePtr& exchange, std::string route, std::optio
 
 std::string item_of(Core& core, const Job& item)
 {
-    return item_json(item, core.work().queue_paused(item.queue), core.now());
+    return item_json(item, queue_paused(core, item.tenant, item.queue), core.now());
 }
 
 void answer_batch(Core& core, const ExchangePtr& exchange, const BatchChanged& changed, int status)

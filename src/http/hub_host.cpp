@@ -4,6 +4,7 @@
 #include "http/gate.hpp"
 #include "http/list_rows.hpp"
 #include "http/negotiate.hpp"
+#include "http/paused.hpp"
 
 #include <fmt/format.h>
 
@@ -31,7 +32,7 @@ public:
     }
     bool job_paused(const Job& job) override
     {
-        return job.key.empty() ? core_.work().queue_paused(job.queue) : paused(job.tenant, job.key);
+        return job.key.empty() ? queue_paused(core_, job.tenant, job.queue) : paused(job.tenant, job.key);
     }
     void rows(streams::Topic::Kind list, std::string_view tenant,
               std::function<void(std::shared_ptr<const streams::Rows>)> then) override

@@ -7,12 +7,14 @@
 #include "http/hub_host.hpp"
 #include "http/job_answer.hpp"
 #include "http/negotiate.hpp"
+#include "http/paused.hpp"
 #include "http/problems.hpp"
 #include "http/route.hpp"
 #include "http/status_answer.hpp"
 #include "http/streams/present.hpp"
 #include "http/watching.hpp"
 #include "http/work_end.hpp"
+#include "model/pauses.hpp"
 
 #include <algorithm>
 #include <array>
@@ -30,7 +32,8 @@ bool sees(const Caller& caller, const Job& job)
 
 std::string shown(Core& core, const Job& job)
 {
-    const bool paused = job.key.empty() ? core.work().queue_paused(job.queue) : is_paused(core, job.tenant, job.key);
+    const bool paused =
+        job.key.empty() ? queue_paused(core, job.tenant, job.queue) : is_paused(core, job.tenant, job.key);
     return streams::shown_job_json(job, terms_of(*core.definitions(), job, paused), core.now());
 }
 
@@ -102,7 +105,7 @@ void list_jobs(Core& core, const ExchangePtr& exchange, std::span<const std::str
     struct Found {
         std::vector<Job> jobs;
         std::vector<JobCount> counts;
-        std::vector<std::string> paused;
+        Pauses paused;
     };
     const auto found = std::make_shared<Found>();
     const std::vector<std::string> tenants = tenants_of(core, exchange);
@@ -115,7 +118,7 @@ void list_jobs(Core& core, const ExchangePtr& exchange, std::span<const std::str
                     for (Job& job : store.jobs(of_one)) found->jobs.push_back(std::move(job));
                     for (JobCount& count : store.job_counts(tenant)) found->counts.push_back(std::move(count));
                 }
-                found->paused = store.paused();
+                found->paused = Pauses{store.paused()};
             });
             std::ranges::sort(found->jobs, std::greater{}, &Job::id); // newest first, whoever's
         },
@@ -130,7 +133,7 @@ void list_jobs(Core& core, const ExchangePtr& exchange, std::span<const std::str
             out.begin();
             out.begin_list("items");
             for (const Job& job : found->jobs) {
-                const bool paused = std::ranges::find(found->paused, job.queue) != found->paused.end();
+                const bool paused = found->paused.contains(job.tenant, job.queue);
                 out.raw(streams::shown_job_json(job, terms_of(*core.definitions(), job, paused), core.now()));
             }
             out.end_list();

@@ -7,6 +7,7 @@
 #include "http/body.hpp"
 #include "http/job_answer.hpp"
 #include "http/negotiate.hpp"
+#include "http/paused.hpp"
 #include "http/problems.hpp"
 #include "http/route.hpp"
 #include "http/status_answer.hpp"
@@ -87,7 +88,7 @@ std::string added_json(Core& core, const AddedJob& added, bool minimal)
         return out.take();
     }
     std::string json = streams::shown_job_json(
-        job, terms_of(*core.definitions(), job, core.work().queue_paused(job.queue)), core.now());
+        job, terms_of(*core.definitions(), job, queue_paused(core, job.tenant, job.queue)), core.now());
     return added.attached ? with_member("attached", true, json) : json;
 }
 

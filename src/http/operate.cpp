@@ -11,6 +11,7 @@
 #include "http/streams/present.hpp"
 #include "wire/work_views.hpp"
 
+#include <algorithm>
 #include <array>
 #include <fmt/format.h>
 
@@ -112,9 +113,11 @@ void reset(Core& core, const ExchangePtr& exchange, std::span<const std::string>
 void list_audit(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
 {
     const auto query = list_query(exchange, {});
-    if (!query || !has_tenant(exchange)) return;
+    if (!query) return;
     AuditFilter filter;
-    filter.tenant = exchange->caller().tenant;
+    // Of a token of all tenants: everyone's, and what was done for all of them.
+    std::vector<std::string> tenants = tenants_of(core, exchange);
+    if (exchange->caller().tenant == "*") tenants.emplace_back("*");
     filter.limit = query->limit + 1;
     const auto before = query->after.empty() ? std::optional<std::int64_t>{0} : parse_count(query->after);
     if (!before)
@@ -122,9 +125,17 @@ void list_audit(Core& core, const ExchangePtr& exchange, std::span<const std::st
             bad_parameter("after takes the `next` of the page before.", "Leave it out for the first page."));
     filter.before = *before;
     const auto rows = std::make_shared<std::vector<AuditRow>>();
-    read_then(
-        core, exchange,
-        [rows, filter](Reads& reads) { reads.in_one_view([&](StoreReads& store) { *rows = store.audit(filter); }); },
+    read_each_then(
+        core, exchange, tenants,
+        [rows, filter, tenants](Reads& reads) {
+            reads.in_one_view([&](StoreReads& store) {
+                for (AuditFilter of_one = filter; const std::string& tenant : tenants) {
+                    of_one.tenant = tenant;
+                    for (AuditRow& row : store.audit(of_one)) rows->push_back(std::move(row));
+                }
+            });
+            std::ranges::sort(*rows, std::greater{}, &AuditRow::number);
+        },
         [&core, exchange, rows, limit = static_cast<std::size_t>(query->limit)](streams::Cursor cursor) {
             const bool more = rows->size() > limit;
             if (more) rows->resize(limit);

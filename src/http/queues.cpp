@@ -2,18 +2,21 @@
 // Queues: how many jobs are where, who serves them, pauses and limits (spec "The wire contract" §4).
 //
 // A queue is named by the config, by its jobs or by its workers; a source that this server fetches itself has one of
-// its own. Counts are of the caller's tenant and come from kept counters. Threads: the loop's.
+// its own. Counts are of the caller's tenant and come from kept counters. A pause is the tenant's own, or of a token of
+// all tenants for everyone; limits hold for all who share the queue. Threads: the loop's.
 #include "http/body.hpp"
 #include "http/gate.hpp"
 #include "http/list_rows.hpp"
 #include "http/problems.hpp"
 #include "http/route.hpp"
 #include "http/status_answer.hpp"
+#include "model/pauses.hpp"
 #include "wire/work_views.hpp"
 
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
+#include <functional>
 #include <map>
 
 namespace freshet::http {
@@ -22,7 +25,7 @@ namespace {
 
 struct QueuesRead {
     std::vector<JobCount> counts;
-    std::vector<std::string> paused;
+    Pauses paused;
     std::vector<QueueLimits> limits;
     std::map<std::string, WallTime, std::less<>> oldest; ///< when the job that waits longest was asked for
 };
@@ -32,7 +35,7 @@ void read_queues(Reads& reads, const std::string& tenant, const std::string& onl
     reads.in_one_view([&](StoreReads& store) {
         found.counts = store.job_counts(tenant);
         if (!only.empty()) std::erase_if(found.counts, [&](const JobCount& one) { return one.queue != only; });
-        found.paused = store.paused();
+        found.paused = Pauses{store.paused()};
         found.limits = store.queue_limits();
         for (const JobCount& one : found.counts) {
             if (one.state != JobState::queued) continue;
@@ -43,12 +46,25 @@ void read_queues(Reads& reads, const std::string& tenant, const std::string& onl
     });
 }
 
+// Whether a queue that the config names is this tenant's. Among several only those that its sources and schedules use
+// are: the others are policy for whoever comes to use them, and their names may tell of another tenant (F9).
+bool names_for(const Definitions& definitions, std::string_view tenant, std::string_view queue)
+{
+    if (definitions.tenants.size() <= 1) return true;
+    return std::ranges::any_of(definitions.schedules, [&](const auto& named) {
+        const TaskSchedule& schedule = named.second;
+        return schedule.queue == queue &&
+               (schedule.tenants.empty() || std::ranges::find(schedule.tenants, tenant) != schedule.tenants.end());
+    });
+}
+
 // Rows by name: those of the config, of the tenant's jobs, of the workers it may see.
 std::map<std::string, QueueRow, std::less<>> rows_of(Core& core, const std::string& tenant, const QueuesRead& found)
 {
     const Definitions& definitions = *core.definitions();
     std::map<std::string, QueueRow, std::less<>> rows;
-    for (const auto& [name, queue] : definitions.queues) rows.try_emplace(name);
+    for (const auto& [name, queue] : definitions.queues)
+        if (names_for(definitions, tenant, name)) rows.try_emplace(name);
     for (const auto& [name, source] : definitions.sources)
         if (tenant_has_source(definitions, tenant, name)) rows.try_emplace(source->queue);
     for (const JobCount& one : found.counts) rows.try_emplace(one.queue);
@@ -67,7 +83,7 @@ std::map<std::string, QueueRow, std::less<>> rows_of(Core& core, const std::stri
             row.concurrency = queue->second.concurrency;
             row.rate = queue->second.rate;
         }
-        row.paused = std::ranges::find(found.paused, name) != found.paused.end();
+        row.paused = found.paused.contains(tenant, name);
         if (const auto set = std::ranges::find(found.limits, name, &QueueLimits::queue); set != found.limits.end()) {
             row.concurrency = set->concurrency.value_or(row.concurrency);
             row.rate = set->rate.value_or(row.rate);
@@ -139,46 +155,63 @@ void show_queue(Core& core, const ExchangePtr& exchange, std::span<const std::st
     answer_queue(core, exchange, captures[0]);
 }
 
-// A queue that nobody ever named is no queue: a typo must not pause what does not exist.
-void change_queue(Core& core, const ExchangePtr& exchange, const std::string& name, Request change)
+// A queue that nobody ever named is no queue: a typo must not pause what does not exist. `then` comes if there is one
+// of that name, to the tenant or, for a token of all, to any.
+void with_queue(Core& core, const ExchangePtr& exchange, const std::string& name, std::function<void()> then)
 {
-    const auto found = std::make_shared<QueuesRead>();
-    read_then(
-        core, exchange,
-        [found, name, tenant = exchange->caller().tenant](Reads& reads) { read_queues(reads, tenant, name, *found); },
-        [&core, exchange, found, name, change = std::move(change)](streams::Cursor) mutable {
-            if (!rows_of(core, exchange->caller().tenant, *found).contains(name))
-                return exchange->fail(no_such_queue(name));
-            const bool taken = core.post(std::move(change), [&core, exchange, name](const Reply& reply) {
-                if (!reply) return fail_refused(core, exchange, reply.error());
-                answer_queue(core, exchange, name);
-            });
-            if (!taken) exchange->fail(busy_problem());
+    const auto found = std::make_shared<std::map<std::string, QueuesRead>>();
+    const auto tenants = tenants_of(core, exchange);
+    read_each_then(
+        core, exchange, tenants,
+        [found, name, tenants](Reads& reads) {
+            for (const std::string& tenant : tenants) read_queues(reads, tenant, name, (*found)[tenant]);
+        },
+        [&core, exchange, found, name, then = std::move(then)](streams::Cursor) {
+            for (const auto& [tenant, read] : *found)
+                if (rows_of(core, tenant, read).contains(name)) return then();
+            exchange->fail(no_such_queue(name));
         });
+}
+
+void set_paused(Core& core, const ExchangePtr& exchange, const std::string& name, bool paused)
+{
+    if (!only_parameters(exchange, {})) return;
+    with_queue(core, exchange, name, [&core, exchange, name, paused] {
+        const Caller& caller = exchange->caller();
+        const bool taken = core.post(PauseQueue{name, paused, caller.tenant, caller.name},
+                                     [&core, exchange, name, paused](const Reply& reply) {
+                                         if (!reply) return fail_refused(core, exchange, reply.error());
+                                         if (exchange->caller().tenant == "*")
+                                             return respond_paused(core, exchange, reply, "queue", name, paused);
+                                         answer_queue(core, exchange, name);
+                                     });
+        if (!taken) exchange->fail(busy_problem());
+    });
 }
 
 void pause(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
 {
-    if (!only_parameters(exchange, {}) || !has_tenant(exchange)) return;
-    const Caller& caller = exchange->caller();
-    change_queue(core, exchange, captures[0], PauseQueue{captures[0], true, caller.tenant, caller.name});
+    set_paused(core, exchange, captures[0], true);
 }
 void resume(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
 {
-    if (!only_parameters(exchange, {}) || !has_tenant(exchange)) return;
-    const Caller& caller = exchange->caller();
-    change_queue(core, exchange, captures[0], PauseQueue{captures[0], false, caller.tenant, caller.name});
+    set_paused(core, exchange, captures[0], false);
 }
 
 void limit(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
 {
     if (!only_parameters(exchange, {}) || !has_tenant(exchange)) return;
+    const Caller& caller = exchange->caller();
+    if (!caller.all_tenants && core.definitions()->tenants.size() > 1)
+        return exchange->fail(make_problem(403, "tenant", "Limits hold for all tenants",
+                                           "All tenants share the limits of a queue, and there are several.",
+                                           "Use a token of all tenants (*), or set them in [queue.NAME]."));
     BodyReader reader{exchange->request().body, true};
     BodyObject body = reader.object();
     LimitQueue set;
     set.queue = captures[0];
-    set.tenant = exchange->caller().tenant;
-    set.caller = exchange->caller().name;
+    set.tenant = caller.tenant;
+    set.caller = caller.name;
     if (const auto concurrency = body.whole("concurrency", 0, 1'000'000))
         set.concurrency = static_cast<int>(*concurrency);
     if (const BodyValue* value = body.find("rate")) {
@@ -192,7 +225,13 @@ void limit(Core& core, const ExchangePtr& exchange, std::span<const std::string>
     }
     body.end();
     if (reader.problem()) return exchange->fail(*reader.problem());
-    change_queue(core, exchange, captures[0], std::move(set));
+    with_queue(core, exchange, set.queue, [&core, exchange, set] {
+        const bool taken = core.post(set, [&core, exchange, name = set.queue](const Reply& reply) {
+            if (!reply) return fail_refused(core, exchange, reply.error());
+            answer_queue(core, exchange, name);
+        });
+        if (!taken) exchange->fail(busy_problem());
+    });
 }
 
 constexpr std::array queue_table{

@@ -218,6 +218,36 @@ TEST_F(WorkRoutes, QueuesShowCountsLimitsAndWhoServesThem)
     expect_bad("/v1/queues/mail/limits", R"({"concurrency":-1})", "/concurrency");
 }
 
+TEST_F(WorkRoutes, F9AQueueOfTheConfigAnswersTheTenantsThatUseIt)
+{
+    auto next = std::make_shared<Definitions>(*world.definitions);
+    for (const char* tenant : {"default", "acme"}) next->tenants[tenant].name = tenant;
+    for (const char* queue : {"payroll", "letters"}) next->queues[queue].name = queue;
+    next->schedules["monthly"] = {"monthly", "payroll", "{}", {}, {"acme"}, -1};
+    next->schedules["daily"] = {"daily", "letters", "{}", {}, {}, -1};
+    world.reload(next);
+    const Answered list = client->get("/v1/queues");
+    EXPECT_THAT(list.body, HasSubstr(R"("name":"letters")"));
+    EXPECT_THAT(list.body, Not(HasSubstr("payroll")));
+    const Answered foreign = client->get("/v1/queues/payroll");
+    EXPECT_EQ(foreign.status, 404);
+    EXPECT_EQ(ask("POST", "/v1/queues/payroll/pause").status, 404);
+
+    const Answered limits = ask("POST", "/v1/queues/letters/limits", R"({"concurrency":1})");
+    EXPECT_EQ(limits.status, 403) << "they hold for acme, too";
+    EXPECT_THAT(limits.body, HasSubstr("all tenants"));
+    EXPECT_EQ(world.engine.posted(), 0u);
+
+    send("POST", "/v1/queues/letters/pause", "");
+    auto asked = world.engine.next();
+    EXPECT_EQ(std::get<PauseQueue>(asked.request).tenant, "default");
+    auto transaction = world.store.begin();
+    transaction->put_paused("acme/letters", true);
+    transaction->commit();
+    world.reply(asked, Answer{Done{}});
+    EXPECT_EQ(member(client->read().body, "/paused"), "false") << "acme's own pause is not ours";
+}
+
 // --- Acts on many ---
 
 TEST_F(WorkRoutes, BulkAndResetCountFirstAndActOnlyWhenTold)
