@@ -120,9 +120,11 @@ void Writer::settle()
     // A reader that still needs old pages makes a checkpoint incomplete: it is tried again after as much growth.
     checkpoint_at_ = complete ? wal_bytes_kept : wal_bytes_ + wal_bytes_kept;
     if (complete) wal_bytes_ = 0;
-    measure();
-    if (complete) begin_log_anew();
-    if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY) return;
+    if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY) {
+        measure();
+        if (complete) begin_log_anew();
+        return;
+    }
     on_device([&] {
         try {
             connection_.fail(code);
@@ -144,7 +146,8 @@ void Writer::begin_log_anew()
         commit();
     } catch (const SqliteFailure& failure) {
         connection_.roll_back();
-        log::warn("the write-ahead log could not be begun anew; the next commit does it", {{"database", path_}, {"error", failure.what()}});
+        log::warn("the write-ahead log could not be begun anew; the next commit does it",
+                  {{"database", path_}, {"error", failure.what()}});
     }
 }
 
