@@ -1,5 +1,5 @@
-# Writes the C++ file that holds the style of problem pages and the API's description.
-#   cmake -DOUT=embedded.cpp -DSTYLE=help.css -DOPENAPI=openapi.json -P embed.cmake
+# Writes the C++ file that holds the style and the script of the server's own pages and the API's description.
+#   cmake -DOUT=embedded.cpp -DSTYLE=help.css -DSCRIPT=sign_in.js -DOPENAPI=openapi.json -P embed.cmake
 # What the web build makes is embedded by cmake/web.cmake.
 set(rows "")
 
@@ -16,6 +16,10 @@ file(READ ${STYLE} style)
 file(SHA256 ${STYLE} hash)
 string(SUBSTRING ${hash} 0 12 hash)
 embed_file("assets/help-${hash}.css" "text/css; charset=utf-8" true style)
+file(READ ${SCRIPT} script)
+file(SHA256 ${SCRIPT} hash)
+string(SUBSTRING ${hash} 0 12 hash)
+embed_file("assets/sign-in-${hash}.js" "text/javascript; charset=utf-8" true script)
 file(READ ${OPENAPI} openapi)
 embed_file("openapi.json" "application/json" false openapi)
 

@@ -115,6 +115,7 @@ private:
         needs("headers_forced", {"refresh", "refresh_all", "force_when"});
         needs("then", {"refresh_all"});
         needs("job_data", {"job"});
+        needs("log_end", {"job", "batch"});
         needs("rows_max", {"list", "items"});
         needs("callbacks", {"body"});
         needs("cache", {"read"});

@@ -31,7 +31,7 @@ struct Facades::Table {
 };
 
 Facades::Facades(int cores, std::shared_ptr<const FacadeSet> facades, ShapeCall shape)
-    : facades_{std::move(facades)}, cores_(static_cast<std::size_t>(cores))
+    : facades_{std::move(facades)}, ends_told_{std::make_shared<EndsTold>()}, cores_(static_cast<std::size_t>(cores))
 {
     const auto tables = http::all_routes();
     router_ = std::make_shared<const http::Router>(tables);
@@ -65,6 +65,7 @@ Facades::PerCore& Facades::of_core(http::Core& core)
     own.of = core.definitions();
     own.table = std::move(table);
     own.state = std::make_shared<CoreState>();
+    own.state->ends_told = ends_told_;
     return own;
 }
 

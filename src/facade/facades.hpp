@@ -44,6 +44,7 @@ private:
     std::atomic<std::shared_ptr<const FacadeSet>> facades_;
     std::shared_ptr<const http::Router> router_; ///< of /v1, for what is asked within
     Shape shape_;
+    std::shared_ptr<EndsTold> ends_told_;
     std::vector<PerCore> cores_; ///< each touched by its own loop alone
 };
 

@@ -9,6 +9,7 @@
 #include "http/problems.hpp"
 #include "http/response_head.hpp"
 #include "http/session.hpp"
+#include "http/sign_in_page.hpp"
 #include "model/key.hpp"
 
 #include <algorithm>
@@ -145,6 +146,7 @@ http::Match match_index(const std::shared_ptr<const PageRow>& page, const http::
     http::Match match;
     match.route = &page->route;
     match.foreign_is_missing = true;
+    match.is_page = true;
     const Inputs inputs = early_inputs(page->pattern, {}, request, captures);
     // A public page is nobody's; another one is of a tenant, and a tenant that the path does not name is not found.
     if (!page->def.tenant.empty()) match.tenant = fill(page->def.tenant, inputs).value_or("?");
@@ -166,6 +168,7 @@ http::Match match_sign_in(http::Match match)
     match.run = [](http::Core& core, const http::ExchangePtr& exchange, std::span<const std::string>) {
         const http::HttpRequest& request = exchange->request();
         const auto caller = http::caller_of_token(core, request.param("token").value_or(""));
+        if (!caller && http::wants_page(request)) return exchange->respond(http::sign_in_page(request, caller.error()));
         if (!caller) return exchange->fail(caller.error());
         std::string target = exchange->base_url() + request.path;
         char mark = '?';
@@ -283,6 +286,7 @@ std::optional<http::Match> find_page(const PageRows& pages, const http::HttpRequ
         // A document beside the index is opened by an address, too.
         const bool signs_in = path.ends_with(".html") && request.param("token");
         http::Match match = match_file(std::move(candidates), std::move(names));
+        match.is_page = path.ends_with(".html");
         return signs_in ? match_sign_in(std::move(match)) : std::move(match);
     }
     std::shared_ptr<const PageRow> best;

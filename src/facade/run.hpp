@@ -64,6 +64,7 @@ private:
     void watch_first_attempt(const http::Caller& caller, const std::string& key, std::function<void(Problem)> failed);
     void enqueue();
     void call();
+    void call(InnerRequest request);
     void after_keys();
     std::vector<Entry> expand(const std::vector<std::string>& templates);
     http::Caller caller_for(const std::string& tenant) const;
@@ -75,6 +76,8 @@ private:
     void look_up_one(std::string_view part, std::string path, Next then);
     /// Whose a thing is that only its id names, for a caller who may speak for everybody.
     void find_tenant(std::function<std::optional<std::string>(Reads&)> tenant_of, std::function<void()> then);
+    void find_tenant_of_job(const std::string& id, std::function<void()> then);
+    void find_tenant_of_batch(const std::string& id, std::function<void()> then);
     std::shared_ptr<Rows> rows_of(const std::string& part);
     void end_lists();
     void look_up_job();
@@ -87,10 +90,13 @@ private:
 
     // run_answer.cpp
     void answer();
+    void log_ends() const;
     std::string kept_name() const;
     void render(const std::string& name);
     void rendered(std::shared_ptr<const Rendered> made);
-    void respond(int status, std::shared_ptr<const std::string> body, std::string tag);
+    /// @param kept  the body is shared with other answers.
+    void respond(int status, std::shared_ptr<const Body> body, std::string tag, bool kept);
+    http::HttpResponse head_of(int status) const;
     void add_key_parts();
     void add_entries();
     std::string meta_text(const KeyView& view, bool with_time, bool from_cache) const;

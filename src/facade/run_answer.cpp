@@ -5,6 +5,7 @@
 
 #include "base/hash.hpp"
 #include "base/log.hpp"
+#include "http/codings.hpp"
 #include "http/negotiate.hpp"
 #include "http/problems.hpp"
 #include "model/freshness.hpp"
@@ -46,21 +47,37 @@ std::string tag_of(std::string_view body)
     return fmt::format("\"{}\"", to_hex(hash128(body)));
 }
 
+std::shared_ptr<const Body> body_of(std::string bytes)
+{
+    auto body = std::make_shared<Body>();
+    body->bytes = std::move(bytes);
+    return body;
+}
+
+void vary_by(http::HttpResponse& response, std::string_view name)
+{
+    const auto vary = std::ranges::find(response.headers, "Vary", [](const auto& header) { return header.first; });
+    if (vary == response.headers.end())
+        response.headers.emplace_back("Vary", name);
+    else
+        vary->second += fmt::format(", {}", name);
+}
+
 } // namespace
 
 void Run::answer()
 {
     for (const std::uint64_t wait : waits_) core_.cancel_wait(wait);
     waits_.clear();
+    if (row_->def.log_end) log_ends();
     if (!row_->shapes()) {
         add_key_parts();
         const int status = row_->status != 0 ? row_->status : natural_status_;
         if (view_ && view_->body && view_->record.has_data && !document_.has("job"))
-            return respond(status, std::shared_ptr<const std::string>{view_, &view_->body->bytes},
-                           fmt::format("\"{}\"", to_hex(view_->record.hash)));
+            return respond(status, view_->body, fmt::format("\"{}\"", to_hex(view_->record.hash)), true);
         if (natural_body_.empty()) natural_body_ = document_.json({&row_->respond});
         std::string tag = tag_of(natural_body_);
-        return respond(status, std::make_shared<const std::string>(std::move(natural_body_)), std::move(tag));
+        return respond(status, body_of(std::move(natural_body_)), std::move(tag), false);
     }
     const FacadeDefinition& def = row_->def;
     const bool looks_up =
@@ -77,6 +94,25 @@ void Run::answer()
             http::make_problem(503, "busy", "The answer could not be made", "Its expression gave none.", "Ask again."));
     });
     if (first) render(name);
+}
+
+// An old API logged what it answered; of many who ask, the first to be told of an end is enough.
+void Run::log_ends() const
+{
+    static const Mentions looked_up{".job .batch"};
+    const std::string document = document_.json({&looked_up});
+    for (const std::string_view part : {"job", "batch"}) {
+        const std::string thing = member_of(document, part);
+        if (thing.empty() || text_member_of(thing, "finished_at").empty()) continue;
+        core_.off_loop(
+            [told = state_->ends_told, facade = row_->def.on, part, id = text_member_of(thing, "id"),
+             state = text_member_of(thing, "state"), tenant = caller_.tenant](Reads&) {
+                if (told->first(id))
+                    log::info("an end was served",
+                              {{"facade", facade}, {part, id}, {"state", state}, {"tenant", tenant}});
+            },
+            [](const std::exception_ptr&) {});
+    }
 }
 
 // All that the answer depends on, of what the expressions mention.
@@ -164,11 +200,14 @@ void Run::render(const std::string& name)
         std::shared_ptr<Rendered> made;
         if (result) {
             made = std::make_shared<Rendered>();
-            made->body = self->row_->def.respond.empty() ? std::string{} : std::move(result->json);
+            if (!self->row_->def.respond.empty()) made->body.bytes = std::move(result->json);
             if (!result->extracts.empty()) made->status = status_number(result->extracts[0].second);
-            made->tag = tag_of(made->body);
+            made->tag = tag_of(made->body.bytes);
+            made->kept = !name.empty();
         }
-        if (!name.empty()) self->state_->rendered.made(name, made, made ? made->body.size() : 0, self->core_.steady());
+        // Twice its size: with the coding that most readers take.
+        const std::size_t bytes = made ? 2 * made->body.bytes.size() : 0;
+        if (!name.empty()) self->state_->rendered.made(name, made, bytes, self->core_.steady());
         if (self->gone_ || self->over_) return;
         if (made) return self->rendered(made);
         log::warn("a facade's expression failed",
@@ -182,17 +221,18 @@ void Run::rendered(std::shared_ptr<const Rendered> made)
     const int said = row_->status != 0 ? row_->status : made->status;
     const int status = said != 0 ? said : natural_status_;
     if (row_->def.respond.empty()) {
-        std::shared_ptr<const std::string> body =
-            view_ && view_->body && view_->record.has_data && !document_.has("job")
-                ? std::shared_ptr<const std::string>{view_, &view_->body->bytes}
-                : std::make_shared<const std::string>(natural_body_.empty() ? "null" : natural_body_);
-        std::string tag = tag_of(*body);
-        return respond(status, std::move(body), std::move(tag));
+        const bool of_key = view_ && view_->body && view_->record.has_data && !document_.has("job");
+        std::shared_ptr<const Body> body =
+            of_key ? view_->body : body_of(natural_body_.empty() ? "null" : natural_body_);
+        std::string tag = tag_of(body->bytes);
+        return respond(status, std::move(body), std::move(tag), of_key);
     }
-    respond(status, std::shared_ptr<const std::string>{made, &made->body}, made->tag);
+    respond(status, std::shared_ptr<const Body>{made, &made->body}, made->tag, made->kept);
 }
 
-void Run::respond(int status, std::shared_ptr<const std::string> body, std::string tag)
+// A body that others will be sent, too, goes out as it is until somebody has coded it; one of this answer alone is
+// coded first.
+void Run::respond(int status, std::shared_ptr<const Body> body, std::string tag, bool kept)
 {
     if (over_) return;
     if (status >= 400) {
@@ -200,9 +240,44 @@ void Run::respond(int status, std::shared_ptr<const std::string> body, std::stri
         const Problem base = http::make_problem(status, "refused", "Refused", {});
         std::string json =
             http::problem_response(exchange_->base_url(), exchange_->request().path, base, core_.now()).body;
-        return send_problem(status, laid_over(json, *body), std::move(head));
+        return send_problem(status, laid_over(json, body->bytes), std::move(head));
     }
     over_ = true;
+    const http::HttpRequest& request = exchange_->request();
+    http::HttpResponse response = head_of(status);
+    const bool reads = request.method == "GET" || request.method == "HEAD";
+    if (reads && status == 200 && http::matches_tag(request.header("if-none-match"), tag)) {
+        response.status = 304;
+        response.content_type.clear();
+        response.headers.emplace_back("ETag", tag);
+        return exchange_->respond(std::move(response));
+    }
+    const http::AcceptedCodings accepted = http::accepted_codings(request.header("accept-encoding"));
+    auto finish = [exchange = exchange_, response = std::move(response), body, tag = std::move(tag), accepted,
+                   tagged = reads && status == 200]() mutable {
+        const http::Choice choice = http::choose_coding(*body, accepted);
+        if (tagged) {
+            if (choice.bytes) tag.insert(tag.size() - 1, fmt::format("-{}", http::coding_word(choice.serve)));
+            response.headers.emplace_back("ETag", std::move(tag));
+        }
+        if (response.status != 204) {
+            if (body->bytes.size() >= http::coded_bytes_min) vary_by(response, "Accept-Encoding");
+            if (choice.bytes) response.headers.emplace_back("Content-Encoding", http::coding_word(choice.serve));
+            response.shared_body = choice.bytes ? choice.bytes : std::shared_ptr<const std::string>{body, &body->bytes};
+        }
+        exchange->respond(std::move(response));
+    };
+    const http::Coding make = http::choose_coding(*body, accepted).make;
+    const bool makes = request.method != "HEAD" && status != 204 && http::begin_coding(*body, make);
+    if (!makes) return finish();
+    const auto code = [body, make](Reads&) { http::make_coding(*body, make); };
+    if (!kept) return core_.off_loop(code, [finish](const std::exception_ptr&) mutable { finish(); });
+    core_.off_loop(code, [](const std::exception_ptr&) {});
+    finish();
+}
+
+http::HttpResponse Run::head_of(int status) const
+{
     const FacadeDefinition& def = row_->def;
     http::HttpResponse response;
     response.status = status;
@@ -211,26 +286,17 @@ void Run::respond(int status, std::shared_ptr<const std::string> body, std::stri
     for (const auto& [name, value] : natural_.headers)
         if (name == "Retry-After") response.headers.emplace_back(name, value);
     if (view_ && source_) response.headers.emplace_back("Freshet", http::freshet_header(core_, *view_, *source_, {}));
-    const bool reads = exchange_->request().method == "GET" || exchange_->request().method == "HEAD";
-    if (reads && status == 200) response.headers.emplace_back("ETag", tag);
     if (def.access != "public") response.headers.emplace_back("Vary", "Authorization, Cookie");
     for (const auto& [name, value] : forced_ && !def.headers_forced.empty() ? def.headers_forced : def.headers)
         set_header(response, name, value);
-    if (reads && status == 200 && http::matches_tag(exchange_->request().header("if-none-match"), tag)) {
-        response.status = 304;
-        return exchange_->respond(std::move(response));
+    if (status == 204) return response;
+    response.content_type = "application/json";
+    const auto own = std::ranges::find_if(response.headers, [](const auto& h) { return h.first == "Content-Type"; });
+    if (own != response.headers.end()) {
+        response.content_type = own->second;
+        response.headers.erase(own);
     }
-    if (status != 204) {
-        response.content_type = "application/json";
-        const auto own =
-            std::ranges::find_if(response.headers, [](const auto& h) { return h.first == "Content-Type"; });
-        if (own != response.headers.end()) {
-            response.content_type = own->second;
-            response.headers.erase(own);
-        }
-        response.shared_body = std::move(body);
-    }
-    exchange_->respond(std::move(response));
+    return response;
 }
 
 // --- Refusals ---

@@ -19,6 +19,14 @@ namespace {
 
 constexpr int page_rows = 500;
 
+std::function<std::optional<std::string>(Reads&)> tenant_of_job(const std::string& id)
+{
+    return [job = parse_job_id(id)](Reads& reads) -> std::optional<std::string> {
+        const auto found = job ? reads.job(*job) : std::nullopt;
+        return found ? std::optional{found->tenant} : std::nullopt;
+    };
+}
+
 std::function<std::optional<std::string>(Reads&)> tenant_of_batch(const std::string& id)
 {
     return [batch = parse_batch_id(id)](Reads& reads) -> std::optional<std::string> {
@@ -92,19 +100,24 @@ void Run::find_tenant(std::function<std::optional<std::string>(Reads&)> tenant_o
                    });
 }
 
+void Run::find_tenant_of_job(const std::string& id, std::function<void()> then)
+{
+    find_tenant(tenant_of_job(id), std::move(then));
+}
+
+void Run::find_tenant_of_batch(const std::string& id, std::function<void()> then)
+{
+    find_tenant(tenant_of_batch(id), std::move(then));
+}
+
 void Run::look_up_job()
 {
     if (row_->def.job.empty()) return look_up_batch();
     const auto id = fill(row_->def.job, inputs_, &percent_encode);
     if (!id) return fail(id.error());
-    find_tenant(
-        [job = parse_job_id(*id)](Reads& reads) -> std::optional<std::string> {
-            const auto found = job ? reads.job(*job) : std::nullopt;
-            return found ? std::optional{found->tenant} : std::nullopt;
-        },
-        [self = shared_from_this(), id = *id] {
-            self->look_up_one("job", fmt::format("/v1/jobs/{}", id), &Run::looked_up_job);
-        });
+    find_tenant_of_job(*id, [self = shared_from_this(), id = *id] {
+        self->look_up_one("job", fmt::format("/v1/jobs/{}", id), &Run::looked_up_job);
+    });
 }
 
 void Run::looked_up_job()
@@ -122,7 +135,7 @@ void Run::look_up_batch()
     if (row_->def.batch.empty()) return look_up_items();
     const auto id = fill(row_->def.batch, inputs_, &percent_encode);
     if (!id) return fail(id.error());
-    find_tenant(tenant_of_batch(*id), [self = shared_from_this(), id = *id] {
+    find_tenant_of_batch(*id, [self = shared_from_this(), id = *id] {
         self->look_up_one("batch", fmt::format("/v1/batches/{}", id), &Run::look_up_items);
     });
 }
@@ -132,7 +145,7 @@ void Run::look_up_items()
     if (row_->def.items.empty()) return look_up_lists();
     const auto id = fill(row_->def.items, inputs_, &percent_encode);
     if (!id) return fail(id.error());
-    find_tenant(tenant_of_batch(*id), [self = shared_from_this(), id = *id] {
+    find_tenant_of_batch(*id, [self = shared_from_this(), id = *id] {
         InnerRequest request;
         request.path = fmt::format("/v1/batches/{}/items", id);
         self->list_page("items", request, self->rows_of("items"), &Run::look_up_lists);

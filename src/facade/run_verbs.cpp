@@ -287,8 +287,23 @@ void Run::call()
     if (def.wait.count() > 0) request.headers.emplace_back("prefer", wait_header(def.wait));
     if (const auto name = exchange_->request().header("idempotency-key"); !name.empty())
         request.headers.emplace_back("idempotency-key", name);
+    auto ask = [self = shared_from_this(), request = std::move(request)]() mutable { self->call(std::move(request)); };
+    // A path that names one thing by its id: "/v1/jobs/{id}", "/v1/batches/{id}/cancel".
+    constexpr std::string_view of_jobs = "/v1/jobs/", of_batches = "/v1/batches/";
+    const std::string& text = *path;
+    const auto id_behind = [&text](std::string_view front) {
+        return text.starts_with(front) ? text.substr(front.size(), text.find('/', front.size()) - front.size()) : "";
+    };
+    if (id_behind(of_jobs).starts_with("j_")) return find_tenant_of_job(id_behind(of_jobs), std::move(ask));
+    if (id_behind(of_batches).starts_with("b_")) return find_tenant_of_batch(id_behind(of_batches), std::move(ask));
+    ask();
+}
+
+void Run::call(InnerRequest request)
+{
+    const std::string path = request.path;
     ask_within(core_, *router_, exchange_, caller_, std::move(request),
-               [self = shared_from_this(), path = *path](InnerAnswer answer) {
+               [self = shared_from_this(), path](InnerAnswer answer) {
                    if (self->gone_ || self->over_) return;
                    if (answer.is_problem()) return self->fail(answer);
                    Document& document = self->document_;

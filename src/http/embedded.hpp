@@ -2,8 +2,8 @@
 #pragma once
 // Files that are inside of the binary. Never change.
 //
-// Two tables: this floor's own (the API's description, the style of problem pages), which is always there; and what the
-// web build made (Services::web), which a binary that was built without Node does not have.
+// Two tables: this floor's own (the API's description, style and script of the server's own pages), which is always
+// there; and what the web build made (Services::web), which a binary that was built without Node does not have.
 
 #include <span>
 #include <string_view>

@@ -6,6 +6,7 @@
 #include "http/embedded.hpp"
 #include "http/gate.hpp"
 #include "http/negotiate.hpp"
+#include "http/page_parts.hpp"
 #include "http/problem_help.hpp"
 #include "http/problems.hpp"
 #include "http/route.hpp"
@@ -53,19 +54,9 @@ void redirect(const ExchangePtr& exchange, int status, std::string location)
     exchange->respond(std::move(response));
 }
 
-// From the page at that path up to the server's root.
-std::string way_up(std::string_view path)
-{
-    std::string up;
-    for (auto levels = std::ranges::count(path, '/') - 1; levels > 0; --levels) up += "../";
-    return up;
-}
-
 std::string style_address(std::string_view path)
 {
-    for (const EmbeddedFile& file : embedded_files())
-        if (file.name.ends_with(".css")) return fmt::format("{}{}", way_up(path), file.name);
-    return {};
+    return fmt::format("{}{}", way_up(path), embedded_name(".css"));
 }
 
 // A binary without the web files says so in a page.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/problem_help.hpp"
 
+#include "http/page_parts.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -233,24 +235,6 @@ constexpr std::array helps{
                 "Ask again in a few seconds."},
     ProblemHelp{"unanswered", "The request was dropped", "This is a mistake of ours.", "Look at the server's log."},
 };
-
-std::string escaped(std::string_view text)
-{
-    std::string out;
-    for (const char c : text) {
-        if (c == '<')
-            out += "&lt;";
-        else if (c == '>')
-            out += "&gt;";
-        else if (c == '&')
-            out += "&amp;";
-        else if (c == '"')
-            out += "&quot;";
-        else
-            out += c;
-    }
-    return out;
-}
 
 } // namespace
 

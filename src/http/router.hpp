@@ -25,6 +25,7 @@ struct Match {
     RunMatch run;                    ///< instead of the route's handler; keeps the route alive
     std::optional<Caller> acts_as;   ///< of a public one: who the request is, whoever sent it
     bool foreign_is_missing = false; ///< a tenant that the token does not allow is not there
+    bool is_page = false;            ///< a browser that is refused is shown a page to sign in
 };
 
 struct NoMatch {

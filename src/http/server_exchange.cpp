@@ -10,6 +10,7 @@
 #include "http/problems.hpp"
 #include "http/response_head.hpp"
 #include "http/session.hpp"
+#include "http/sign_in_page.hpp"
 #include "http/within.hpp"
 
 #include <algorithm>
@@ -226,8 +227,10 @@ void Connection::take_request(const RequestHead& head)
         add_header(request, lower(head.fields[i].name), head.fields[i].value);
 
     // A body that is refused unread would be taken for the next request.
+    bool shows_page = false;
     const auto refuse_now = [&](Problem problem) {
         if (parser_.wants_body()) keep_alive_ = false;
+        if (shows_page) return exchange->respond(sign_in_page(exchange->request(), problem));
         exchange->fail(std::move(problem));
     };
     std::string_view target = head.target;
@@ -285,6 +288,7 @@ void Connection::take_request(const RequestHead& head)
         own && !match && match.error().why == NoMatch::Why::unknown_path && request.path.find("/v1/") != 0)
         match = own->find(core, request);
     const bool open = match && match->route->right == Right::anyone;
+    shows_page = match && match->is_page && wants_page(request);
     auto caller = match && match->acts_as ? std::expected<Caller, Problem>{*match->acts_as}
                                           : find_caller(asked, request, match ? match->route : nullptr);
     const auto allowance = allowance_of(caller ? &*caller : nullptr);

@@ -52,7 +52,7 @@ struct FacadeDefinition {
     // What is looked up beside it.
     std::vector<std::string> keys, list;
     std::string job, batch, items;
-    bool job_data = false;
+    bool job_data = false, log_end = false;
     int rows_max = 1000;
 
     // What is answered.

@@ -7,6 +7,7 @@ import { browser, Example, until } from "./example.mjs";
 const user = "ur10000001";
 let example;
 let chromium;
+let estimated; // by the first job
 before(async () => {
   // The first refresh looks up 424 titles at 40 a second; at 10 times the speed that is a second.
   example = await Example.start("watchlist", { speed: 10 });
@@ -22,6 +23,7 @@ const list = (query = "") => example.api(undefined, "GET", `/api/imdb-watchlist?
 async function job(force = true) {
   const asked = await example.api("worker", "POST", "/jobs", { imdbUserId: user, forceRefresh: force });
   assert.equal(asked.status, 202, JSON.stringify(asked.body).slice(0, 300));
+  estimated ??= asked.body.estimatedDuration;
   return until("the job's end", async () => {
     const { body } = await example.api("worker", "GET", `/jobs/${asked.body.jobId}`);
     return ["completed", "failed"].includes(body.status) && body;
@@ -38,6 +40,7 @@ test("a user that was never fetched is 404, and 401 without the token", async ()
 
 test("a job goes from pending to completed with 424 films, newest first, titles without their position", async () => {
   const done = await job();
+  assert.equal(estimated, "30-60 seconds", "without a history");
   assert.equal(done.status, "completed");
   assert.equal(done.result.totalItems, 424);
   assert.equal(done.result.items[0].imdbId, "tt90000424");
@@ -69,15 +72,24 @@ test("a refresh asks the catalogue only for new titles, and answers what was rea
   assert.equal(cached.headers.get("cdn-cache-control"), "max-age=30");
 });
 
-test("refresh=1, again and again: itemCount and totalItems agree every time (done-comes-from-the-job)", async () => {
-  let expected = 420;
-  for (let i = 0; i < 10; ++i) {
-    await example.control("imdb", { add: [{}], delay_ms: (i * 37) % 300 });
-    expected += 1;
-    assert.equal((await list(i % 2 ? "&refresh=1" : "&nocache=1")).body.totalItems, expected);
-    assert.equal((await cache()).body.metadata.itemCount, expected);
+test("refresh=1 a hundred times: itemCount and totalItems agree every time (done-comes-from-the-job)", async () => {
+  // Jobs of 1 to 60 s at a speed of 300: two pages are asked for, one behind the other. Always the same hundred.
+  let seed = 20261126;
+  const draw = () => (seed = (seed * 48271) % 2147483647) / 2147483647;
+  let expected = (await list("&refresh=1")).body.totalItems;
+  for (let i = 0; i < 100; ++i) {
+    const job_ms = (1000 + draw() * 59_000) / 300;
+    const grows = i % 2 === 0;
+    await example.control("imdb", { ...(grows ? { add: [{}] } : { remove: 1 }), delay_ms: Math.round(job_ms / 2) });
+    expected += grows ? 1 : -1;
+    const answer = await list(["&refresh=1", "&nocache=1", "&refresh=1&nocache=1"][i % 3]);
+    assert.deepEqual([answer.status, answer.body.totalItems, answer.body.items?.length], [200, expected, expected], `round ${i}`);
+    assert.equal((await cache()).body.metadata.itemCount, expected, `round ${i}`);
   }
   await example.control("imdb", { delay_ms: 0 });
+  const next = await example.api("worker", "POST", "/jobs", { imdbUserId: user, forceRefresh: true });
+  assert.match(next.body.estimatedDuration, /^[1-9]\d*-\d+ seconds$/);
+  assert.notEqual(next.body.estimatedDuration, "30-60 seconds", "a hundred refreshes tell how long one takes");
 });
 
 test("twenty refreshes at once are one flight, and at most one behind it (one-flight-per-key-across-processes)", async () => {
@@ -143,6 +155,70 @@ test("a list that shows the oldest first is turned round", async () => {
   assert.ok(body.items.every((film) => !/^\d{2,}\. /.test(film.title)), "and numbered titles lose their position");
   await example.control("imdb", { oldest_first: false, numbered: false });
 });
+
+test("the page of a watchlist asks a browser without a token to sign in", async (t) => {
+  if (!chromium) return t.skip("no web packages");
+  const context = await chromium.newContext();
+  const page = await context.newPage();
+  assert.equal((await page.goto(`${example.pages.main}?lang=en`)).status(), 401);
+  await page.getByLabel("Token").fill("fsh_wrong");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("alert").getByText(/token/i).waitFor();
+  await page.getByLabel("Token").fill(example.tokens.worker);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.locator("#films li").first().waitFor();
+  assert.ok(page.url().endsWith("?lang=en"), "nothing of the token is in the address");
+  await context.close();
+});
+
+test("twenty presses in three tabs are one flight and at most one behind it, and every tab says what runs", async (t) => {
+  if (!chromium) return t.skip("no web packages");
+  const pages = await Promise.all([1, 2, 3].map(() => example.open(chromium, example.pages.main, "worker")));
+  for (const page of pages) await page.locator("#films li").first().waitFor();
+  const before = await example.requests("imdb");
+  const known = (await cache()).body.metadata.itemCount;
+  await example.control("imdb", { delay_ms: 4000, remove: 1 });
+  // In the page itself, so that all twenty come while the first runs.
+  const press = (times) => {
+    const button = document.querySelector("freshet-refresh").shadowRoot.querySelector("button");
+    for (let i = 0; i < times; ++i) button.click();
+  };
+  await Promise.all(pages.map((page, i) => page.evaluate(press, [8, 6, 6][i])));
+  await Promise.all(pages.map(async (page) => {
+    const button = page.locator("freshet-refresh");
+    // A tab follows the flight that answers its own press: it may be the second.
+    await button.getByText("reading list").waitFor();
+    assert.ok((await page.locator("#films li").count()) >= known - 1, "a list stays on screen");
+    assert.equal(await button.getByRole("button").getAttribute("aria-busy"), "true");
+    assert.match(await button.locator("[part=elapsed], .elapsed").first().innerText(), /\d/);
+  }));
+  for (const page of pages) await page.locator("#found", { hasText: `Found ${known - 1} items: 0 added, 1 removed, net −1` }).or(page.locator("#found", { hasText: `Found ${known - 1} items: nothing new` })).waitFor();
+  assert.ok((await example.requests("imdb")) - before <= 4, "two pages for each of two flights");
+  await example.control("imdb", { delay_ms: 0 });
+  // What was refreshed is what a reload shows, at once and every time.
+  for (let i = 0; i < 5; ++i) {
+    await pages[0].reload();
+    await pages[0].locator("#films li").first().waitFor();
+    assert.match(await pages[0].locator("#total").innerText(), new RegExp(`^${known - 1} `));
+  }
+  for (const page of pages) await page.context().close();
+});
+
+for (const [what, fault, words] of [["a private list", { private: true }, /Watchlist is private/], ["a challenge page", { fault: "challenge" }, /asks for a human/]])
+  test(`the page says in words what ${what} is, and the list stays`, async (t) => {
+    if (!chromium) return t.skip("no web packages");
+    const page = await example.open(chromium, example.pages.main, "worker");
+    await page.locator("#films li").first().waitFor();
+    const rows = await page.locator("#films li").count();
+    await example.control("imdb", fault);
+    await page.locator("freshet-refresh").getByRole("button").click();
+    await page.locator("freshet-refresh").getByText(words).waitFor();
+    assert.equal(await page.locator("#films li").count(), rows);
+    assert.deepEqual(page.problems, []);
+    await page.context().close();
+    await example.control("imdb", { private: false, fault: "none" });
+    await rested();
+  });
 
 test("the page: a film added upstream is on top after Refresh, counted in words, without a reload", async (t) => {
   if (!chromium) return t.skip("no web packages");

@@ -436,6 +436,107 @@ respond = '{jobId: .batch.then.batch}'
     EXPECT_EQ(client.get("/api/batch-jobs/b_00000/status").status, 404);
 }
 
+TEST(Facade, AnswersInTheCodingThatTheReaderTakes)
+{
+    Upstream upstream;
+    std::string offers = "[";
+    for (int i = 0; i < 200; ++i) offers += fmt::format("{}{{\"id\": {}}}", i > 0 ? "," : "", i);
+    upstream.set("/offers", offers + "]");
+    Server server{offers_source(upstream) + offers_facade + R"(
+[[facade]]
+on      = "GET /api/plain"
+read    = "offers"
+[[facade]]
+on      = "GET /api/shown"
+list    = ["schedules"]
+respond = '{text: ("once and again " * 100)}'
+)"};
+    Client client = server.client();
+    const Headers takes{{"Accept-Encoding", "br;q=0.5, gzip"}};
+    const Answer whole = client.get("/api/offers");
+    ASSERT_EQ(client.get("/api/offers").header("content-encoding"), "") << "whoever takes no coding gets none";
+    // What is kept is coded once, for those who come after the first.
+    for (const std::string path : {"/api/offers", "/api/plain"}) {
+        client.get(path, takes);
+        const Answer coded =
+            ask_until([&] { return client.get(path, takes); },
+                      [](const Answer& answer) { return answer.header("content-encoding") == "gzip"; });
+        EXPECT_LT(coded.body.size(), whole.body.size() / 2) << path;
+        EXPECT_NE(coded.header("vary").find("Accept-Encoding"), std::string::npos) << path;
+        EXPECT_TRUE(coded.header("etag").ends_with("-gzip\"")) << coded.header("etag");
+        const Answer known = client.get(path, {{"Accept-Encoding", "gzip"}, {"If-None-Match", coded.header("etag")}});
+        EXPECT_EQ(known.status, 304) << path;
+        EXPECT_EQ(known.header("content-encoding"), "") << path;
+    }
+    // What is made for one answer alone is coded for that one.
+    EXPECT_EQ(client.get("/api/shown", takes).header("content-encoding"), "gzip");
+    EXPECT_EQ(client.get("/api/shown").json("/text").value_or("").substr(0, 8), "once and");
+    EXPECT_EQ(upstream.requests("/offers"), 1U);
+}
+
+TEST(Facade, LogsAnEndOnceHoweverOftenItIsServed)
+{
+    Server server{R"(
+[queue.work]
+[[facade]]
+on = "POST /api/runs"
+enqueue = "work"
+respond = '{id: .job.id}'
+[[facade]]
+on = "GET /api/runs/{id}"
+job = "{id}"
+log_end = true
+respond = '{state: .job.state}'
+)"};
+    Client client = server.client();
+    const std::string id =
+        client.post("/api/runs", {{"Content-Type", "application/json"}}, "{}").json("/id").value_or("");
+    ASSERT_FALSE(id.empty());
+    ASSERT_EQ(client.get("/api/runs/" + id).json("/state"), "queued");
+    ASSERT_EQ(client.post("/v1/jobs/" + id + "/cancel").status, 200);
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(client.get("/api/runs/" + id).json("/state"), "cancelled");
+    ASSERT_TRUE(server.await_log("an end was served"));
+    // A second one tells that all that came before it is written.
+    const std::string next =
+        client.post("/api/runs", {{"Content-Type", "application/json"}}, "{}").json("/id").value_or("");
+    ASSERT_EQ(client.post("/v1/jobs/" + next + "/cancel").status, 200);
+    client.get("/api/runs/" + next);
+    ASSERT_TRUE(server.await_log(next));
+    const std::string log = server.log();
+    std::size_t told = 0;
+    for (auto at = log.find("an end was served"); at != std::string::npos; at = log.find("an end was served", at + 1))
+        ++told;
+    EXPECT_EQ(told, 2U) << log;
+}
+
+TEST(Facade, ACallFindsTheTenantOfWhatItsIdNames)
+{
+    Server server{R"(
+[tenant.acme]
+[queue.work]
+[[facade]]
+on = "POST /api/runs"
+tenant = "acme"
+enqueue = "work"
+respond = '{id: .job.id}'
+[[facade]]
+on = "POST /api/runs/{id}/stop"
+call = "POST /v1/jobs/{id}/cancel"
+respond = '{state: .job.state}'
+)" + token_table("acme", "acme", "admin") +
+                  token_table("all", "*", "admin") + token_table("other", "other", "admin") + "[tenant.other]\n"};
+    Client acme = server.client(token_of("acme")), all = server.client(token_of("all"));
+    Client other = server.client(token_of("other"));
+    const std::string id =
+        acme.post("/api/runs", {{"Content-Type", "application/json"}}, "{}").json("/id").value_or("");
+    ASSERT_FALSE(id.empty());
+    EXPECT_EQ(other.post("/api/runs/" + id + "/stop").status, 404);
+    EXPECT_EQ(all.post("/api/runs/j_0000000000000/stop").status, 404);
+    const Answer stopped = all.post("/api/runs/" + id + "/stop");
+    EXPECT_EQ(stopped.status, 200) << stopped.body;
+    EXPECT_EQ(stopped.json("/state"), "cancelled");
+}
+
 TEST(Facade, ColdKeysCanBeRefusedAndNoWorkBegins)
 {
     Upstream upstream;
@@ -575,6 +676,55 @@ params = { id = '[a-z]{1,16}' }
     EXPECT_EQ(acme.get("/dashboard/a.b").status, 404);
     EXPECT_EQ(acme.get("/dashboard/plain.css").status, 200);
     EXPECT_EQ(nobody.get("/dashboard/plain.css").status, 401);
+}
+
+TEST(Page, ShowsABrowserThatMayNotSeeItAFieldForAToken)
+{
+    Server server{"", {.start = false}};
+    const auto dist = server.folder() / "dist";
+    std::filesystem::create_directories(dist);
+    std::ofstream{dist / "index.html"} << "<!doctype html><title>own</title>";
+    server.write_config("[tenant.acme]\n[tenant.globex]\n" + token_table("acme", "acme", "viewer") + R"(
+[[page]]
+on = "GET /dashboard/{id}"
+dir = "dist"
+tenant = "{id}"
+)");
+    server.start();
+    Client nobody = server.client(), acme = server.client(token_of("acme"));
+    const Headers browser{{"Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}};
+    const auto holds = [](const Answer& answer, std::string_view text) {
+        return answer.body.find(text) != std::string::npos;
+    };
+    const Answer asked = nobody.get("/dashboard/acme?lang=he&q=%22%3Cb%3E", browser);
+    EXPECT_EQ(asked.status, 401);
+    EXPECT_EQ(asked.header("content-type"), "text/html; charset=utf-8");
+    EXPECT_EQ(asked.header("cache-control"), "no-store");
+    EXPECT_FALSE(asked.header("www-authenticate").empty());
+    EXPECT_TRUE(holds(asked, "dir=\"rtl\"")) << asked.body;
+    EXPECT_TRUE(holds(asked, "value=\"&quot;&lt;b&gt;\"")) << "what was asked for comes back, and is no markup";
+    EXPECT_FALSE(holds(asked, "own"));
+    // Its style and its script are there, at addresses that hold below any prefix.
+    for (const std::string_view file : {"href=\"../assets/help-", "src=\"../assets/sign-in-"}) {
+        const auto at = asked.body.find(file);
+        ASSERT_NE(at, std::string::npos) << file;
+        const auto from = asked.body.find("/assets", at);
+        const std::string address = asked.body.substr(from, asked.body.find('"', from) - from);
+        EXPECT_EQ(nobody.get(address).status, 200) << address;
+    }
+    // A token that opens nothing, and one of somebody else: words, no data, and another try.
+    const Answer wrong = nobody.get("/dashboard/acme?token=fsh_wrong%3Cb%3E", browser);
+    EXPECT_EQ(wrong.status, 401);
+    EXPECT_TRUE(holds(wrong, "id=\"sign-in\"")) << wrong.body;
+    EXPECT_FALSE(holds(wrong, "fsh_wrong"));
+    EXPECT_FALSE(wrong.header("set-cookie").starts_with("freshet"));
+    const Answer foreign = acme.get("/dashboard/globex", browser);
+    EXPECT_EQ(foreign.status, 404);
+    EXPECT_TRUE(holds(foreign, "id=\"sign-in\""));
+    // A program is told as ever.
+    EXPECT_EQ(nobody.get("/dashboard/acme").header("content-type"), "application/problem+json");
+    EXPECT_EQ(nobody.get("/dashboard/app.js", browser).header("content-type"), "application/problem+json");
+    EXPECT_EQ(nobody.get("/v1/freshness", browser).header("content-type"), "application/problem+json");
 }
 
 } // namespace
