@@ -1,18 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // Conversations: batches of 1, 3, 10 and 1,000 items, workers that die, drivers that share, a page that may be closed.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { browser, Example, until } from "./example.mjs";
 
 let example;
 let chromium;
+let long; // a second one, whose items take 70 s each while the others are tested
+const long_ms = 70_000;
 before(async () => {
-  example = await Example.start("conversations");
+  [example, long] = await Promise.all([Example.start("conversations"), Example.start("conversations")]);
+  await long.control("generator", { delay_ms: long_ms });
+  const made = (driver) => long.api("operator", "POST", "/api/batch-jobs", { name: driver, items: items(1), driver });
+  long.jobs = (await Promise.all([made("workers"), made("caller")])).map(({ body }) => body.jobId);
+  long.began = Date.now();
+  long.driven = long.api("operator", "POST", `/api/batch-jobs/${long.jobs[1]}/process-next`);
   chromium = await browser();
 });
 after(async () => {
   await chromium?.close();
-  await example.end();
+  await Promise.all([example.end(), long.end()]);
 });
 beforeEach(() => example.control("generator", { fault: "none", delay_ms: 100 }));
 
@@ -31,7 +40,7 @@ const ends = (id, ms) => until("the end", async () => {
 }, ms);
 
 for (const count of [1, 3, 10])
-  test(`${count} items end as completed, at 100 %, each with its conversation`, async () => {
+  test(`no-item-left-behind: ${count} items end as completed, at 100 %, each with its conversation`, async () => {
     const id = await start(count);
     const end = await ends(id);
     assert.equal(end.status, "completed");
@@ -39,10 +48,10 @@ for (const count of [1, 3, 10])
     assert.ok(end.startedAt && end.completedAt);
     const all = await rows(id);
     assert.equal(all.length, count);
-    assert.ok(all.every((row) => row.status === "completed" && row.conversationId), "no-item-left-behind");
+    assert.ok(all.every((row) => row.status === "completed" && row.conversationId));
   });
 
-test("1,000 items: counters derive from items, and never go back", async () => {
+test("counters-derive-from-items: of 1,000, and they never go back", async () => {
   await example.control("generator", { delay_ms: 0 });
   const id = await start(1000);
   let before = 0;
@@ -95,7 +104,7 @@ test("all refused is failed, some refused is partial, and neither is completed; 
   assert.equal((await ends(some)).status, "completed");
 });
 
-test("process-next: two drivers never get the same item, and the last one says job_completed at 100 %", async () => {
+test("claim-is-atomic: two drivers of process-next never get the same item, and the last one says job_completed at 100 %", async () => {
   const id = await start(7, { driver: "caller" });
   const got = [];
   let last = [];
@@ -108,7 +117,7 @@ test("process-next: two drivers never get the same item, and the last one says j
     }
   };
   await Promise.all([drive(), drive()]);
-  assert.equal(new Set(got).size, 7, "claim-is-atomic");
+  assert.equal(new Set(got).size, 7);
   assert.equal(got.length, 7);
   const done = last.find((body) => body.itemId);
   assert.equal(done.remainingItems, 0);
@@ -147,7 +156,7 @@ test("enrich is refused before the end, and after it makes a batch of the succes
   assert.deepEqual([end.status, end.progress.total], ["completed", 2]);
 });
 
-test("the page follows a batch to its end without a reload, Enrich All appears at that moment, the tab may close", async (t) => {
+test("tab-may-close: the page follows a batch to its end without a reload, and Enrich All appears at that moment", async (t) => {
   if (!chromium) return t.skip("no web packages");
   await example.control("generator", { delay_ms: 4000 });
   const id = await start(3, { concurrency: 1 });
@@ -156,7 +165,7 @@ test("the page follows a batch to its end without a reload, Enrich All appears a
   const batch = page.locator("#batch");
   await batch.getByText(/[0-2] \/ 3/).waitFor();
   assert.equal(await batch.getByRole("button", { name: "Enrich All" }).count(), 0);
-  await page.context().close(); // tab-may-close
+  await page.context().close();
 
   await until("two are done", async () => (await status(id)).progress.completed >= 2);
   const again = await example.open(chromium, url, "operator");
@@ -181,4 +190,33 @@ test("the page cancels, and is in Hebrew when asked", async (t) => {
   await page.locator("#batch").getByRole("button").first().click();
   assert.equal((await ends(id)).status, "cancelled");
   await page.context().close();
+});
+
+test("an item that takes 70 s, which is two leases and more, is cut by nobody: not by its lease, nor in process-next", async () => {
+  const { status: answered, body: last } = await long.driven;
+  assert.equal(answered, 200, JSON.stringify(last));
+  assert.deepEqual([last.status, last.progress.percentage], ["job_completed", 100]);
+  assert.ok(Date.now() - long.began >= long_ms);
+  for (const id of long.jobs) {
+    const end = await until("its end", async () => {
+      const { body } = await long.api("operator", "GET", `/api/batch-jobs/${id}/status`);
+      return body.status === "completed" && body;
+    });
+    assert.ok(Date.parse(end.completedAt) - Date.parse(end.startedAt) >= long_ms);
+    const { body } = await long.api("operator", "GET", `/v1/batches/${id}/items`);
+    assert.deepEqual([body.items[0].attempt, body.items[0].lost ?? 0], [1, 0], "one attempt, never lost");
+  }
+  assert.equal(await long.requests("generator"), 2);
+});
+
+test("the end of an item is logged with its length and its result, and a batch's end once, however often it is asked for", async () => {
+  const id = await start(1);
+  await ends(id);
+  const [row] = await rows(id);
+  for (let i = 0; i < 20; ++i) await status(id);
+  const logged = (file, ...parts) => readFileSync(join(example.data, file), "utf8").split("\n").filter((line) => parts.every((part) => line.includes(part)));
+  const item = await until("the item's line", () => logged("worker-1.log", "item item-1 ended after", row.conversationId)[0]);
+  assert.match(item, /ended after \d+ ms/);
+  await until("the batch's line", () => logged("server.log", "an end was served", id).length > 0);
+  assert.equal(logged("server.log", "an end was served", id).length, 1);
 });

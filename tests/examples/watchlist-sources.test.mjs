@@ -71,6 +71,19 @@ test("what is no export is refused in words, and not tried again", async () => {
   assert.match(body.detail, /no column Const/);
 });
 
+test("page-cap-is-reported: a list of more pages than are read says so in the job's log", async () => {
+  const capped = await Example.start("watchlist", { speed: 10, env: { WATCHLIST_PAGES_MAX: "1" } });
+  try {
+    const answer = await list(capped);
+    assert.equal(answer.body.totalItems, 250);
+    const [job] = (await capped.api("worker", "GET", "/v1/jobs?source=watchlist")).body.items;
+    const { body } = await capped.api("worker", "GET", `/v1/jobs/${job.id}/log`);
+    assert.ok(body.items.some((line) => line.level === "warn" && line.text === "The list has 2 pages, of which 1 are read"), JSON.stringify(body));
+  } finally {
+    await capped.end();
+  }
+});
+
 test("the browser helper gives the same list as plain HTTP, says what blocks it, and leaves no browser behind", async (t) => {
   const web = new URL("../../web/node_modules/playwright-core", import.meta.url);
   if (!existsSync("/usr/bin/chromium") || !existsSync(web)) return t.skip("no Chromium or no web packages");

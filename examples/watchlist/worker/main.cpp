@@ -12,6 +12,7 @@
 #include "kit.hpp"
 
 #include <atomic>
+#include <charconv>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -25,7 +26,6 @@ using freshet::Job;
 using freshet::Json;
 using watchlist::Film;
 
-constexpr int pages_max = 40;
 constexpr int lookups_at_once = 10;
 constexpr int phases = 4;
 
@@ -62,6 +62,15 @@ std::string by_http(Job& job, const std::string& url)
     return answer.body;
 }
 
+/// A list of more pages is read as far as this, and the job's log says so.
+std::int64_t pages_max()
+{
+    const std::string text = kit::environment("WATCHLIST_PAGES_MAX", "40");
+    std::int64_t pages = 0;
+    std::from_chars(text.data(), text.data() + text.size(), pages);
+    return pages > 0 ? pages : 40;
+}
+
 std::vector<Film> read_list(Job& job, const std::string& user)
 {
     const std::string helper = kit::environment("WATCHLIST_HELPER", "");
@@ -75,6 +84,8 @@ std::vector<Film> read_list(Job& job, const std::string& user)
     std::int64_t rows = 0;
     std::int64_t total = 1;
     std::int64_t pages = 1;
+    const std::int64_t most = pages_max();
+    bool capped = false;
     for (int page = 1; page <= pages; ++page) {
         job.check();
         job.progress({.done = page - 1,
@@ -89,15 +100,19 @@ std::vector<Film> read_list(Job& job, const std::string& user)
         total = read.total;
         if (page == 1 && !read.films.empty()) {
             const auto per_page = static_cast<std::int64_t>(read.films.size());
-            pages = std::min<std::int64_t>((total + per_page - 1) / per_page, pages_max);
-            if (pages == pages_max) job.log(freshet::LogLevel::warning, "The list has more pages than are read: 40");
+            const std::int64_t there = (total + per_page - 1) / per_page;
+            capped = there > most;
+            pages = std::min(there, most);
+            if (capped)
+                job.log(freshet::LogLevel::warning, "The list has " + std::to_string(there) + " pages, of which " +
+                                                        std::to_string(most) + " are read");
         }
         rows += static_cast<std::int64_t>(read.films.size());
         for (Film& film : read.films)
             if (seen.insert(film.id).second) films.push_back(std::move(film));
         if (read.films.empty()) break;
     }
-    if (rows < total && pages < pages_max)
+    if (rows < total && !capped)
         throw freshet::Retryable(
             "The list says " + std::to_string(total) + " titles, and " + std::to_string(rows) + " came", "incomplete");
     job.progress({.done = pages, .total = pages, .phase = "reading list", .unit = "pages", .phases = phases});
