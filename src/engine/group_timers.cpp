@@ -3,6 +3,7 @@
 #include "engine/group.hpp"
 
 #include "base/assert.hpp"
+#include "base/log.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -56,6 +57,15 @@ void Group::end_timer(const Job& before, bool paused)
     if (cancel_over || (ran_out && !keeps)) {
         auto after = lease_ended(before, policy, now_);
         FRESHET_ASSERT(after.has_value());
+        if (!before.cancel_requested_at)
+            log::warn(
+                "worker lost",
+                {{"job", to_text(before.id)},
+                 {"queue", before.queue},
+                 {"tenant", before.tenant},
+                 {"worker", before.worker},
+                 {"silent_s", std::chrono::floor<std::chrono::seconds>(now_ - before.beat_at.value_or(now_)).count()},
+                 {"state", to_text(after->state)}});
         if (after->state == JobState::failed && before.kind == JobKind::refresh) {
             note_failure(key_of(before), *after, *after->error, false);
             after->receipt = receipt(key_of(before), {}, std::nullopt, 0, false);

@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 
 const top = fileURLToPath(new URL("../..", import.meta.url));
 export const runner = join(top, "examples/run");
+export const binaries = process.env.FRESHET_BUILD ?? join(top, "build/release");
 
 /** Chromium, or nothing where the web packages are not installed. */
 export function browser() {

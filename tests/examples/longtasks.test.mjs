@@ -2,19 +2,26 @@
 // Long tasks of two businesses: one run per kind, pauses, lost workers that nobody looks at, a reset that counts.
 // --speed 60: five minutes without a sign of life are five seconds here.
 import assert from "node:assert/strict";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { browser, Example, until } from "./example.mjs";
+import { binaries, browser, Example, until } from "./example.mjs";
 
 let example;
 let chromium;
+// Binaries of its own, so that the server's can be replaced while it runs.
+const own = mkdtempSync(join(tmpdir(), "freshet-binaries-"));
 before(async () => {
-  example = await Example.start("longtasks", { speed: 60 });
+  for (const name of ["freshet", "freshet-upstream"]) copyFileSync(join(binaries, name), join(own, name));
+  example = await Example.start("longtasks", { speed: 60, env: { FRESHET_BUILD: own } });
   chromium = await browser();
 });
 after(async () => {
   await chromium?.close();
   await example.end();
+  rmSync(own, { recursive: true, force: true });
 });
 
 const start = (business, kind, total, token = `business-${business}`) => example.api(token, "POST", `/api/business/${business}/tasks/${kind}`, { total });
@@ -145,4 +152,103 @@ test("another business's page is not there, and older shapes in the browser are 
   const response = await page.goto(example.pages["main/2"]);
   assert.equal(response.status(), 404);
   await page.context().close();
+});
+
+test("one-threshold: API, page and timer go by the same number of the config, and beats without progress are stuck, not lost", async (t) => {
+  const config = readFileSync(join(example.data, "freshet.toml"), "utf8");
+  const lengths = [...config.matchAll(/^(?:lease|progress_deadline)\s*=\s*"(\w+)"/gm)].map(([, length]) => length);
+  assert.ok(lengths.length >= 6 && lengths.every((length) => length === "5m"), String(lengths)); // 5 s at this speed
+  await example.control("receipts", { delay_ms: 60_000 });
+  const { job_id } = (await start(1, "receipt_sync", 3)).body;
+  const stuck = await until("stuck", async () => {
+    const job = await show("business-1", job_id);
+    return job.is_stuck && job;
+  }, 30_000);
+  assert.deepEqual([stuck.status, stuck.stuck_reason, stuck.stuck_after_minutes], ["running", "heartbeats arrive, but no progress", 0.1]);
+  if (chromium) {
+    const page = await example.open(chromium, `${example.pages["main/1"]}?lang=he`, "viewer-1");
+    await page.getByText("תקוע - אין עדכון").waitFor();
+    await page.getByText("המשימה לא התעדכנה מזה 0.1 דקות").waitFor();
+    await page.context().close();
+  } else t.diagnostic("no web packages: the page was not looked at");
+
+  const workers = example.processes("worker");
+  for (const worker of workers) process.kill(worker, "SIGSTOP");
+  const lost = await reaches("business-1", job_id, "failed", 30_000);
+  await example.control("receipts", { delay_ms: 0 });
+  for (const worker of workers) process.kill(worker, "SIGCONT");
+  const [, seconds] = /for (\d+) s$/.exec(lost.last_error);
+  assert.ok(seconds >= 5 && seconds <= 7, lost.last_error);
+  assert.deepEqual([lost.is_stuck, lost.stuck_reason], [true, `no heartbeat for ${seconds} s`]);
+  const lines = readFileSync(join(example.data, "server.log"), "utf8").split("\n").filter((line) => line.includes(job_id) && line.includes("worker lost"));
+  assert.equal(lines.length, 1);
+  const { level, queue, tenant, silent_s } = JSON.parse(lines[0]);
+  assert.deepEqual([level, queue, tenant, String(silent_s)], ["warn", "receipt_sync", "1", seconds]);
+});
+
+test("reset-progress takes running and stalled runs, and paused ones only where it says so", async () => {
+  const { job_id } = (await start(2, "broadcast", 100)).body;
+  await reaches("business-2", job_id, "paused", 30_000);
+  const reset = (body) => example.api("business-2", "POST", "/api/admin/business/2/reset-progress", body);
+  const none = await reset({});
+  assert.deepEqual([none.body.reset_count, (await show("business-2", job_id)).status], [0, "paused"]);
+  const one = await reset({ states: ["queued", "running"] });
+  assert.equal(one.body.reset_count, 1);
+  assert.equal((await show("business-2", job_id)).status, "failed");
+});
+
+test("files with a hash are kept for ever, all others are asked for again, the index is never stored", async () => {
+  mkdirSync(join(example.data, "page"), { recursive: true });
+  writeFileSync(join(example.data, "page", "app-3f9c1a20.js"), "export {};\n");
+  const cached = async (path) => (await example.api("business-1", "GET", path)).headers;
+  assert.equal((await cached("/dashboard/app-3f9c1a20.js")).get("cache-control"), "public, max-age=31536000, immutable");
+  const plain = await cached("/dashboard/page.js");
+  assert.equal(plain.get("cache-control"), "private, no-cache");
+  assert.ok(plain.get("etag"));
+  assert.equal((await cached("/dashboard/1")).get("cache-control"), "no-store, no-cache, must-revalidate");
+  const elements = await example.api(undefined, "GET", "/elements.js");
+  assert.equal(elements.headers.get("cache-control"), "no-cache");
+  for (const [, name] of String(elements.body).matchAll(/["']\.?\/?(assets\/[\w.-]+\.js)["']/g))
+    assert.equal((await cached(`/${name}`)).get("cache-control"), "public, max-age=31536000, immutable", name);
+});
+
+test("deploy-keeps-data: the binary is replaced during a run, open cards go on, and a reload shows the server's state", async (t) => {
+  await example.control("recordings", { delay_ms: 250 });
+  const { job_id } = (await start(1, "recording", 80)).body;
+  const page = chromium && (await example.open(chromium, example.pages["main/1"], "business-1"));
+  const shown = async () => Number(/(\d+) \/ 80/.exec(await page.locator(`freshet-task[job=${job_id}]`).innerText())?.[1] ?? -1);
+  if (page) {
+    await page.locator(`freshet-task[job=${job_id}]`).getByText(/[1-9]\d* \/ 80/).first().waitFor();
+    await page.evaluate(() => (window.mark = document.querySelector("freshet-task")));
+  }
+  const before = (await show("business-1", job_id)).processed;
+  const [server] = example.processes("freshet serve");
+  const old = statSync(`/proc/${server}/exe`).ino;
+  copyFileSync(join(binaries, "freshet"), join(own, "freshet.new"));
+  renameSync(join(own, "freshet.new"), join(own, "freshet"));
+  process.kill(server, "SIGTERM");
+  const next = await until("the new server", () => example.processes("freshet serve").find((pid) => pid !== server));
+  await until("its binary", () => {
+    try {
+      return readFileSync(`/proc/${next}/cmdline`, "utf8").startsWith(join(own, "freshet")) && statSync(`/proc/${next}/exe`).ino !== old;
+    } catch {
+      return false;
+    }
+  });
+  await until("the run goes on", async () => {
+    const job = await show("business-1", job_id).catch(() => undefined);
+    return job?.processed > before;
+  }, 30_000);
+  if (page) {
+    await until("the open card goes on", async () => (await shown()) > before, 30_000);
+    assert.ok(await page.evaluate(() => window.mark.isConnected), "the same document, the same card");
+    await page.reload();
+    await page.locator(`freshet-task[job=${job_id}]`).getByText(/[1-9]\d* \/ 80/).first().waitFor();
+    assert.ok((await shown()) >= before);
+    assert.deepEqual(page.problems.filter((problem) => !/fetch|network/i.test(problem)), []);
+    await page.context().close();
+  } else t.diagnostic("no web packages: the page was not looked at");
+  await example.control("recordings", { delay_ms: 0 });
+  const end = await reaches("business-1", job_id, "completed", 60_000);
+  assert.deepEqual([end.processed, end.attempt], [80, 1], "the same attempt, to its end");
 });
