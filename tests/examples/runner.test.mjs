@@ -81,6 +81,30 @@ test("a runner that is killed leaves nobody behind", async () => {
   await one.end();
 });
 
+test("all: the five side by side, each with its server, tokens and pages, and all gone in under 5 s", async () => {
+  // Five ports one behind the other; another test may take one of them meanwhile.
+  let all;
+  for (let tries = 0; !all; ++tries)
+    all = await Example.start("all").catch((error) => {
+      if (tries >= 4 || !/in use/.test(error.message)) throw error;
+    });
+  try {
+    const servers = all.lines.map((line) => /^example (\w+): (\S+)$/.exec(line)).filter(Boolean);
+    assert.deepEqual(servers.map(([, name]) => name), ["watchlist", "metrics", "whatson", "conversations", "longtasks"]);
+    for (const [, name, url] of servers) {
+      assert.equal((await fetch(`${url}/readyz`)).status, 200, name);
+      assert.equal((await fetch(`${url}/console/`)).status, 200, name);
+    }
+    assert.ok(all.lines.filter((line) => line.startsWith("page ")).length >= 8);
+    assert.ok(all.processes("worker").length >= 4);
+    const { ms, left } = await all.stop();
+    assert.ok(ms < 5000, `${ms} ms`);
+    assert.deepEqual(left, []);
+  } finally {
+    await all.end();
+  }
+});
+
 test("what cannot be is refused in words, and nothing is started", async () => {
   const run = (...args) => {
     try {
