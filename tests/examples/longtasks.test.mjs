@@ -216,7 +216,7 @@ test("deploy-keeps-data: the binary is replaced during a run, open cards go on, 
   await example.control("recordings", { delay_ms: 250 });
   const { job_id } = (await start(1, "recording", 80)).body;
   const page = chromium && (await example.open(chromium, example.pages["main/1"], "business-1"));
-  const shown = async () => Number(/(\d+) \/ 80/.exec(await page.locator(`freshet-task[job=${job_id}]`).innerText())?.[1] ?? -1);
+  const shown = async () => Number(/(\d+) \/ 80/.exec(await page.locator(`freshet-task[job=${job_id}]`).getByText(/\d+ \/ 80/).first().innerText())?.[1] ?? -1);
   if (page) {
     await page.locator(`freshet-task[job=${job_id}]`).getByText(/[1-9]\d* \/ 80/).first().waitFor();
     await page.evaluate(() => (window.mark = document.querySelector("freshet-task")));

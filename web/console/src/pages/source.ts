@@ -119,7 +119,21 @@ export class SourcePage extends Page {
     const times = ended.filter((job) => job.phases?.length);
     return card(t("durations"), html`
       <p class="rate"><b>${ltr(`${num(Math.floor((1000 * good) / ended.length) / 10)} %`)}</b> <span class="soft">${t("rate30")} · ${t("rateOf", { ok: num(good), n: ended.length })}</span></p>
+      ${times.length ? this.phases(times) : nothing}
       ${times.length > 1 ? html`<fc-chart .jobs=${times}></fc-chart>` : nothing}`, readAt(this.jobs.value?.now, this.readMore, this.jobs.busy));
+  }
+
+  /** What each phase usually takes, and what it takes when it is slow. */
+  private phases(times: Job[]) {
+    const lengths = new Map<string, number[]>();
+    for (const { name, ms } of times.flatMap((job) => job.phases ?? [])) lengths.set(name, [...(lengths.get(name) ?? []), ms]);
+    const rows = [...lengths].map(([name, all]) => ({ name, all: all.sort((a, b) => a - b) }));
+    const rank = (percent: number) => ({ all }: { all: number[] }) => span(all[Math.ceil((all.length * percent) / 100) - 1] ?? 0);
+    return table(t("phase"), [
+      { head: t("phase"), cell: ({ name }: { name: string }) => tw("phase", name) },
+      { head: "p50", cls: "c-num", cell: rank(50) },
+      { head: "p95", cls: "c-num", cell: rank(95) },
+    ], rows, ({ name }) => name);
   }
 
   private versionsCard(meta: Meta) {
