@@ -2,6 +2,7 @@
 #include "engine/engine_world.hpp"
 
 #include <gmock/gmock.h>
+#include <set>
 
 namespace freshet {
 namespace {
@@ -106,6 +107,24 @@ TEST_F(GroupAccess, F9GivesNobodyMoreThanTheirOwn)
     EXPECT_THAT(names(), ElementsAre("a"));
     EXPECT_TRUE(world.ask_engine(RevokeToken{"a", "acme", "b"}).has_value());
     EXPECT_TRUE(told().empty());
+}
+
+TEST_F(GroupAccess, F9ARoleGivesWhatItIncludesAndNoOther)
+{
+    world.start();
+    const std::vector<std::pair<Role, std::set<Role>>> gives{
+        {Role::viewer, {Role::viewer}},
+        {Role::worker, {Role::viewer, Role::worker}},
+        {Role::operator_, {Role::viewer, Role::worker, Role::operator_}},
+        {Role::admin, {Role::viewer, Role::worker, Role::operator_, Role::admin}},
+    };
+    int number = 0;
+    for (const auto& [maker, given] : gives)
+        for (const Role role : {Role::viewer, Role::worker, Role::operator_, Role::admin}) {
+            PutToken request = put("t" + std::to_string(++number), "default", role);
+            request.role = maker;
+            EXPECT_EQ(world.ask_engine(request).has_value(), given.contains(role)) << number;
+        }
 }
 
 TEST_F(GroupAccess, TakesShortTokensWithTheirMaker)

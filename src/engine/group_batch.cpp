@@ -28,9 +28,7 @@ std::string words_of(Refusal refusal, const Batch& batch)
         return is_being_filled(batch) ? "the server fills this batch with a follow-up's items and seals it"
                                       : "the batch is sealed: it takes no more items";
     case Refusal::batch_live: return fmt::format("the batch is not over yet: {}", to_text(batch.state));
-    case Refusal::already_over:
-        return batch.counts.total == batch.counts.succeeded ? "no item failed"
-                                                            : fmt::format("already {}", to_text(batch.state));
+    case Refusal::already_over: return fmt::format("already {}", to_text(batch.state));
     case Refusal::generation_changed:
         return fmt::format("the batch was retried meanwhile: it is at generation {}", batch.generation);
     case Refusal::not_caller_driven: return "workers run this batch by themselves; process-next needs driver = caller";
@@ -162,11 +160,6 @@ void Group::add_batch(Posted& posted)
     batch.seal_by = now_ + batch_seal_within;
     if (batch.driver == BatchDriver::caller) batch.called_at = now_;
     batch.then = std::move(request.then);
-    if (batch.then) {
-        batch.then->state = FollowUp::State::waiting;
-        batch.then->batch = {};
-        batch.then->job = {};
-    }
     const BatchId id = batch.id;
     remember(request.tenant, request.caller, request.idempotency, id);
     new_batch(std::move(batch));
