@@ -4,6 +4,7 @@
 
 #include "base/log.hpp"
 #include "model/breaker.hpp"
+#include "model/day.hpp"
 #include "model/publish.hpp"
 
 #include <algorithm>
@@ -131,6 +132,7 @@ void Group::publish(KeyWork& work, const Job& job, Job ended, const PreparedResu
     const Outcome outcome = new_version ? Outcome::updated : Outcome::unchanged;
     record.last_outcome = work.outcome = outcome;
     record.last_finished_at = now_;
+    record.day = day_with(record.day, outcome, now_);
     if (new_version) {
         tx_->put_version(record.tenant, record.key,
                          {record.ver, record.gen, record.payload, record.hash, record.rows, record.bytes, record.as_of,
@@ -181,6 +183,7 @@ void Group::hold(KeyWork& work, const Job& job, Seq fence, const PreparedResult&
     record.held = held;
     record.last_outcome = work.outcome = Outcome::held;
     record.last_finished_at = now_;
+    record.day = day_with(record.day, Outcome::held, now_);
     // Whoever reads the stale key must not make us ask again at once for what will be held again.
     record.retry_at = now_ + work.source->retry.max_wait;
     auto after = freshet::hold(job, fence, message, now_);
@@ -257,6 +260,7 @@ void Group::note_failure(KeyWork& work, const Job& after, const ErrorInfo& error
                           ? after.due_at
                           : std::max(now_ + rest, parked && record.retry_at ? *record.retry_at : now_);
     record.last_finished_at = now_;
+    record.day = day_with(record.day, Outcome::failed, now_);
     if (is_terminal(after.state)) record.last_outcome = work.outcome = Outcome::failed;
     log::warn("refresh failed", {{"source", record.key},
                                  {"tenant", record.tenant},

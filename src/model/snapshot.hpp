@@ -85,6 +85,7 @@ struct KeyRecord {
     std::optional<Outcome> last_outcome;
     JobId last_job;
     std::optional<WallTime> last_finished_at;
+    std::string day; ///< what its tries of the last 24 hours came to (model/day.hpp)
 
     Seq stale_seq = 0; ///< data read at or before is not shown as fresh (soft purge, after)
     Seq gone_seq = 0;  ///< data read at or before is not published (DELETE, hard purge)

@@ -27,17 +27,31 @@ std::optional<Why> why_live(const Batch& batch)
         return Why{"open", "more items may come",
                    batch.seal_by ? fmt::format("sealing it, not later than {}", to_rfc3339(*batch.seal_by))
                                  : "its last item, which the server adds",
-                   batch.requested_at};
+                   batch.requested_at,
+                   batch.seal_by ? std::vector<WhyValue>{{"at", *batch.seal_by}} : std::vector<WhyValue>{}};
     if (batch.gated > 0 && is_driven(batch) && batch.released == 0)
-        return Why{"waiting_driver", "its items wait for process-next",
+        return Why{"waiting_driver",
+                   "its items wait for process-next",
                    fmt::format("a call of process-next, or {} without one", to_text(batch_driver_left_after)),
-                   batch.called_at};
+                   batch.called_at,
+                   {{"left_after_ms", std::int64_t{Millis{batch_driver_left_after}.count()}}}};
     if (batch.counts.running == 0 && batch.counts.queued > 0)
         return Why{"waiting_slot",
                    fmt::format("no item runs: they wait for a worker of {}, or for their next try", batch.queue),
                    fmt::format("a worker that claims from {}", batch.queue),
-                   {}};
+                   {},
+                   {{"queue", batch.queue}}};
     return std::nullopt;
+}
+
+// What the words of an end are made of.
+std::vector<WhyValue> values_of(const Batch& batch)
+{
+    std::vector<WhyValue> values{{"failed", std::int64_t{batch.counts.failed}},
+                                 {"missing", std::int64_t{batch.counts.total - batch.counts.succeeded}},
+                                 {"total", std::int64_t{batch.counts.total}}};
+    if (!batch.errors.empty()) values.push_back({"message", batch.errors.front().message});
+    return values;
 }
 
 void follow_up(JsonOut& out, const FollowUp& then)
@@ -90,19 +104,22 @@ std::optional<Why> why_of(const Batch& batch, WallTime)
         return Why{std::string{word_of_end(batch)},
                    batch.why.empty() ? "it was cancelled, and items still run" : batch.why,
                    "the end of its last item",
-                   {}};
+                   {},
+                   values_of(batch)};
     case BatchState::succeeded: return std::nullopt;
     case BatchState::partial:
         return Why{"partial",
                    fmt::format("{} of {} items did not succeed", batch.counts.total - batch.counts.succeeded,
                                batch.counts.total),
-                   "retrying the failed ones", batch.finished_at};
+                   "retrying the failed ones", batch.finished_at, values_of(batch)};
     case BatchState::failed:
-        if (!batch.why.empty()) return Why{"failure_policy", batch.why, "retrying the failed items", batch.finished_at};
+        if (!batch.why.empty())
+            return Why{"failure_policy", batch.why, "retrying the failed items", batch.finished_at, values_of(batch)};
         return Why{"failed", batch.errors.empty() ? "no item succeeded" : batch.errors.front().message,
-                   "retrying the failed items", batch.finished_at};
-    case BatchState::cancelled: return Why{"cancelled", "it was cancelled", "a retry", batch.finished_at};
-    case BatchState::aborted: return Why{"aborted", batch.why, "a retry", batch.finished_at};
+                   "retrying the failed items", batch.finished_at, values_of(batch)};
+    case BatchState::cancelled:
+        return Why{"cancelled", "it was cancelled", "a retry", batch.finished_at, values_of(batch)};
+    case BatchState::aborted: return Why{"aborted", batch.why, "a retry", batch.finished_at, values_of(batch)};
     }
     return std::nullopt;
 }

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wire/parts.hpp"
 
+#include "model/day.hpp"
+
+#include <utility>
+
 namespace freshet {
 
 namespace parts {
@@ -23,6 +27,18 @@ void why(JsonOut& out, const std::optional<Why>& why)
     out.text("text", why->text);
     out.time_if("since", why->since);
     out.text_if("clears", why->clears);
+    if (!why->values.empty()) {
+        out.begin("values");
+        for (const WhyValue& one : why->values) {
+            if (const auto* text = std::get_if<std::string>(&one.value))
+                out.text(one.name, *text);
+            else if (const auto* at = std::get_if<WallTime>(&one.value))
+                out.time(one.name, *at);
+            else
+                out.whole(one.name, std::get<std::int64_t>(one.value));
+        }
+        out.end();
+    }
     out.end();
 }
 
@@ -120,6 +136,33 @@ std::string meta_json(const MetaInput& input, WallTime now)
     return out.take();
 }
 
+namespace {
+
+// 24 hours of UTC, the last one that of `now`; null: no try ended in it.
+void strip(JsonOut& out, const KeyRecord& record, WallTime now)
+{
+    const auto tallies = tallies_of(record.day);
+    const std::int64_t last = hour_of(now);
+    auto tally = tallies.begin();
+    out.begin_list("strip");
+    for (std::int64_t hour = last - day_hours + 1; hour <= last; ++hour) {
+        while (tally != tallies.end() && tally->hour < hour) ++tally;
+        if (tally == tallies.end() || tally->hour != hour) {
+            out.raw("null");
+            continue;
+        }
+        out.begin();
+        for (const auto& [name, count] :
+             {std::pair{"updated", tally->updated}, std::pair{"unchanged", tally->unchanged},
+              std::pair{"held", tally->held}, std::pair{"failed", tally->failed}})
+            if (count > 0) out.whole(name, count);
+        out.end();
+    }
+    out.end_list();
+}
+
+} // namespace
+
 std::string freshness_row_json(const MetaInput& input, WallTime now)
 {
     const KeyRecord& record = *input.record;
@@ -137,6 +180,7 @@ std::string freshness_row_json(const MetaInput& input, WallTime now)
         out.time_if("finished_at", record.last_finished_at);
         out.end();
     }
+    strip(out, record, now);
     if (record.held) {
         out.begin("held_result");
         out.text("reason", to_text(record.held->reason));

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace freshet {
@@ -36,10 +37,17 @@ struct MetaInput {
     bool from_cache = true;
 };
 
+/// A value that a why's words hold, by which a page can say the same in another language.
+struct WhyValue {
+    std::string_view name;
+    std::variant<std::string, std::int64_t, WallTime> value;
+};
+
 /// Why a key's data is not fresh or a job waits, in a code and words, since when and what would clear it.
 struct Why {
     std::string code, text, clears;
     std::optional<WallTime> since;
+    std::vector<WhyValue> values = {};
 };
 std::optional<Why> why_of(const MetaInput& input, WallTime now);
 

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wire/views.hpp"
 
+#include "model/day.hpp"
 #include "wire/json_out.hpp"
 
 #include <gmock/gmock.h>
 #include <rapidjson/document.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
 
 namespace freshet {
 namespace {
 
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -135,7 +139,7 @@ TEST(Why, NamesTheReasonOfAKeyThatHasToGoFirst)
     const Case cases[]{
         {"age", [](KeyRecord&) {}},
         {"never_fetched", [](KeyRecord& r) { r.has_data = false, r.gen = r.ver = 0; }},
-        {"purged", empty},
+        {"deleted", empty},
         {"purged", [](KeyRecord& r) { r.stale_seq = r.data_fence; }},
         {"definition_changed", [](KeyRecord& r) { r.definition = 78; }},
         {"failing", [](KeyRecord& r) { r.attempts = 1; }},
@@ -206,6 +210,34 @@ TEST(Why, NamesTheReasonOfAJobThatWaits)
     }
     EXPECT_FALSE(why_of(a_job(JobState::running), false, t0 + 10s));
     EXPECT_FALSE(why_of(a_job(JobState::succeeded), false, t0 + 10s));
+}
+
+// A page in another language says the same from the code and these.
+TEST(Why, TellsTheValuesOfItsWordsByName)
+{
+    KeyRecord record = a_record();
+    record.next_at = t0 + 20min;
+    const SourceDefinition source = a_source();
+    const auto values = [&](const MetaInput& input) {
+        const auto meta = read(meta_json(input, t0 + 6min));
+        rapidjson::StringBuffer text;
+        rapidjson::Writer<rapidjson::StringBuffer> writer{text};
+        meta["why"]["values"].Accept(writer);
+        return std::string{text.GetString()};
+    };
+    EXPECT_EQ(values({.record = &record, .source = &source}),
+              R"({"at":"2026-11-24T16:20:00.000Z","fresh_for_ms":300000})");
+    record.attempts = 1, record.retry_at = t0 + 7min;
+    record.error = ErrorInfo{ErrorClass::retryable, "connect", "connection refused"};
+    EXPECT_EQ(values({.record = &record, .source = &source}),
+              R"({"error":"connect","message":"connection refused","at":"2026-11-24T16:07:00.000Z"})");
+    record.last_outcome = Outcome::held, record.held = HeldResult{.reason = HeldReason::shrunk, .rows = 2};
+    EXPECT_EQ(values({.record = &record, .source = &source}), R"({"reason":"shrunk","rows":2,"rows_before":12})");
+
+    Job job = a_job(JobState::failed);
+    job.late = LateResult{.worker = "w-1", .at = t0 + 5s};
+    EXPECT_NE(why_of(job, false, t0 + 10s)->clears.find("too late"), std::string::npos);
+    EXPECT_EQ(std::get<WallTime>(why_of(job, false, t0 + 10s)->values.back().value), t0 + 5s);
 }
 
 TEST(JobView, DerivesTheTimeLeftFromWhatEarlierRunsTook)
@@ -364,6 +396,27 @@ TEST(SmallViews, HoldTheirFields)
     EXPECT_EQ(row["fresh_for_ms"].GetInt64(), 300'000);
     EXPECT_STREQ(row["last"]["outcome"].GetString(), "unchanged");
     EXPECT_EQ(row["seq"].GetInt64(), 905);
+}
+
+TEST(FreshnessRow, HasAStripOfTheLastTwentyFourHoursWhoseLastIsTheRunningOne)
+{
+    KeyRecord record = a_record();
+    record.day = day_with(record.day, Outcome::updated, t0 - 24h);
+    record.day = day_with(record.day, Outcome::failed, t0 - 2h);
+    record.day = day_with(record.day, Outcome::unchanged, t0 - 1h);
+    record.day = day_with(record.day, Outcome::failed, t0 - 1h);
+    const SourceDefinition source = a_source();
+    const auto strip = [&](WallTime now) {
+        const auto row = read(freshness_row_json({.record = &record, .source = &source}, now));
+        rapidjson::StringBuffer text;
+        rapidjson::Writer<rapidjson::StringBuffer> writer{text};
+        row["strip"].Accept(writer);
+        EXPECT_EQ(row["strip"].Size(), 24U);
+        return std::string{text.GetString()};
+    };
+    EXPECT_THAT(strip(t0), EndsWith(R"(null,{"failed":1},{"unchanged":1,"failed":1},null])"));
+    EXPECT_THAT(strip(t0 + 1h), EndsWith(R"(null,{"failed":1},{"unchanged":1,"failed":1},null,null])"));
+    EXPECT_THAT(strip(t0), Not(HasSubstr("updated"))) << "what is older than a day is not on it";
 }
 
 } // namespace

@@ -37,7 +37,7 @@ KeyRecord a_full_key()
     held.reason = HeldReason::as_of_back, held.message = "23", held.payload = 24, held.hash = {25, 26}, held.rows = 27;
     held.bytes = 28, held.job = JobId{29}, held.held_at = t0 + 30ms, held.data_fence = 31, held.as_of = t0 + 32ms;
     held.etag = "33", held.last_modified = "34", held.definition = 35, held.counts = {36, 37, 38, 39};
-    key.held = held, key.read_at = t0 + 40ms, key.next_at = t0 + 41ms, key.seq = 42;
+    key.held = held, key.read_at = t0 + 40ms, key.next_at = t0 + 41ms, key.seq = 42, key.day = "43:1,0,0,0";
     return key;
 }
 

@@ -12,5 +12,7 @@ void migrate_to_1(Connection& connection);
 void migrate_to_2(Connection& connection);
 /// Ended jobs and batches are found by tenant and counted; sources that the config lost are noted.
 void migrate_to_3(Connection& connection);
+/// A key holds what the tries of its last 24 hours came to.
+void migrate_to_4(Connection& connection);
 
 } // namespace freshet::sqlite

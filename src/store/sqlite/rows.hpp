@@ -181,7 +181,7 @@ void visit_key(Visit&& visit, Record& k)
     visit(k.tenant, k.key, k.source, k.gen, k.ver, k.has_data, k.data_fence, k.definition, k.payload, k.hash, k.rows);
     visit(k.bytes, k.as_of, k.as_of_by, k.checked_at, k.changed_at, k.trigger, k.etag, k.last_modified, k.attempts);
     visit(k.retry_at, k.parked, k.error, k.last_outcome, k.last_job, k.last_finished_at, k.stale_seq, k.gone_seq);
-    visit(k.held, k.read_at, k.next_at, k.seq);
+    visit(k.held, k.read_at, k.next_at, k.seq, k.day);
 }
 
 template <class Visit, class Record>

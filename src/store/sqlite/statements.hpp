@@ -12,7 +12,7 @@
     "error_code, error_message, last_outcome, last_job, last_finished_at, stale_seq, gone_seq, held_reason, "          \
     "held_message, held_payload, held_hash, held_rows, held_bytes, held_job, held_at, held_data_fence, "               \
     "held_as_of_at, held_etag, held_last_modified, held_definition, held_added, held_removed, held_changed, "          \
-    "held_total, read_at, next_at, seq"
+    "held_total, read_at, next_at, seq, day"
 #define FRESHET_VERSION_COLUMNS                                                                                        \
     "ver, gen, payload, hash, rows, bytes, as_of_at, changed_at, added, removed, changed, total"
 
@@ -49,7 +49,7 @@ inline constexpr char read_key_names[] =
 inline constexpr char put_key[] =
     "INSERT INTO keys (" FRESHET_KEY_COLUMNS ") VALUES ("
     "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
     ") "
     "ON CONFLICT (tenant, key) DO UPDATE SET "
     "gen = excluded.gen, ver = excluded.ver, has_data = excluded.has_data, data_fence = excluded.data_fence, "
@@ -67,7 +67,7 @@ inline constexpr char put_key[] =
     "held_etag = excluded.held_etag, held_last_modified = excluded.held_last_modified, held_definition = "
     "excluded.held_definition, held_added = excluded.held_added, held_removed = excluded.held_removed, "
     "held_changed = excluded.held_changed, held_total = excluded.held_total, read_at = excluded.read_at, "
-    "next_at = excluded.next_at, seq = excluded.seq";
+    "next_at = excluded.next_at, seq = excluded.seq, day = excluded.day";
 inline constexpr char read_keys_due[] = "SELECT " FRESHET_KEY_COLUMNS " FROM keys INDEXED BY keys_due "
                                         "WHERE next_at <= ? ORDER BY next_at, tenant, key LIMIT ?";
 inline constexpr char next_key_due[] = "SELECT min(next_at) FROM keys INDEXED BY keys_due WHERE next_at > ?";

@@ -139,6 +139,22 @@ test("F7: a result that came after its job was given up is adopted by a person",
   assert.deepEqual((await world.ask("GET", `/v1/jobs/${id}`)).result, { sent: "late" });
 });
 
+test("the strip of 24 hours shows what the tries of this hour came to, also after a restart", async () => {
+  world.write([{ name: "ant" }]);
+  await world.refresh("strip");
+  await world.refresh("broken");
+  const page = await open("");
+  const last = (key) => page.locator("tbody tr", { has: page.getByRole("link", { name: key, exact: true }) }).locator(".strip i").last();
+  await until("the hour is good", async () => (await last("strip").getAttribute("class")) === "good");
+  await until("the hour is bad", async () => (await last("broken").getAttribute("class")) === "bad");
+  await world.stopServer();
+  await world.startServer();
+  await page.reload();
+  await until("it is still known", async () => (await last("strip").getAttribute("class")) === "good");
+  await page.goto(`${world.url}/console/source/strip`);
+  await page.getByRole("img", { name: /24 hours: 1 updated/ }).waitFor();
+});
+
 test("the head says when the server is away, and the page goes on when it is back", async () => {
   const page = await open("queues");
   await page.locator('.link-state[data-state="live"]').waitFor();

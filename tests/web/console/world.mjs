@@ -18,6 +18,10 @@ run = ["cat", "list.json"]
 format = "json"
 key = ["name"]
 guard = { min_rows = 1, shrink = "50%" }
+[source.strip]
+kind = "command"
+run = ["cat", "list.json"]
+format = "json"
 [source.broken]
 kind = "command"
 run = ["sh", "-c", "echo no route to the shop >&2; exit 3"]
