@@ -294,11 +294,11 @@ TEST_F(Publishing, HeldBytesCountForTheTenantsStorage)
     source("prices").guard.shrink = 0.5;
     auto changed = std::make_shared<Definitions>(*definitions);
     changed->tenants["default"].name = "default";
-    changed->tenants["default"].limits.storage_bytes = 11;
+    changed->tenants["default"].limits.storage_bytes = 100'000;
     definitions = changed;
     start();
-    end_with(result_of("[1,2,3,4]", 4));
-    end_with(result_of("[1]", 1));
+    end_with(result_of("[\"" + std::string(60'000, 'x') + "\"]", 4));
+    end_with(result_of("[\"" + std::string(50'000, 'y') + "\"]", 1));
     EXPECT_EQ(ask(refresh_of()).error().refusal, Refusal::storage_full);
     ask_engine(DecideHeld{"default", "prices", "prices", false, key().held->job, "somebody"});
     EXPECT_TRUE(ask(refresh_of()));
