@@ -36,7 +36,7 @@ bool matches_tag(std::string_view if_none_match, std::string_view tag);
 
 struct Preferences {
     bool respond_async = false;
-    bool minimal = false; ///< return=minimal: no more of what was made than names it (RFC 7240 §4.2)
+    bool minimal = false;       ///< return=minimal: no more of what was made than names it (RFC 7240 §4.2)
     std::optional<Millis> wait; ///< at most 10 minutes
 };
 Preferences preferences(std::string_view prefer);
