@@ -212,10 +212,16 @@ test("files with a hash are kept for ever, all others are asked for again, the i
     assert.equal((await cached(`/${name}`)).get("cache-control"), "public, max-age=31536000, immutable", name);
 });
 
-test("deploy-keeps-data: the binary is replaced during a run, which goes on in the same attempt", async () => {
+test("deploy-keeps-data: the binary is replaced during a run, open cards go on, and a reload shows the server's state", async (t) => {
   await example.control("recordings", { delay_ms: 250 });
   const { job_id } = (await start(1, "recording", 80)).body;
-  await until("some are done", async () => (await show("business-1", job_id)).processed > 3);
+  const page = chromium && (await example.open(chromium, example.pages["main/1"], "business-1"));
+  const steps = page?.locator(`freshet-task[job=${job_id}]`).getByText(/\d+ \/ 80/);
+  const shown = async () => Number(/(\d+) \/ 80/.exec((await steps.allInnerTexts()).join(" "))?.[1] ?? -1);
+  if (page) {
+    await page.locator(`freshet-task[job=${job_id}]`).getByText(/[1-9]\d* \/ 80/).first().waitFor();
+    await page.evaluate(() => (window.mark = document.querySelector("freshet-task")));
+  }
   const before = (await show("business-1", job_id)).processed;
   const [server] = example.processes("freshet serve");
   const old = statSync(`/proc/${server}/exe`).ino;
@@ -234,6 +240,15 @@ test("deploy-keeps-data: the binary is replaced during a run, which goes on in t
     const job = await show("business-1", job_id).catch(() => undefined);
     return job?.processed > before;
   }, 30_000);
+  if (page) {
+    await until("the open card goes on", async () => (await shown()) > before, 30_000);
+    assert.ok(await page.evaluate(() => window.mark.isConnected), "the same document, the same card");
+    await page.reload();
+    await page.locator(`freshet-task[job=${job_id}]`).getByText(/[1-9]\d* \/ 80/).first().waitFor();
+    assert.ok((await shown()) >= before);
+    assert.deepEqual(page.problems.filter((problem) => !/fetch|network/i.test(problem)), []);
+    await page.context().close();
+  } else t.diagnostic("no web packages: the page was not looked at");
   await example.control("recordings", { delay_ms: 0 });
   const end = await reaches("business-1", job_id, "completed", 60_000);
   assert.deepEqual([end.processed, end.attempt], [80, 1], "the same attempt, to its end");

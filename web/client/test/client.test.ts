@@ -59,12 +59,12 @@ test("F3: a refresh asks for an answer at once, follows its job, and ends with d
   server.answer = wrap(server.answer);
   const seen: string[] = [];
   const end = client.refresh("prices", { onProgress: (one) => seen.push(one.state) });
-  await vi.waitFor(() => expect(server.streams.length).toBe(1));
+  await vi.waitFor(() => expect(server.streams.length).toBe(1), 5_000);
   expect(server.last.topics).toEqual(["job/j_1"]);
   server.last.hello();
   server.last.send("snapshot", { topic: "job/j_1", job: { ...job, state: "running", seq: 2 } }, "1:0");
   server.last.live();
-  await vi.waitFor(() => expect(seen).toContain("running"));
+  await vi.waitFor(() => expect(seen).toContain("running"), 5_000);
   server.last.send("job", { topic: "job/j_1", job: { ...job, state: "succeeded", outcome: "updated", gen: 7, counts: { added: 1, removed: 0, changed: 0, total: 5 }, seq: 3 } }, "1:12");
   const result = await end;
   expect(result).toMatchObject({ outcome: "updated", joined: true, jobId: "j_1", counts: { added: 1 } });
@@ -89,11 +89,11 @@ test("A job that is watched ends with its last state", async () => {
   const over = (async () => {
     for await (const one of client.jobs.watch("j_1")) states.push(one.state);
   })();
-  await vi.waitFor(() => expect(server.streams.length).toBe(1));
+  await vi.waitFor(() => expect(server.streams.length).toBe(1), 5_000);
   server.last.hello();
   server.last.send("snapshot", { topic: "job/j_1", job: { ...job, seq: 2 } }, "1:0");
   server.last.live();
-  await vi.waitFor(() => expect(states).toEqual(["queued"]));
+  await vi.waitFor(() => expect(states).toEqual(["queued"]), 5_000);
   server.last.send("job", { topic: "job/j_1", job: { ...job, state: "failed", seq: 5 } }, "1:12");
   await over;
   expect(states).toEqual(["queued", "failed"]);

@@ -27,7 +27,7 @@ function tab(topics: string[]): Tab {
 }
 const meta = (seq: number) => ({ key: "a", source: "a", seq, gen: seq, ver: seq, state: "fresh" }) as Meta;
 async function live(): Promise<void> {
-  await vi.waitFor(() => expect(server.streams.length).toBe(1));
+  await vi.waitFor(() => expect(server.streams.length).toBe(1), 5_000);
   server.last.hello();
   server.last.send("snapshot", { topic: "data/a", meta: meta(1), data: "one" }, "1:0");
   server.last.live();
@@ -44,65 +44,65 @@ afterEach(() => tabs.forEach(({ hub }) => hub.stop()));
 test("Tabs share one stream: the first leads, the others hear what it hears", async () => {
   const [first, second] = [tab(["data/a"]), tab(["data/a"])];
   await live();
-  await vi.waitFor(() => expect(second.data()).toBe("one"));
+  await vi.waitFor(() => expect(second.data()).toBe("one"), 5_000);
   expect([first.hub.leads, second.hub.leads]).toEqual([true, false]);
   expect(second.hub.status).toBe("live");
   server.last.send("change", { topic: "data/a", meta: meta(2), data: "two" }, "1:12");
-  await vi.waitFor(() => expect(tabs.map((one) => one.data())).toEqual(["two", "two"]));
+  await vi.waitFor(() => expect(tabs.map((one) => one.data())).toEqual(["two", "two"]), 5_000);
   expect(server.streams.length).toBe(1);
 });
 
 test("A tab that comes later gets the state from the leader's memory, without another request", async () => {
   tab(["data/a"]);
   await live();
-  await vi.waitFor(() => expect(tabs[0]!.data()).toBe("one"));
+  await vi.waitFor(() => expect(tabs[0]!.data()).toBe("one"), 5_000);
   const before = server.asked.length;
   const late = tab(["data/a"]);
-  await vi.waitFor(() => expect(late.data()).toBe("one"));
+  await vi.waitFor(() => expect(late.data()).toBe("one"), 5_000);
   expect(server.asked.length).toBe(before);
 });
 
 test("Another topic of another tab is added to the one stream, and dropped when that tab goes", async () => {
   tab(["data/a"]);
   await live();
-  await vi.waitFor(() => expect(tabs[0]!.hub.status).toBe("live"));
+  await vi.waitFor(() => expect(tabs[0]!.hub.status).toBe("live"), 5_000);
   const other = tab(["data/b"]);
-  await vi.waitFor(() => expect(server.of("PATCH", "v1/streams/s_1").map(({ body }) => body)).toEqual([{ add: ["data/b"], drop: [] }]));
+  await vi.waitFor(() => expect(server.of("PATCH", "v1/streams/s_1").map(({ body }) => body)).toEqual([{ add: ["data/b"], drop: [] }]), 5_000);
   other.hub.stop();
-  await vi.waitFor(() => expect(server.of("PATCH", "v1/streams/s_1").at(-1)!.body).toEqual({ add: [], drop: ["data/b"] }));
+  await vi.waitFor(() => expect(server.of("PATCH", "v1/streams/s_1").at(-1)!.body).toEqual({ add: [], drop: ["data/b"] }), 5_000);
 });
 
 test("When the leader goes, the next leads at once and what is shown stays", async () => {
   const [first, second] = [tab(["data/a"]), tab(["data/a"])];
   await live();
-  await vi.waitFor(() => expect(second.data()).toBe("one"));
+  await vi.waitFor(() => expect(second.data()).toBe("one"), 5_000);
   first.hub.stop();
-  await vi.waitFor(() => expect(second.hub.leads).toBe(true));
-  await vi.waitFor(() => expect(server.streams.length).toBe(2));
+  await vi.waitFor(() => expect(second.hub.leads).toBe(true), 5_000);
+  await vi.waitFor(() => expect(server.streams.length).toBe(2), 5_000);
   expect(second.data()).toBe("one");
 });
 
 test("A leader that does not answer a tab that comes back loses the lead", async () => {
   const [first, second] = [tab(["data/a"]), tab(["data/a"])];
   await live();
-  await vi.waitFor(() => expect(second.data()).toBe("one"));
+  await vi.waitFor(() => expect(second.data()).toBe("one"), 5_000);
   first.freeze(true);
   second.hub.check();
   expect(second.hub.checking).toBe(true);
-  await vi.waitFor(() => expect(second.hub.leads).toBe(true));
-  await vi.waitFor(() => expect(first.hub.leads).toBe(false));
-  await vi.waitFor(() => expect(server.streams.length).toBe(2));
+  await vi.waitFor(() => expect(second.hub.leads).toBe(true), 5_000);
+  await vi.waitFor(() => expect(first.hub.leads).toBe(false), 5_000);
+  await vi.waitFor(() => expect(server.streams.length).toBe(2), 5_000);
   expect(second.hub.checking, "nothing was heard yet").toBe(true);
   server.last.hello("ok");
-  await vi.waitFor(() => expect(second.hub.checking).toBe(false));
+  await vi.waitFor(() => expect(second.hub.checking).toBe(false), 5_000);
 });
 
 test("A leader that answers keeps the lead, and a hello of a moment ago serves all who come back", async () => {
   const [, second] = [tab(["data/a"]), tab(["data/a"])];
   await live();
-  await vi.waitFor(() => expect(second.data()).toBe("one"));
+  await vi.waitFor(() => expect(second.data()).toBe("one"), 5_000);
   second.hub.check();
-  await vi.waitFor(() => expect(second.hub.checking).toBe(false));
+  await vi.waitFor(() => expect(second.hub.checking).toBe(false), 5_000);
   await new Promise((done) => setTimeout(done, 60));
   expect(second.hub.leads).toBe(false);
   expect(server.streams.length).toBe(1);
@@ -110,40 +110,40 @@ test("A leader that answers keeps the lead, and a hello of a moment ago serves a
 
 test("A leader that is silent for three beats loses the lead to a tab that is looked at", async () => {
   const [first, second] = [tab(["data/a"]), tab(["data/a"])];
-  await vi.waitFor(() => expect(server.streams.length).toBe(1));
+  await vi.waitFor(() => expect(server.streams.length).toBe(1), 5_000);
   server.last.hello("new", { beat_ms: 150 });
   server.last.live();
-  await vi.waitFor(() => expect(second.hub.status).toBe("live"));
+  await vi.waitFor(() => expect(second.hub.status).toBe("live"), 5_000);
   first.freeze(true);
   second.hub.tick();
   expect(second.hub.leads).toBe(false);
   await new Promise((done) => setTimeout(done, 500));
   second.hub.tick();
-  await vi.waitFor(() => expect(second.hub.leads).toBe(true));
+  await vi.waitFor(() => expect(second.hub.leads).toBe(true), 5_000);
 });
 
 test("A tab that died is forgotten after three beats that it did not answer", async () => {
   tab(["data/a"]);
   await live();
-  await vi.waitFor(() => expect(tabs[0]!.hub.status).toBe("live"));
+  await vi.waitFor(() => expect(tabs[0]!.hub.status).toBe("live"), 5_000);
   const other = tab(["data/b"]);
-  await vi.waitFor(() => expect(server.of("PATCH", "v1/streams/s_1").length).toBe(1));
+  await vi.waitFor(() => expect(server.of("PATCH", "v1/streams/s_1").length).toBe(1), 5_000);
   other.freeze(true);
   for (let i = 0; i < 4; ++i) server.last.beat();
-  await vi.waitFor(() => expect(server.of("PATCH", "v1/streams/s_1").at(-1)!.body).toEqual({ add: [], drop: ["data/b"] }));
+  await vi.waitFor(() => expect(server.of("PATCH", "v1/streams/s_1").at(-1)!.body).toEqual({ add: [], drop: ["data/b"] }), 5_000);
 });
 
 test("A frozen leader that wakes follows whoever leads now", async () => {
   const [first, second] = [tab(["data/a"]), tab(["data/a"])];
   await live();
-  await vi.waitFor(() => expect(second.data()).toBe("one"));
+  await vi.waitFor(() => expect(second.data()).toBe("one"), 5_000);
   first.freeze(true);
   second.hub.check();
-  await vi.waitFor(() => expect(server.streams.length).toBe(2));
+  await vi.waitFor(() => expect(server.streams.length).toBe(2), 5_000);
   first.freeze(false);
   server.last.hello("new");
   server.last.send("snapshot", { topic: "data/a", meta: meta(5), data: "five" }, "1:0");
   server.last.live();
-  await vi.waitFor(() => expect(tabs.map((one) => one.data())).toEqual(["five", "five"]));
+  await vi.waitFor(() => expect(tabs.map((one) => one.data())).toEqual(["five", "five"]), 5_000);
   expect(server.streams[0]!.closed).toBe(true);
 });

@@ -18,7 +18,7 @@ function open(topics: string[], lowest: "stream" | "poll" | "slow" = "stream"): 
   link.want(topics);
   link.start();
 }
-const streams = (n: number) => vi.waitFor(() => expect(server.streams.length).toBe(n));
+const streams = (n: number) => vi.waitFor(() => expect(server.streams.length).toBe(n), 5_000);
 const meta = { key: "a", seq: 4, gen: 1, ver: 1 };
 
 beforeEach(() => {
@@ -35,7 +35,7 @@ test("A stream that is cut is opened again with the cursor of the last frame tha
   server.last.live("1:10");
   server.last.send("change", { topic: "data/a", meta }, "1:12");
   server.last.send("job", { topic: "job/x" });
-  await vi.waitFor(() => expect(heard.length).toBe(5));
+  await vi.waitFor(() => expect(heard.length).toBe(5), 5_000);
   server.last.cut();
   await streams(2);
   expect(server.last.cursor).toBe("1:12");
@@ -57,9 +57,9 @@ test("Topics are added and dropped on the open stream; one that was not told its
   await streams(1);
   server.last.hello();
   server.last.live();
-  await vi.waitFor(() => expect(statuses).toEqual(["live"]));
+  await vi.waitFor(() => expect(statuses).toEqual(["live"]), 5_000);
   link.want(["data/b"]);
-  await vi.waitFor(() => expect(server.of("PATCH", "v1/streams/s_1")[0]?.body).toEqual({ add: ["data/b"], drop: ["data/a"] }));
+  await vi.waitFor(() => expect(server.of("PATCH", "v1/streams/s_1")[0]?.body).toEqual({ add: ["data/b"], drop: ["data/a"] }), 5_000);
   server.last.cut();
   await streams(2);
   expect(server.last.topics).toEqual(["data/b"]);
@@ -72,7 +72,7 @@ test("What is wanted while a stream is being opened is added once it greets", as
   link.want(["data/a", "data/b"]);
   await new Promise((done) => setTimeout(done, 40));
   server.last.hello();
-  await vi.waitFor(() => expect(server.of("PATCH", "v1/streams/s_1")[0]?.body).toEqual({ add: ["data/b"], drop: [] }));
+  await vi.waitFor(() => expect(server.of("PATCH", "v1/streams/s_1")[0]?.body).toEqual({ add: ["data/b"], drop: [] }), 5_000);
 });
 
 test("Without a hello within its time it goes on by long poll, with one cursor for the next", async () => {
@@ -125,7 +125,7 @@ test("Without a right to hear it says signed out, and tries again when it is ask
   let refused = true;
   server.answer = (_, path) => (path === "v1/stream" && refused ? json({ title: "Who are you?", status: 401, code: "unauthorized" }, 401) : undefined);
   open(["data/a"]);
-  await vi.waitFor(() => expect(statuses).toEqual(["signed-out"]));
+  await vi.waitFor(() => expect(statuses).toEqual(["signed-out"]), 5_000);
   refused = false;
   link.check();
   await streams(1);

@@ -63,7 +63,7 @@ test("A change to a version that is not here shows together with its data, and n
   expect(load).toHaveBeenCalledWith("prices", 2);
   expect(seen).toEqual(["v1 one"]);
   give({ meta: meta(12, 2, 2), data: "two" });
-  await vi.waitFor(() => expect(seen).toEqual(["v1 one", "v2 two"]));
+  await vi.waitFor(() => expect(seen).toEqual(["v1 one", "v2 two"]), 5_000);
 });
 
 test("A version that was overtaken while it was read is read again, never shown over the newer meta", async () => {
@@ -73,7 +73,7 @@ test("A version that was overtaken while it was read is read again, never shown 
   store.apply("snapshot", { topic: "data/prices", meta: meta(10, 1, 1), data: "one" });
   store.apply("change", { topic: "data/prices", meta: meta(12, 2, 2) });
   store.apply("change", { topic: "data/prices", meta: meta(14, 3, 3) });
-  await vi.waitFor(() => expect(seen).toEqual(["v1 one", "v3 three"]));
+  await vi.waitFor(() => expect(seen).toEqual(["v1 one", "v3 three"]), 5_000);
 });
 
 test("Who wants the meta alone causes no read", () => {

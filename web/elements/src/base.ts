@@ -99,7 +99,8 @@ export abstract class FreshetElement extends LitElement {
 
   protected override willUpdate(changed: PropertyValues): void {
     this.#speaks();
-    if (this.isConnected && changed.size && this.hasUpdated) this.watch();
+    // Also before the first drawing: an attribute may come right after the element was put into the page.
+    if (this.isConnected && changed.size) this.watch();
   }
 
   /** Subscribes to what the attributes name. */

@@ -29,7 +29,7 @@ const show = (node: ReactNode) => act(async () => root.render(<FreshetProvider c
 const says = (text: string) => vi.waitFor(async () => (await act(async () => {}), expect(place.textContent).toBe(text)), 3_000);
 const meta = (seq: number, more: Partial<Meta> = {}) => ({ key: "prices", source: "prices", gen: seq, ver: seq, seq, state: "fresh", attempts: 0, refreshing: false, ...more }) as Meta;
 async function greet(topic: string, told: object): Promise<void> {
-  await vi.waitFor(() => expect(server.streams.length).toBeGreaterThan(0));
+  await vi.waitFor(() => expect(server.streams.length).toBeGreaterThan(0), 5_000);
   server.last.hello();
   server.last.send("snapshot", { topic, ...told }, "1:0");
   server.last.live();

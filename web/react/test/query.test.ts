@@ -21,13 +21,13 @@ test("A query of TanStack reads a snapshot, and the stream keeps it up to date w
   const observer = new QueryObserver(cache, snapshotQuery<string>(client, "prices"));
   const seen: (string | undefined)[] = [];
   const off = observer.subscribe(({ data }) => seen.push((data as Snapshot<string> | undefined)?.data));
-  await vi.waitFor(() => expect(seen.at(-1)).toBe("five"));
+  await vi.waitFor(() => expect(seen.at(-1)).toBe("five"), 5_000);
   const end = followQuery(client, cache, "prices");
-  await vi.waitFor(() => expect(server.streams.length).toBe(1));
+  await vi.waitFor(() => expect(server.streams.length).toBe(1), 5_000);
   server.last.hello();
   server.last.send("snapshot", { topic: "data/prices", meta: meta(6), data: "six" }, "1:0");
   server.last.live();
-  await vi.waitFor(() => expect(seen.at(-1)).toBe("six"));
+  await vi.waitFor(() => expect(seen.at(-1)).toBe("six"), 5_000);
   expect(server.of("GET", "v1/data/prices").length).toBe(1);
   end();
   off();
@@ -36,11 +36,11 @@ test("A query of TanStack reads a snapshot, and the stream keeps it up to date w
 test("F4: an older snapshot of the stream is not put over a newer one in the cache", async () => {
   cache.setQueryData(snapshotKey("prices"), await client.get("prices"));
   const end = followQuery(client, cache, "prices");
-  await vi.waitFor(() => expect(server.streams.length).toBe(1));
+  await vi.waitFor(() => expect(server.streams.length).toBe(1), 5_000);
   server.last.hello();
   server.last.send("snapshot", { topic: "data/prices", meta: meta(4), data: "four" }, "1:0");
   server.last.live();
-  await vi.waitFor(() => expect(client.peek("data/prices")?.data).toBe("four"));
+  await vi.waitFor(() => expect(client.peek("data/prices")?.data).toBe("four"), 5_000);
   expect((cache.getQueryData(snapshotKey("prices")) as Snapshot).data).toBe("five");
   end();
 });
