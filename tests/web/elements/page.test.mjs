@@ -89,7 +89,7 @@ test("Only one voice speaks, politely, and the focus never moves", async () => {
   await page.evaluate(() => void document.querySelector("freshet-refresh").refresh());
   await until("the outcome", async () => /updated/.test(await shown(page, "freshet-refresh")));
   assert.equal(await page.evaluate(() => document.activeElement.id), "field");
-  await until("it is spoken", async () => /List: updated: 2 added/.test(await page.locator("[role=status]").textContent()), 8_000);
+  await until("it is spoken", async () => /List: updated: 2 added/.test(await page.locator("[role=status]").textContent()), 20_000);
   assert.equal(await page.locator("[role=status], [aria-live]").count(), 1);
   assert.equal(await page.locator("freshet-badge").evaluate((badge) => badge.shadowRoot.querySelectorAll("[aria-live], [role=status], [role=alert]").length), 0);
   await person.close();
