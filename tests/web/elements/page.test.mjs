@@ -81,6 +81,8 @@ test("A page's own row draws what differs, under the page's styles, and is drawn
 
 test("Only one voice speaks, politely, and the focus never moves", async () => {
   const person = await world.person();
+  await world.rows("ant");
+  await world.api("POST", "/v1/data/list/refresh", undefined, { prefer: "wait=5" });
   const page = await person.newPage();
   await page.goto(world.page("/voice", `<input id="field"><freshet-badge source="list"></freshet-badge><freshet-refresh source="list" label="List"></freshet-refresh>`));
   await until("the badge tells", async () => /fresh/.test(await shown(page, "freshet-badge")));
@@ -89,7 +91,7 @@ test("Only one voice speaks, politely, and the focus never moves", async () => {
   await page.evaluate(() => void document.querySelector("freshet-refresh").refresh());
   await until("the outcome", async () => /updated/.test(await shown(page, "freshet-refresh")));
   assert.equal(await page.evaluate(() => document.activeElement.id), "field");
-  await until("it is spoken", async () => /List: updated: 2 added/.test(await page.locator("[role=status]").textContent()), 20_000);
+  await until("it is spoken", async () => /List: updated: 2 added/.test(await page.locator("[role=status]").textContent()), 8_000);
   assert.equal(await page.locator("[role=status], [aria-live]").count(), 1);
   assert.equal(await page.locator("freshet-badge").evaluate((badge) => badge.shadowRoot.querySelectorAll("[aria-live], [role=status], [role=alert]").length), 0);
   await person.close();
