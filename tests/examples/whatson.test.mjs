@@ -181,7 +181,10 @@ test("the page shows three lists, updates them without a reload, and says what m
   assert.ok(!page.url().includes("token="), "the token is gone from the address");
   const cinema = page.locator("section[data-list=cinema]");
   await cinema.locator("li").first().waitFor();
-  for (const list of lists) assert.ok((await page.locator(`section[data-list=${list}] li`).count()) > 5);
+  for (const list of lists) {
+    await page.locator(`section[data-list=${list}] li`).first().waitFor();
+    assert.ok((await page.locator(`section[data-list=${list}] li`).count()) > 5);
+  }
   const rows = await cinema.locator("li").count();
 
   await page.evaluate(() => (window.mark = document.querySelector("section[data-list=cinema] li")));

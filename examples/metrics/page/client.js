@@ -13,7 +13,8 @@ await import("/elements.js");
 const metrics = document.getElementById("metrics");
 const sync = document.getElementById("sync");
 numbers(document.getElementById("numbers"), undefined);
-metrics.addEventListener("freshet-snapshot", ({ detail: { data } }) => numbers(document.getElementById("numbers"), data));
+metrics.addEventListener("freshet-snapshot", () => numbers(document.getElementById("numbers"), metrics.data));
+if (metrics.meta) numbers(document.getElementById("numbers"), metrics.data); // it was there before this script
 
 const tell = () => {
   const capped = sync.data?.page_cap_hit ? word("capped")(sync.data.pages) : "";

@@ -25,11 +25,14 @@ function film(item) {
   return node;
 }
 
-badge.addEventListener("freshet-snapshot", ({ detail: { meta, data } }) => {
+const draw = () => {
+  const { meta, data } = badge;
   rows(document.getElementById("films"), data ?? [], (item) => item.imdbId, film);
   document.getElementById("total").textContent = word("films")((data ?? []).length);
   document.getElementById("origin").textContent = word({ manual: "manual", schedule: "schedule" }[meta.trigger] ?? "cache");
-});
+};
+badge.addEventListener("freshet-snapshot", draw);
+if (badge.meta) draw(); // it was there before this script
 
 // The receipt says what was found; the line opens the diff by title.
 refresh.addEventListener("freshet-refreshed", ({ detail: { counts, ver, base_ver } }) => {

@@ -38,7 +38,9 @@ for (const section of document.querySelectorAll("section[data-list]")) {
   const badge = section.querySelector("freshet-badge");
   const note = section.querySelector(".note");
   const { key, make } = draws[section.dataset.list];
-  badge.addEventListener("freshet-snapshot", ({ detail }) => rows(section.querySelector("ul"), detail.data ?? [], key, make));
+  const draw = () => rows(section.querySelector("ul"), badge.data ?? [], key, make);
+  badge.addEventListener("freshet-snapshot", draw);
+  if (badge.meta) draw(); // it was there before this script
 
   // "may be outdated" only when nothing runs; "updating…" wins, and stands in the badge.
   const tell = () => {
