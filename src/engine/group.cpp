@@ -390,13 +390,18 @@ void Group::commit()
         notice_.reset();
     }
     if (wrote_) state_.meters.committed(requests_, events);
+    publish(std::move(notice_));
+}
+
+void Group::publish(std::shared_ptr<const Notice> notice)
+{
     std::vector<Delivery> deliveries;
     for (auto& [to, reply] : replies_)
         deliveries.emplace_back(to.first, [reply_to = std::move(to.second), reply = std::move(reply)]() mutable {
             reply_to(std::move(reply));
         });
     replies_.clear();
-    if (notice_ || !deliveries.empty()) state_.sink.publish(std::move(notice_), std::move(deliveries));
+    if (notice || !deliveries.empty()) state_.sink.publish(std::move(notice), std::move(deliveries));
 }
 
 std::optional<WallTime> Group::next_wake()
@@ -419,15 +424,8 @@ void Group::refuse_all(std::string_view words)
         state_.offers.push_back(std::move(offer));
     }
     for (Fill& fill : fills_) answer(fill.posted, Answer{Done{}}); // answered with the others that failed
-    std::vector<Delivery> deliveries;
-    for (auto& [to, reply] : replies_) {
-        Reply failed = std::unexpected(refused(Refusal::store_failed, std::string{words}));
-        deliveries.emplace_back(to.first, [reply_to = std::move(to.second), failed = std::move(failed)]() mutable {
-            reply_to(std::move(failed));
-        });
-    }
-    if (!deliveries.empty()) state_.sink.publish(nullptr, std::move(deliveries));
-    replies_.clear();
+    for (auto& [to, reply] : replies_) reply = std::unexpected(refused(Refusal::store_failed, std::string{words}));
+    publish(nullptr);
 }
 
 } // namespace freshet

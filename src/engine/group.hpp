@@ -75,6 +75,8 @@ public:
     std::optional<WallTime> next_wake();
 
 private:
+    /// What was committed, if anything was, and all replies.
+    void publish(std::shared_ptr<const Notice> notice);
     // group_ask.cpp
     Reply ask(const AskRefresh& request);
     std::expected<Asked, Refused> ask_for(const AskRefresh& request, bool person);

@@ -92,18 +92,23 @@ std::string added_json(Core& core, const AddedJob& added, bool minimal)
     return added.attached ? with_member("attached", true, json) : json;
 }
 
+void respond(const ExchangePtr& exchange, HttpResponse response, bool minimal)
+{
+    response.content_type = "application/json";
+    response.headers.emplace_back("Cache-Control", "no-store");
+    if (minimal) response.headers.emplace_back("Preference-Applied", "return=minimal");
+    exchange->respond(std::move(response));
+}
+
 void answer_one(Core& core, const ExchangePtr& exchange, const Added& added, bool minimal)
 {
     const AddedJob& one = added.jobs.front();
     HttpResponse response;
     response.status = one.attached || added.replayed ? 200 : 201;
-    response.content_type = "application/json";
-    response.headers.emplace_back("Cache-Control", "no-store");
     response.headers.emplace_back("Location", fmt::format("{}/v1/jobs/{}", exchange->base_url(), to_text(one.job->id)));
-    if (minimal) response.headers.emplace_back("Preference-Applied", "return=minimal");
     response.body = added_json(core, one, minimal);
     if (added.replayed) response.body = with_member("replayed", true, response.body);
-    exchange->respond(std::move(response));
+    respond(exchange, std::move(response), minimal);
 }
 
 void answer_many(Core& core, const ExchangePtr& exchange, const Added& added, bool minimal)
@@ -119,11 +124,8 @@ void answer_many(Core& core, const ExchangePtr& exchange, const Added& added, bo
     const bool made = std::ranges::any_of(added.jobs, [](const AddedJob& one) { return !one.attached; });
     HttpResponse response;
     response.status = made && !added.replayed ? 201 : 200;
-    response.content_type = "application/json";
-    response.headers.emplace_back("Cache-Control", "no-store");
-    if (minimal) response.headers.emplace_back("Preference-Applied", "return=minimal");
     response.body = out.take();
-    exchange->respond(std::move(response));
+    respond(exchange, std::move(response), minimal);
 }
 
 void add_jobs(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
