@@ -239,10 +239,6 @@ std::string way_out(const HttpAnswer& answer)
     }
 }
 
-} // namespace
-
-namespace {
-
 // The way out in commands, where the server's own words name routes.
 std::string cli_try(std::string_view code, std::string_view title)
 {

@@ -66,6 +66,8 @@ std::vector<HourTally> tallies_of(std::string_view day)
 
 std::string day_with(std::string_view day, Outcome outcome, WallTime now)
 {
+    // Neither is a try of the source.
+    if (outcome == Outcome::limited || outcome == Outcome::pending) return std::string{day};
     std::vector<HourTally> tallies = tallies_of(day);
     const std::int64_t hour = hour_of(now);
     // A clock that was set back leaves no hours that are yet to come.
@@ -78,7 +80,7 @@ std::string day_with(std::string_view day, Outcome outcome, WallTime now)
     case Outcome::held: ++tally.held; break;
     case Outcome::failed: ++tally.failed; break;
     case Outcome::limited:
-    case Outcome::pending: tallies.pop_back(); break;
+    case Outcome::pending: break;
     }
     return to_day(tallies);
 }

@@ -47,6 +47,7 @@ TEST(Day, CountsNoTryThatHasNotEnded)
 {
     EXPECT_THAT(tallies_of(day_with("", Outcome::limited, t0)), IsEmpty());
     const std::string day = day_with("", Outcome::updated, t0);
+    EXPECT_EQ(day_with(day, Outcome::limited, t0 + 1min), day) << "the hour keeps what it counted";
     EXPECT_EQ(day_with(day, Outcome::pending, t0 + 1h), day);
 }
 
