@@ -7,6 +7,7 @@ import { createServer } from "node:net";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
@@ -49,6 +50,10 @@ const alive = (pid) => {
   }
 };
 
+/** The examples that are up: a test that fails before it ends its own leaves none, for a process that is left keeps its file from ending. */
+const up = new Set();
+after(() => Promise.all([...up].map((example) => example.end())));
+
 export class Example {
   /** @param options {data, speed, port, upstreamPort, env}: those that are absent are made here. */
   static async start(name, options = {}) {
@@ -60,7 +65,8 @@ export class Example {
     example.upstreamPort = options.upstreamPort ?? (await freePort());
     const args = [name, "--port", example.port, "--upstream-port", example.upstreamPort, "--data", example.data, "--speed", options.speed ?? 1];
     example.child = spawn(runner, args.map(String), { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...options.env } });
-    example.ended = new Promise((done) => example.child.once("exit", (code) => done(code)));
+    up.add(example);
+    example.ended = new Promise((done) => example.child.once("exit", (code) => (up.delete(example), done(code))));
     example.tokens = {};
     example.pages = {};
     example.lines = [];
@@ -82,7 +88,8 @@ export class Example {
       });
       example.ended.then((code) => refuse(new Error(`the example ended with ${code}: ${example.errors}`)));
     });
-    await ready;
+    const late = setTimeout(() => example.child.kill("SIGKILL"), 120_000);
+    await ready.finally(() => clearTimeout(late));
     return example;
   }
 
@@ -100,13 +107,17 @@ export class Example {
     const children = this.processes();
     const began = Date.now();
     this.child.kill(signal);
+    const late = setTimeout(() => this.child.kill("SIGKILL"), 30_000);
     await this.ended;
+    clearTimeout(late);
     const left = children.filter(alive);
     return { ms: Date.now() - began, left };
   }
 
   async end() {
     if (this.child.exitCode === null && this.child.signalCode === null) await this.stop();
+    // Whoever outlived it holds the other ends of these.
+    for (const stream of [this.child.stdout, this.child.stderr]) stream.destroy();
     if (this.own) rmSync(this.data, { recursive: true, force: true });
   }
 

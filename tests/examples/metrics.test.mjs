@@ -283,21 +283,27 @@ async function postgres() {
   const child = spawn(program("postgres"), ["-D", join(folder, "data"), "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"], { ...user, stdio: "ignore", cwd: folder });
   const url = `postgres://postgres@/postgres?host=${folder}`;
   const ask = (statement) => execFileSync("psql", ["-Atc", statement, url], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
-  await until("PostgreSQL answers", () => {
+  const ended = once(child, "exit");
+  const database = {
+    url, ask,
+    async end() {
+      child.kill("SIGINT");
+      await ended;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  const answers = () => {
     try {
       return ask("select 1") === "1";
     } catch {
       return false;
     }
-  });
-  return {
-    url, ask,
-    async end() {
-      child.kill("SIGINT");
-      await once(child, "exit");
-      rmSync(folder, { recursive: true, force: true });
-    },
   };
+  await until("PostgreSQL answers", answers).catch(async (error) => {
+    await database.end();
+    throw error;
+  });
+  return database;
 }
 
 test("the same with its rows in PostgreSQL", async (t) => {
@@ -335,9 +341,9 @@ test("the same with its rows in PostgreSQL", async (t) => {
     const sum = (table) => database.ask(`select sum(executions), sum(successful), sum(failed), sum(duration_ms) from ${table} where client = 'acme'`);
     assert.equal(sum("weekly"), sum("daily"));
     assert.equal(sum("monthly"), sum("daily"));
-    await example.end();
   } finally {
     delete process.env.METRICS_DATABASE;
+    if (example !== before) await example.end();
     example = before;
     await database.end();
   }
