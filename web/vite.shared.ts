@@ -14,6 +14,7 @@ export const alias = {
   "@freshet/react": here("react/src/index.ts"),
   "@freshet/elements/view": here("elements/src/view.ts"),
   "@freshet/elements/styles": here("elements/src/styles.ts"),
+  "@freshet/elements/react": here("elements/src/react.ts"),
   "@freshet/elements/why-he": here("elements/src/why-he.ts"),
   "@freshet/elements": here("elements/src/index.ts"),
 };

@@ -19,16 +19,19 @@ function buildSdk() {
 }
 
 export class World extends Base {
-  static async start(config = "") {
+  /** @param server  more lines of the config's [server] */
+  static async start(config = "", server = "") {
     buildSdk();
     const world = new World(await freePort());
     world.pages = new Map();
     world.mode = "pass";
+    world.opened = 0;
     world.sitesPort = await freePort();
     writeFileSync(join(world.folder, "freshet.toml"), `
 [server]
 listen = "127.0.0.1:${world.port}"
 data_dir = "./data"
+${server}
 [defaults]
 fresh_for = "60s"
 manual_limit = "600/min"
@@ -106,6 +109,7 @@ ${config}`);
       got.on("error", () => answer.destroy());
     });
     this.open.add(answer);
+    if (ask.method === "GET" && ask.url.startsWith("/v1/stream?")) ++this.opened;
     answer.on("close", () => (this.open.delete(answer), on.destroy()));
     on.on("error", () => (answer.headersSent ? answer.destroy() : answer.writeHead(502).end("Bad Gateway")));
     ask.pipe(on);
@@ -162,4 +166,4 @@ ${config}`);
   }
 }
 
-export { AxeBuilder, binary, readFileSync, require, shown, sleep, until };
+export { AxeBuilder, binary, listening, readFileSync, require, shown, sleep, top, until };

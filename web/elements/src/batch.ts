@@ -13,7 +13,7 @@ const itemsMax = 50;
 
 export class FreshetBatch extends FreshetElement {
   static override styles = [...common, css`li .glyph { align-self: center; } li bdi { flex: none; max-inline-size: 100%; } .card li progress { inline-size: 5em; align-self: center; }`];
-  static override properties = { batchId: { type: String, attribute: "batch" }, cancelable: { type: Boolean }, retryFailed: { type: Boolean, attribute: "retry-failed" } };
+  static override properties = { batchId: { type: String, attribute: "batch" }, batch: { noAccessor: true, attribute: false }, cancelable: { type: Boolean }, retryFailed: { type: Boolean, attribute: "retry-failed" } };
   declare batchId: string | undefined;
   declare cancelable: boolean;
   declare retryFailed: boolean;

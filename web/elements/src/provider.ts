@@ -51,6 +51,13 @@ export class FreshetProvider extends LitElement {
     super();
     this.state = "connecting";
     this.busy = false;
+    // A page that set it before this module came left it on the element, where it would hide the accessor.
+    const early = this as { client?: Client };
+    if (Object.hasOwn(this, "client")) {
+      const { client } = early;
+      delete early.client;
+      early.client = client!;
+    }
     this.addEventListener("freshet-looking", (event) => {
       const looking = event as Looking;
       if (looking.target === this) return;

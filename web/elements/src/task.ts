@@ -24,12 +24,14 @@ export class Steps {
 
 export class FreshetTask extends FreshetElement {
   static override styles = common;
-  static override properties = { jobId: { type: String, attribute: "job" }, cancelable: { type: Boolean }, retryable: { type: Boolean }, stalled: { type: Boolean, reflect: true } };
+  static override properties = { jobId: { type: String, attribute: "job" }, job: { noAccessor: true, attribute: false }, cancelable: { type: Boolean }, retryable: { type: Boolean }, stalled: { type: Boolean, reflect: true } };
   declare jobId: string | undefined;
   declare cancelable: boolean;
   declare retryable: boolean;
   declare stalled: boolean;
   #known: Job | undefined;
+  /** Set before the element stands in a page, where nobody could hear of it yet. */
+  #given: Job | undefined;
   #heardAt = 0;
   #finished: string | undefined;
   readonly #steps = new Steps();
@@ -45,10 +47,17 @@ export class FreshetTask extends FreshetElement {
   }
   set job(job: Job | string | undefined) {
     this.jobId = typeof job === "string" ? job : job?.id;
-    if (typeof job === "object") this.#heard(job);
+    this.#given = typeof job === "object" ? job : undefined;
+    if (this.isConnected) this.#hearGiven();
+  }
+  #hearGiven(): void {
+    const job = this.#given;
+    this.#given = undefined;
+    if (job) this.#heard(job);
   }
 
   protected override watch(): void {
+    this.#hearGiven();
     this.follow("job", this.jobId && `job/${this.jobId}`, ({ job }) => job && this.#heard(job));
   }
 
