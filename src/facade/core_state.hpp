@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What one core keeps for its facades: what was rendered and what was decided.
+// What one core keeps for its facades and pages: what was rendered, what was decided, files that were coded.
 //
 // Life: one per core, made by the facades, emptied with each set of definitions. Threads: that core's loop.
 
@@ -30,9 +30,11 @@ struct Decided {
 };
 
 struct CoreState {
-    static constexpr std::size_t rendered_bytes_max = 32UL << 20, decided_bytes_max = 4UL << 20;
+    static constexpr std::size_t rendered_bytes_max = 32UL << 20, decided_bytes_max = 4UL << 20,
+                                 files_bytes_max = 16UL << 20;
     Kept<Rendered> rendered{rendered_bytes_max};
     Kept<Decided> decided{decided_bytes_max};
+    Kept<Body> files{files_bytes_max};   ///< of pages, by their tags
     std::shared_ptr<EndsTold> ends_told; ///< of all cores
 };
 

@@ -112,7 +112,7 @@ std::expected<http::Match, http::NoMatch> Facades::find(http::Core& core, const 
         captures = std::move(*laid);
     }
     if (!best) {
-        if (auto page = find_page(own.table->pages, request)) return std::move(*page);
+        if (auto page = find_page(own.table->pages, own.state, request)) return std::move(*page);
         return std::unexpected(std::move(none));
     }
     return match_of(own, best, request, std::move(captures));

@@ -3,11 +3,9 @@
 // Pages of the config: an index at a path that may have captures, and its files below the fixed part of that path.
 //
 // What is asked for is told by its name alone: a last segment with an extension is a file, anything else an index.
-// Files are read off the loop, each time anew, so that a page that is built again is there at once; a name that carries
-// a hash of its content is kept by browsers for ever, everything else is asked for again by its ETag, the index is
-// never kept. Nothing outside of `dir` is ever opened, through links neither. Threads: the loop's; reading on the
-// pool's.
+// How a file is read and sent is in page_files.hpp. Threads: the loop's.
 
+#include "facade/core_state.hpp"
 #include "facade/row.hpp"
 #include "http/core.hpp"
 #include "http/exchange.hpp"
@@ -16,7 +14,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace freshet::facade {
@@ -36,12 +33,7 @@ struct PageRow {
 using PageRows = std::vector<std::shared_ptr<const PageRow>>;
 
 /// The index or the file that the path names; nullopt: no page has it.
-std::optional<http::Match> find_page(const PageRows& pages, const http::HttpRequest& request);
-
-/// True for names such as app-3f9c1a20.js: what follows the last '-' or '.' before the extension is a hash.
-bool is_hashed_name(std::string_view name);
-
-/// The path below a page's folder that these segments name; nullopt for one that leads out of it, or to a hidden file.
-std::optional<std::string> safe_path(std::string_view below);
+std::optional<http::Match> find_page(const PageRows& pages, const std::shared_ptr<CoreState>& state,
+                                     const http::HttpRequest& request);
 
 } // namespace freshet::facade

@@ -5,7 +5,7 @@
 #include "facade/inputs.hpp"
 #include "facade/kept.hpp"
 #include "facade/mentions.hpp"
-#include "facade/pages.hpp"
+#include "facade/page_files.hpp"
 #include "model/key.hpp"
 
 #include <gmock/gmock.h>
