@@ -69,6 +69,7 @@ private:
     std::vector<Entry> expand(const std::vector<std::string>& templates);
     http::Caller caller_for(const std::string& tenant) const;
     InnerRequest refresh_request(const std::string& key) const;
+    Millis wait_left() const;
 
     // run_look_up.cpp
     void look_up();
@@ -126,6 +127,7 @@ private:
     std::vector<std::uint64_t> waits_; ///< of first_attempt
     std::size_t running_ = 0;          ///< requests of a list that are on their way
     std::size_t list_ = 0;             ///< the list that is looked up
+    bool at_then_ = false;             ///< those of refresh_all have ended, or their part of the wait
 
     std::string key_; ///< of read and refresh
     std::shared_ptr<const KeyView> view_;

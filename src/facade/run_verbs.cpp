@@ -17,6 +17,9 @@ namespace freshet::facade {
 
 namespace {
 
+/// The part of the wait that is kept for what follows: one of so many.
+constexpr int then_share = 4;
+
 // Prefer takes whole seconds.
 std::string wait_header(Millis wait)
 {
@@ -47,12 +50,21 @@ void Run::act()
 
 // --- One key ---
 
+// Of the wait, what the refreshes that are begun now may take. `then` has its part, however late it comes to it.
+Millis Run::wait_left() const
+{
+    const FacadeDefinition& def = row_->def;
+    const Millis kept = def.then.empty() ? Millis{0} : def.wait / then_share;
+    const Millis left = def.wait - std::chrono::floor<Millis>(core_.steady() - began_);
+    return at_then_ ? std::max(kept, left) : std::max(Millis{0}, left - kept);
+}
+
 InnerRequest Run::refresh_request(const std::string& key) const
 {
     InnerRequest request;
     request.method = "POST";
     request.path = fmt::format("/v1/data/{}/refresh", key);
-    const Millis left = std::max(Millis{0}, row_->def.wait - std::chrono::floor<Millis>(core_.steady() - began_));
+    const Millis left = wait_left();
     if (left.count() > 0) request.headers.emplace_back("prefer", wait_header(left));
     if (const auto name = exchange_->request().header("idempotency-key"); !name.empty())
         request.headers.emplace_back("idempotency-key", name);
@@ -229,6 +241,7 @@ void Run::act_on_all(const std::vector<std::string>& templates, bool refreshes, 
 void Run::after_keys()
 {
     if (row_->def.then.empty()) return look_up();
+    at_then_ = true;
     act_on_all(row_->def.then, true, &Run::look_up);
 }
 
@@ -330,7 +343,7 @@ void Run::watch_first_attempt(const http::Caller& caller, const std::string& key
         if (!view || self->over_) return;
         const int before = view->record.attempts;
         const auto wait = self->core_.wait_key(
-            tenant, key, self->began_ + self->row_->def.wait,
+            tenant, key, self->core_.steady() + self->wait_left(),
             [before](const KeyView& now) { return now.record.attempts > before; },
             [self, key, before, failed](const std::shared_ptr<const KeyView>& now) {
                 if (!now || self->over_ || self->gone_ || now->record.attempts <= before || !now->record.error) return;
