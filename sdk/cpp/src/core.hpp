@@ -62,6 +62,8 @@ private:
 
     // core_beat.cpp
     void beat_loop();
+    std::chrono::milliseconds beat_length(std::chrono::milliseconds lease) const;
+    std::chrono::milliseconds until_next_beat(std::chrono::milliseconds lease) const;
     std::vector<detail::BeatOf> due_beats(detail::Clock::time_point now, detail::Clock::time_point& next); ///< locked
     bool beat(detail::Connection& connection, const std::vector<detail::BeatOf>& jobs, detail::Backoff& backoff,
               std::chrono::milliseconds& wait);

@@ -18,6 +18,19 @@ constexpr milliseconds call_time_min{2'000};
 
 } // namespace
 
+/// The longest between two beats of a job.
+milliseconds Worker::Core::beat_length(milliseconds lease) const
+{
+    return options_.beat_every.count() > 0 ? std::min(lease / 3, options_.beat_every) : lease / 3;
+}
+
+/// Up to a fifth less, so that many do not beat at once.
+milliseconds Worker::Core::until_next_beat(milliseconds lease) const
+{
+    const auto longest = static_cast<double>(beat_length(lease).count());
+    return milliseconds{static_cast<std::int64_t>(longest * (0.8 + 0.2 * detail::jitter()))};
+}
+
 /// What is to be told now, and when there will be more. A beat that is due soon comes along with one that is due now.
 std::vector<detail::BeatOf> Worker::Core::due_beats(Clock::time_point now, Clock::time_point& next)
 {
@@ -25,8 +38,8 @@ std::vector<detail::BeatOf> Worker::Core::due_beats(Clock::time_point now, Clock
     std::size_t bytes = 0;
     next = Clock::time_point::max();
     for (const auto& [key, attempt] : held_) {
-        const milliseconds lease = attempt->claimed.lease;
-        bool now_due = attempt->beat_due <= now + lease / 12;
+        const milliseconds soon = beat_length(attempt->claimed.lease) / 4;
+        bool now_due = attempt->beat_due <= now + soon;
         detail::BeatOf beat{attempt, {}, 0, {}, 0, 0};
         // A job that is over is kept alive until its end is told; what its handler said last goes before that end.
         if (attempt->noted && !attempt->over) {
@@ -54,7 +67,7 @@ std::vector<detail::BeatOf> Worker::Core::due_beats(Clock::time_point now, Clock
             if (!said.has_progress() && !said.has_checkpoint()) attempt->noted = false;
         }
         if (!now_due || due.size() >= jobs_per_call_max || bytes > call_bytes_max) {
-            next = std::min(next, now_due ? now : attempt->beat_due - lease / 12);
+            next = std::min(next, now_due ? now : attempt->beat_due - soon);
             continue;
         }
         bytes += 200 + beat.checkpoint.size();
@@ -123,9 +136,7 @@ bool Worker::Core::beat(detail::Connection& connection, const std::vector<detail
     {
         const std::lock_guard lock{mutex_};
         for (const detail::BeatOf& job : jobs) {
-            const auto third = static_cast<double>(job.attempt->claimed.lease.count()) / 3;
-            job.attempt->beat_due =
-                now + milliseconds{static_cast<std::int64_t>(third * (0.8 + 0.2 * detail::jitter()))};
+            job.attempt->beat_due = now + until_next_beat(job.attempt->claimed.lease);
             const std::lock_guard said_lock{job.attempt->mutex};
             if (job.progress) job.attempt->said.progress_told = job.progress_said;
             if (!job.checkpoint.empty()) job.attempt->said.checkpoint_told = job.checkpoint_said;

@@ -100,9 +100,7 @@ void Worker::Core::take(detail::ClaimAnswer answer)
     for (detail::Claimed& claimed : answer.jobs) {
         auto attempt = std::make_shared<detail::Attempt>(std::move(claimed));
         shortest = std::min(shortest, attempt->claimed.lease);
-        const double share = 1.0 / 3 * (0.8 + 0.2 * detail::jitter());
-        attempt->beat_due =
-            now + milliseconds{static_cast<std::int64_t>(static_cast<double>(attempt->claimed.lease.count()) * share)};
+        attempt->beat_due = now + until_next_beat(attempt->claimed.lease);
         attempt->wake = [this] {
             const std::lock_guard lock{mutex_};
             to_tell_ = true;

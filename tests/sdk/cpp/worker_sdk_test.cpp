@@ -119,6 +119,21 @@ TEST(WorkerSdk, F6SendsProgressAtMostFourTimesASecondAndTheLastAlways)
     EXPECT_TRUE(std::any_of(last, all.end(), [](const Asked& asked) { return asked.path == "/v1/work/complete"; }));
 }
 
+TEST(WorkerSdk, F7BeatsAsOftenAsItIsTold)
+{
+    // The lease is 30 s: by itself the first beat would leave after 8 s at the soonest.
+    ScriptedServer server{with_jobs(1)};
+    WorkerOptions options = options_for(server);
+    options.beat_every = 50ms;
+    Worker worker{options};
+    worker.task("work", [&](Job&) {
+        while (server.requests("/v1/work/beat").size() < 3) std::this_thread::sleep_for(5ms);
+        worker.stop();
+    });
+    EXPECT_EQ(worker.run(), 0);
+    EXPECT_GE(told_jobs(server.requests("/v1/work/beat")), 3U);
+}
+
 TEST(WorkerSdk, F10TellsAnEndUntilItIsTaken)
 {
     int refusals = 2;

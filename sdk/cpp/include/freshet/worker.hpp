@@ -35,6 +35,8 @@ struct WorkerOptions {
     /// Jobs that are claimed before a slot is free for them, 0 to 1,000: for jobs of milliseconds, which would
     /// otherwise wait for the next claim. They count as running, and go back if the worker ends before it began them.
     int ahead = 0;
+    /// The longest between two signs of life of a job; 0: a third of its lease, which is also the most.
+    std::chrono::milliseconds beat_every{0};
     std::chrono::milliseconds grace{20'000};    ///< after SIGTERM: for running jobs to end by themselves
     std::chrono::milliseconds stop_wait{5'000}; ///< after the grace: for handlers to notice that they are to stop
     bool signals = true;                        ///< SIGTERM and SIGINT end run(); the second one ends the grace
