@@ -304,9 +304,12 @@ std::expected<Caller, Problem> Gate::identify(const GateRequest& request, WallTi
                                             "Send Authorization: Bearer with the token."));
     const Token* match = find(sha256(trimmed(value.substr(space + 1))));
     if (match == nullptr || match->caller.session)
-        return std::unexpected(make_problem(401, "token_unknown", "The token is not known",
-                                            "No token has this hash; it may have been revoked.",
-                                            "Ask for a new token, or leave it out where none is needed."));
+        return std::unexpected(
+            make_problem(401, "token_unknown", "The token is not known",
+                         "The caller's side is to be checked: this server has no such token. It is of "
+                         "another server, mistyped, or revoked.",
+                         "Look at the token that is sent; a new one: freshet token new NAME on the "
+                         "server's machine."));
     if (match->caller.expires_at && *match->caller.expires_at <= now)
         return std::unexpected(
             make_problem(401, "token_expired", "The token has expired",
