@@ -17,6 +17,19 @@ constexpr Millis compile_within = 10s;
 
 } // namespace
 
+std::optional<std::string> wrong_expression(const ShapeError& error, std::string_view expression)
+{
+    if (error.code == ShapeErrorCode::timed_out) {
+        // A machine that is busy says nothing about the expression: one that is wrong is told by its answers.
+        log::warn("config: an expression could not be tried", {{"expression", std::string{expression.substr(0, 200)}}});
+        return std::nullopt;
+    }
+    constexpr std::string_view what = "select: ";
+    std::string words = error.message;
+    if (words.starts_with(what)) words.erase(0, what.size());
+    return words;
+}
+
 ConfigChecks config_checks()
 {
     auto pool = std::make_shared<std::unique_ptr<ShapePool>>();
@@ -29,16 +42,7 @@ ConfigChecks config_checks()
         order.select = expression;
         order.check_only = true;
         const auto result = (*pool)->shape(std::move(order), compile_within);
-        if (result) return std::nullopt;
-        if (result.error().code == ShapeErrorCode::timed_out) {
-            // A machine that is busy says nothing about the expression: one that is wrong is told by its answers.
-            log::warn("config: an expression could not be tried", {{"expression", expression.substr(0, 200)}});
-            return std::nullopt;
-        }
-        constexpr std::string_view what = "select: ";
-        std::string words = result.error().message;
-        if (words.starts_with(what)) words.erase(0, what.size());
-        return words;
+        return result ? std::nullopt : wrong_expression(result.error(), expression);
     };
     checks.call = [](std::string_view method, std::string_view path) { return http::check_within(method, path); };
     return checks;
