@@ -60,7 +60,7 @@ export const reference: Entry[] = [
     attributes: { job: "the job's id", label: "its name", cancelable: "shows Cancel while it runs", retryable: "shows Run again when it is over" },
     properties: { job: "the job as it is known", "cancel()": "", "retry()": "" },
     events: { "freshet-progress": "the job, at each step", "freshet-finished": "once per generation; detail.late: it was over when the page came", "freshet-error": "a cancel or retry that was refused" },
-    slots: ["title", "stalled", "lost", "succeeded", "failed", "cancelled"],
+    slots: ["title", "stalled", "lost", "retry", "succeeded", "failed", "cancelled"],
     parts: ["card", "bar", "phase", "beat", "eta", "warning", "button"],
     example: `<freshet-task job="{job}" cancelable retryable></freshet-task>`,
   },

@@ -130,7 +130,7 @@ export class FreshetTask extends FreshetElement {
       ${operate && ((this.cancelable && this.busy) || (this.retryable && isOver(job) && job.kind !== "item"))
         ? html`<div class="line">${this.busy
             ? html`<button part="button" type="button" aria-disabled=${job.state === "cancelling" ? "true" : nothing} @click=${() => job.state !== "cancelling" && void this.cancel()}>${this.word("cancel")}</button>`
-            : html`<button part="button" type="button" @click=${() => void this.retry()}>${this.word("retry")}</button>`}</div>`
+            : html`<button part="button" type="button" @click=${() => void this.retry()}><slot name="retry">${this.word("retry")}</slot></button>`}</div>`
         : nothing}
     </div>`;
   }
