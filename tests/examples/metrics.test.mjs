@@ -2,13 +2,9 @@
 // Metrics of several clients: syncs that lose nothing, ids that collide, upstreams that are dead, layers that add up to
 // what the raw rows say.
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { browser, Example, until } from "./example.mjs";
+import { base, many, metrics } from "./metrics.mjs";
 
 let example;
 let chromium;
@@ -21,42 +17,7 @@ after(async () => {
   await example.end();
 });
 
-const base = "/api/v1/metrics";
-const client = async (id, token = "admin") => (await example.api(token, "GET", `${base}/client/${id}`)).body;
-const quickSync = () => example.api("admin", "POST", `${base}/admin/quick-sync`);
-const freshness = async (id) => (await example.api("admin", "GET", `${base}/admin/data-freshness`)).body.clients.find((row) => row.client_id === id);
-const many = (count) => Array.from({ length: count }, () => ({}));
-async function synced() {
-  const { body } = await quickSync();
-  assert.deepEqual(body.results.filter(({ status }) => status === "success").map((row) => row.client_id), ["acme", "globex"], JSON.stringify(body));
-  return body;
-}
-
-/** What the client's n8n itself has, computed here. */
-async function direct(id) {
-  const rows = [];
-  for (let cursor = ""; ; ) {
-    const response = await fetch(`${example.upstream}/n8n-${id}/api/v1/executions?limit=250${cursor && `&cursor=${cursor}`}`, { headers: { "X-N8N-API-KEY": "test" } });
-    const page = await response.json();
-    rows.push(...page.data);
-    if (!(cursor = page.nextCursor)) break;
-  }
-  const timed = rows.filter((row) => row.startedAt && row.stoppedAt);
-  const good = rows.filter((row) => row.status === "success").length;
-  const round = (value) => Math.round(value * 100) / 100;
-  return {
-    total_executions: rows.length, successful_executions: good, failed_executions: rows.filter((row) => row.status === "error").length,
-    success_rate: round((good * 100) / rows.length), time_saved_hours: round(good / 2),
-    avg_execution_time: round(timed.reduce((sum, row) => sum + Date.parse(row.stoppedAt) - Date.parse(row.startedAt), 0) / timed.length / 1000),
-    last_activity: new Date(Math.max(...rows.flatMap((row) => Date.parse(row.stoppedAt ?? row.startedAt) || []))).toISOString(),
-  };
-}
-async function agrees(id) {
-  const told = await client(id);
-  const expected = await direct(id);
-  assert.deepEqual(Object.fromEntries(Object.keys(expected).map((name) => [name, told[name]])), expected);
-  return told;
-}
+const { client, quickSync, freshness, synced, agrees } = metrics(() => example);
 
 test("every configured client is there from the first moment, with 0 and null where nothing was ever read", async () => {
   const { status, body } = await example.api("admin", "GET", `${base}/all`);
@@ -99,7 +60,8 @@ test("a client's token reads its own numbers; everything else is 403 or 404, and
 
 test("quick-sync tells an outcome per client and warms; data-freshness says who is healthy (zero-age-is-fresh)", async () => {
   const answer = await synced();
-  assert.equal(answer.cache_warmed, true);
+  assert.deepEqual([answer.cache_warmed, typeof answer.message], [true, "string"]);
+  assert.deepEqual((await example.api("admin", "POST", "/metrics/admin/quick-sync")).body.results.map(({ client_id, status }) => [client_id, status]), [["acme", "success"], ["globex", "success"], ["initech", "error"]], "at the other address, too");
   assert.deepEqual([answer.successful, answer.failed], [2, 1]);
   assert.match(answer.results.find((row) => row.client_id === "initech").detail, /n8n of initech answered 403/);
   const { body } = await example.api("admin", "GET", `${base}/admin/data-freshness`);
@@ -125,6 +87,17 @@ test("scheduler-status shows workers, what runs and waits, and the schedules of 
   assert.ok(body.workers.length >= 2 && Array.isArray(body.active) && Array.isArray(body.scheduled));
   for (const tenant of ["acme", "globex", "initech"])
     assert.deepEqual(body.schedules.filter((row) => row.tenant === tenant).map((row) => row.id), ["ingest", "rollup-daily", "rollup-monthly", "rollup-weekly"]);
+});
+
+test("a sync of one client marks and warms that client's numbers and the totals, and touches no other", async () => {
+  const [acme, globex, all] = [await client("acme"), await client("globex"), (await example.api("admin", "GET", `${base}/all`)).body];
+  await example.control("n8n-acme", { add: [{ status: "success" }] });
+  const { body } = await example.api("admin", "POST", "/v1/data/ingest/refresh?tenant=acme");
+  assert.equal(typeof body.id, "string", JSON.stringify(body));
+  await until("acme's numbers are warm, with nobody having pressed", async () => (await client("acme")).total_executions === acme.total_executions + 1);
+  const now = (await example.api("admin", "GET", `${base}/all`)).body;
+  assert.equal(now.totals.total_executions, all.totals.total_executions + 1);
+  assert.equal((await client("globex")).last_updated, globex.last_updated);
 });
 
 test("layers: a roll-up that is started by hand changes where the numbers come from, and no number", async () => {
@@ -165,8 +138,8 @@ test("one dead upstream delays nobody, and quick-sync answers within 20 s", asyn
   const before = await client("acme");
   const began = performance.now();
   const sync = quickSync();
-  await until("acme is through", async () => (await client("acme")).total_executions === before.total_executions + 1, 5000);
-  assert.ok(performance.now() - began < 5000);
+  await until("acme is through", async () => (await client("acme")).total_executions === before.total_executions + 1, 9000);
+  assert.ok(performance.now() - began < 9000, "the dead one takes 10 s");
   const { body, ms } = await sync;
   assert.ok(ms < 20_000, `${ms} ms`);
   const globex = body.results.find((row) => row.client_id === "globex");
@@ -189,6 +162,7 @@ for (const fault of ["403", "500", "challenge", "empty", "half", "html_changed",
     const state = await freshness("globex");
     assert.equal(state.overall_health, "degraded");
     assert.ok(state.error.retry_at, "the next try is told");
+    assert.equal(state.error.class, fault === "403" ? "fatal" : "retryable");
     await example.control("n8n-globex", { fault: "none" });
   });
 
@@ -229,6 +203,7 @@ test("the page of all clients: quick sync with an outcome per client, a failed s
   for (const part of ["initech", error.class, error.message]) assert.ok(told.includes(part), `${told} has no ${part}`);
   await page.getByRole("button", { name: "Refresh" }).click();
   await page.getByText("3 of 3 computed anew").waitFor();
+  await page.locator("footer").getByText(/^asked every 30 s, the last time .*\d:\d\d/).waitFor();
   assert.equal(new URL(page.url()).searchParams.get("token"), null);
   assert.deepEqual(page.problems, []);
   await page.context().close();
@@ -267,86 +242,6 @@ test("whoever looks from above sees a client's page with its own stream, one tha
   assert.equal((await example.api("client-globex", "GET", "/dashboard/acme")).status, 404);
   assert.ok([403, 404].includes((await example.api("client-acme", "GET", "/dashboard")).status));
   await page.context().close();
-});
-
-/** A PostgreSQL server of this test's own; nothing where none is installed. */
-async function postgres() {
-  const programs = "/usr/lib/postgresql";
-  const version = existsSync(programs) && readdirSync(programs).find((name) => existsSync(join(programs, name, "bin/initdb")));
-  if (!version) return undefined;
-  const folder = mkdtempSync(join(tmpdir(), "freshet-postgres-"));
-  // It does not run as root.
-  const user = process.getuid() === 0 ? { uid: Number(execFileSync("id", ["-u", "postgres"])), gid: Number(execFileSync("id", ["-g", "postgres"])) } : {};
-  if (user.uid) chownSync(folder, user.uid, user.gid);
-  const program = (name) => join(programs, version, "bin", name);
-  execFileSync(program("initdb"), ["-D", join(folder, "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"], { ...user, stdio: "ignore", cwd: folder });
-  const child = spawn(program("postgres"), ["-D", join(folder, "data"), "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"], { ...user, stdio: "ignore", cwd: folder });
-  const url = `postgres://postgres@/postgres?host=${folder}`;
-  const ask = (statement) => execFileSync("psql", ["-Atc", statement, url], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
-  const ended = once(child, "exit");
-  const database = {
-    url, ask,
-    async end() {
-      child.kill("SIGINT");
-      await ended;
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
-  const answers = () => {
-    try {
-      return ask("select 1") === "1";
-    } catch {
-      return false;
-    }
-  };
-  await until("PostgreSQL answers", answers).catch(async (error) => {
-    await database.end();
-    throw error;
-  });
-  return database;
-}
-
-test("the same with its rows in PostgreSQL", async (t) => {
-  const database = await postgres();
-  if (!database) return t.skip("no PostgreSQL");
-  const before = example;
-  process.env.METRICS_DATABASE = database.url;
-  try {
-    example = await Example.start("metrics");
-    await until("both are synced", async () => (await freshness("acme")).last_sync && (await freshness("globex")).last_sync);
-    await example.control("n8n-acme", { add: many(700) });
-    await synced();
-    assert.equal((await example.api("admin", "POST", "/v1/schedules/rollup-daily/run")).status, 200);
-    await until("rolled up", async () => (await client("acme")).layers.includes("L2"));
-    await example.control("n8n-acme", { add: [{}, { status: "error" }] });
-    await synced();
-    const { total_executions } = await agrees("acme");
-    await agrees("globex");
-    assert.equal(Number(database.ask("select count(*) from executions where client = 'acme'")), total_executions);
-    assert.ok(Number(database.ask("select count(*) from executions where client = 'acme' and rolled = 1")) > 0);
-
-    // One of 100 days ago goes into the roll-up and out of the raw rows, and counts once however often it is read.
-    const days = (count) => new Date(Date.now() - count * 86_400_000).toISOString();
-    await example.control("n8n-acme", { add: [{ id: 888001, status: "success", startedAt: days(100), stoppedAt: days(100) }] });
-    await synced();
-    assert.equal((await agrees("acme")).total_executions, total_executions + 1, "before it is rolled up");
-    for (const name of ["daily", "weekly", "monthly"]) {
-      const { last_updated } = await client("acme");
-      assert.equal((await example.api("admin", "POST", `/v1/schedules/rollup-${name}/run`)).status, 200);
-      await until(`${name} rolled up`, async () => (await client("acme")).last_updated > last_updated);
-    }
-    assert.equal(database.ask("select count(*) from executions where id = '888001'"), "0");
-    await synced();
-    assert.equal((await agrees("acme")).total_executions, total_executions + 1, "after its raw row was dropped");
-    const sum = (table) => database.ask(`select sum(executions), sum(successful), sum(failed), sum(duration_ms) from ${table} where client = 'acme'`);
-    assert.equal(sum("weekly"), sum("daily"));
-    assert.equal(sum("monthly"), sum("daily"));
-  } finally {
-    delete process.env.METRICS_DATABASE;
-    if (example !== before) await example.end();
-    example = before;
-    await database.end();
-  }
 });
 
 test("started again on its data at speed: a new execution arrives untouched, and page-cap-is-reported", async () => {

@@ -39,7 +39,9 @@ public:
     virtual ~Database() = default;
     /// One statement. @throws DatabaseError
     virtual std::vector<Row> run(std::string_view statement, const std::vector<Value>& values = {}) = 0;
-    virtual void begin() = 0; ///< of a transaction that writes
+    /// Of a transaction that writes what is of this client: one at a time, so that an execution which a sync changes
+    /// while a roll-up counts it is counted once.
+    virtual void begin(const std::string& client) = 0;
     void commit() { run("commit"); }
     void roll_back() noexcept;
 };
@@ -51,9 +53,9 @@ std::unique_ptr<Database> open_postgres(const std::string& url);
 
 /// Commits at its end, or takes all back where it was left by an exception.
 template <class Work>
-auto in_transaction(Database& database, const Work& work)
+auto in_transaction(Database& database, const std::string& client, const Work& work)
 {
-    database.begin();
+    database.begin(client);
     try {
         auto result = work();
         database.commit();

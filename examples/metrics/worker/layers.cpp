@@ -52,7 +52,7 @@ Json roll_up(Database& database, const std::string& client, const std::string& t
              std::int64_t (*first_day)(std::int64_t), std::int64_t now)
 {
     // All of them: a few thousand rows a year, and a first sync may reach back as far as it likes.
-    return in_transaction(database, [&] {
+    return in_transaction(database, client, [&] {
         std::map<std::pair<std::string, std::int64_t>, Sums> made;
         for (const Row& row : database.run("select workflow, day, executions, successful, failed, timed, duration_ms, "
                                            "last_activity from daily where client = ?",
@@ -127,7 +127,7 @@ Json numbers(Database& database, const std::string& client, const Minutes& minut
 Json roll_up_days(Database& database, const std::string& client, std::int64_t now)
 {
     const std::int64_t today = now / day_ms;
-    return in_transaction(database, [&] {
+    return in_transaction(database, client, [&] {
         const Row counts = database
                                .run("select count(*), count(distinct day) from executions "
                                     "where client = ? and ended = 1 and rolled = 0 and day < ?",

@@ -56,7 +56,11 @@ public:
         return rows;
     }
 
-    void begin() override { run("begin", {}); }
+    void begin(const std::string& client) override
+    {
+        run("begin", {});
+        run("select pg_advisory_xact_lock(7879, hashtext(?))", {client});
+    }
 
 private:
     static Cell cell(const PGresult& result, int row, int column)

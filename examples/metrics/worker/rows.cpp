@@ -85,7 +85,7 @@ void store_one(Database& database, const std::string& client, const Execution& r
 
 Stored store(Database& database, const std::string& client, const std::vector<Execution>& page, std::int64_t now)
 {
-    return in_transaction(database, [&] {
+    return in_transaction(database, client, [&] {
         Stored stored;
         const auto state = database.run("select raw_from from clients where client = ?", {client});
         const std::int64_t raw_from = state.empty() ? 0 : whole(state[0][0]);
@@ -96,7 +96,7 @@ Stored store(Database& database, const std::string& client, const std::vector<Ex
 
 void store(Database& database, const std::string& client, const std::vector<Workflow>& workflows)
 {
-    in_transaction(database, [&] {
+    in_transaction(database, client, [&] {
         database.run("delete from workflows where client = ?", {client});
         for (const Workflow& workflow : workflows)
             database.run(
@@ -137,7 +137,7 @@ std::vector<std::string> unfinished(Database& database, const std::string& clien
 
 bool settle(Database& database, const std::string& client, bool in_doubt, std::int64_t now)
 {
-    return in_transaction(database, [&] {
+    return in_transaction(database, client, [&] {
         database.run("insert into clients (client, synced_at, gaps) values (?, ?, 0) "
                      "on conflict (client) do update set synced_at = excluded.synced_at",
                      {client, now});

@@ -40,7 +40,7 @@ public:
         }
     }
 
-    void begin() override { run("begin immediate", {}); }
+    void begin(const std::string&) override { run("begin immediate", {}); }
 
 private:
     static void bind(sqlite3_stmt* statement, int at, const Value& value)
