@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page of all clients, through the old API: it asks again every 30 s, every 15 s where a sync is older than 10
-// minutes, and at once after a button was pressed. What is shown stays while it asks.
+// The page of all clients, through the old API. A stream is of one tenant, so this page asks again, and says so: every 30 s,
+// every 15 s where a sync is stale, which means older than 10 minutes here, and at once after a button was pressed. What
+// is shown stays while it asks.
 import { ago, numbers, put, rows, text, time, trouble, word } from "./words.js";
 
 const base = "/api/v1/metrics";
@@ -37,7 +38,7 @@ function fill(node, row) {
   put(health, word(sync?.overall_health ?? "degraded"));
   health.classList.toggle("degraded", sync?.overall_health !== "healthy");
   const age = node.querySelector(".age");
-  put(age, !sync || sync.sync_status === "never" ? word("never") : `${word(sync.sync_status)}: ${ago(sync.sync_age_minutes)}`);
+  put(age, !sync || sync.sync_status === "never" ? word("never") : `${word(sync.sync_age_minutes > stale_minutes ? "stale" : "fresh")}: ${ago(sync.sync_age_minutes)}`);
   age.title = time(sync?.last_sync);
   numbers(node.querySelector("ul"), row);
   put(node.querySelector(".trouble"), trouble(row.client_id, sync?.error, sync?.error?.retry_at));
@@ -48,12 +49,13 @@ async function look() {
   let wait = 30_000;
   try {
     const [all, freshness] = await Promise.all([ask("GET", "/all"), ask("GET", "/admin/data-freshness")]);
-    connection("polling");
     const syncs = new Map(freshness.clients.map((client) => [client.client_id, client]));
     numbers(document.getElementById("totals"), { ...all.totals, success_rate: all.overall_success_rate });
     rows(document.getElementById("clients"), all.clients.map((row) => ({ ...row, sync: syncs.get(row.client_id) })), (row) => row.client_id, card, fill);
     put(document.getElementById("summary"), word("summary")(freshness.summary.healthy_clients, freshness.summary.total_clients));
     if (freshness.clients.some((client) => client.sync_age_minutes > stale_minutes)) wait = 15_000;
+    connection("polling");
+    put(document.querySelector("[data-connection]"), word("asking")(wait / 1000, time(Date.now())));
   } catch (error) {
     connection("reconnecting");
     put(said, error.message);
