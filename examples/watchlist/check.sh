@@ -3,6 +3,9 @@
 # Checks the watchlist while `./dev example watchlist` runs: what the old API says before and after a refresh.
 set -euo pipefail
 example=watchlist
+# As the old clients call them.
+if [ -n "${WORKER_URL:-}" ]; then URL=${URL:-$WORKER_URL}; fi
+if [ -n "${WORKER_SECRET:-}" ]; then TOKEN=${TOKEN:-$WORKER_SECRET}; fi
 . "$(dirname "${BASH_SOURCE[0]}")/../check-lib.sh"
 worker=$(token worker)
 user=${DEFAULT_IMDB_USER_ID:-ur10000001}

@@ -93,9 +93,15 @@ test("all: the five side by side, each with its server, tokens and pages, and al
     assert.deepEqual(servers.map(([, name]) => name), ["watchlist", "metrics", "whatson", "conversations", "longtasks"]);
     for (const [, name, url] of servers) {
       assert.equal((await fetch(`${url}/readyz`)).status, 200, name);
+      assert.ok(all.lines.includes(`console ${name}: ${url}/console/`));
       assert.equal((await fetch(`${url}/console/`)).status, 200, name);
+      // One token for the consoles of all, with all their tenants.
+      const me = await fetch(`${url}/v1/me`, { headers: { Authorization: `Bearer ${all.tokens.console}` } });
+      assert.deepEqual([me.status, (await me.json()).role], [200, "admin"], name);
     }
     assert.ok(all.lines.filter((line) => line.startsWith("page ")).length >= 8);
+    const named = (name) => new Set(all.lines.filter((line) => line.startsWith(`token ${name}: `)));
+    assert.equal(named("operator").size, 1, "a name, a token");
     assert.ok(all.processes("worker").length >= 4);
     const { ms, left } = await all.stop();
     assert.ok(ms < 5000, `${ms} ms`);
@@ -108,7 +114,7 @@ test("all: the five side by side, each with its server, tokens and pages, and al
 test("what cannot be is refused in words, and nothing is started", async () => {
   const run = (...args) => {
     try {
-      execFileSync(runner, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+      execFileSync(runner, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], timeout: 60_000 });
       return undefined;
     } catch (error) {
       return { code: error.status, words: error.stderr };

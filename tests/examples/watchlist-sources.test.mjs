@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { Example, until } from "./example.mjs";
 
 const exports = mkdtempSync(join(tmpdir(), "freshet-exports-"));
@@ -31,6 +31,14 @@ test("someone with seven films sees seven; once there were ten, nine are held an
   assert.equal(nine.status, 502, "empty-or-short-is-suspect");
   assert.match(nine.body.detail, /9/);
   assert.equal((await list(plain, user, "")).body.totalItems, 10, "last-good-kept");
+  // Of the job, too, what is held is told as failed, in words.
+  const asked = await plain.api("worker", "POST", "/jobs", { imdbUserId: user, forceRefresh: true });
+  const failed = await until("the job's end", async () => {
+    const { body } = await plain.api("worker", "GET", `/jobs/${asked.body.jobId}`);
+    return body.status === "failed" && body;
+  });
+  assert.equal(failed.result, null);
+  assert.match(failed.error, /9/);
 });
 
 // As the site writes it today, and as it wrote it in other years: other heads, a byte order mark, other line ends.
@@ -71,17 +79,40 @@ test("what is no export is refused in words, and not tried again", async () => {
   assert.match(body.detail, /no column Const/);
 });
 
-test("page-cap-is-reported: a list of more pages than are read says so in the job's log", async () => {
-  const capped = await Example.start("watchlist", { speed: 10, env: { WATCHLIST_PAGES_MAX: "1" } });
-  try {
-    const answer = await list(capped);
-    assert.equal(answer.body.totalItems, 250);
-    const [job] = (await capped.api("worker", "GET", "/v1/jobs?source=watchlist")).body.items;
-    const { body } = await capped.api("worker", "GET", `/v1/jobs/${job.id}/log`);
+describe("with 12 hours in 4 seconds, a list that is cut at a page, and a token from the environment", () => {
+  const secret = `fsh_${"5ec7e7".repeat(8)}`;
+  let hurried;
+  before(async () => (hurried = await Example.start("watchlist", { speed: 10_000, env: { WATCHLIST_PAGES_MAX: "1", WORKER_SECRET: secret } })));
+  after(() => hurried?.end());
+
+  test("page-cap-is-reported: a list of more pages than are read says so in the job's log", async () => {
+    const answer = await until("the list", async () => {
+      const { status, body } = await list(hurried, user, "");
+      return status === 200 && body;
+    }, 60_000);
+    assert.equal(answer.totalItems, 250);
+    const done = (await hurried.api("worker", "GET", "/v1/jobs?source=watchlist&state=succeeded")).body.items.at(-1);
+    const { body } = await hurried.api("worker", "GET", `/v1/jobs/${done.id}/log`);
     assert.ok(body.items.some((line) => line.level === "warn" && line.text === "The list has 2 pages, of which 1 are read"), JSON.stringify(body));
-  } finally {
-    await capped.end();
-  }
+  });
+
+  test("a refresh that takes longer than is waited: the old list, which says that it is old and what goes on", async () => {
+    // 90 s are a second here, since a wait is told in whole ones.
+    await hurried.control("imdb", { delay_ms: 4000 });
+    const { status, headers, body } = await list(hurried);
+    await hurried.control("imdb", { delay_ms: 0 });
+    assert.deepEqual([status, body.source, body.success, body.refresh?.status, body.items?.length], [200, "worker-stale", false, "pending", 250]);
+    assert.ok(body.message.length > 10);
+    assert.equal(headers.get("cache-control"), "no-store, must-revalidate");
+    assert.equal(headers.get("cdn-cache-control"), "no-store");
+    await until("that refresh's end", async () => (await hurried.api("worker", "GET", `/jobs/${body.refresh.jobId}`)).body.status === "completed", 30_000);
+  });
+
+  test("a list that is read is refreshed every 12 hours, and says so", async () => {
+    await until("its word", async () => (await hurried.api("worker", "GET", `/cache/${user}`)).body.metadata?.source === "background sync", 30_000);
+  });
+
+  test("WORKER_SECRET is the token, at every start", () => assert.equal(hurried.tokens.worker, secret));
 });
 
 test("the browser helper gives the same list as plain HTTP, says what blocks it, and leaves no browser behind", async (t) => {

@@ -35,6 +35,9 @@ const rested = () => until("a refresh is taken again", async () => (await list("
 test("a user that was never fetched is 404, and 401 without the token", async () => {
   assert.equal((await cache()).status, 404);
   assert.equal((await example.api(undefined, "GET", `/cache/${user}`)).status, 401);
+  const wrong = await example.api("fsh_of_another_server", "GET", `/cache/${user}`);
+  assert.equal(wrong.status, 401);
+  assert.match(wrong.body.detail, /caller's side is to be checked/);
   assert.equal((await example.api(undefined, "GET", "/health")).status, 200);
 });
 
@@ -120,6 +123,8 @@ test("a private list fails in the words that help, once, and the last good stays
   const failed = await job();
   assert.equal(failed.status, "failed");
   assert.equal(failed.error, "Watchlist is private. Change to Public in IMDb settings.");
+  const receipt = (await example.api("worker", "GET", `/v1/jobs/${failed.id}`)).body;
+  assert.deepEqual([receipt.error.class, receipt.attempt], ["fatal", 1], "not tried again");
   const answer = await list("&refresh=1");
   assert.equal(answer.status, 502);
   assert.match(answer.body.detail, /Watchlist is private/);
@@ -239,6 +244,12 @@ test("the page: a film added upstream is on top after Refresh, counted in words,
   assert.match(await page.locator("#films li").first().innerText(), /A Film for the Page/);
   assert.match(await page.locator("#found").innerText(), new RegExp(`Found ${total + 1} items: 1 added, 0 removed, net \\+1`));
   assert.match(await page.locator("#total").innerText(), new RegExp(String(total + 1)));
+  assert.equal(await page.locator("#origin").innerText(), "worker (manual refresh)");
+  assert.match(await page.locator("#updated").innerText(), /^last updated .*\d:\d\d/);
+  assert.ok(!/\b(movie|tv)\b/i.test(await page.locator("#films").innerText()), "no type below a poster");
+  // The line opens the difference, by title.
+  await page.locator("#outcome summary").click();
+  await page.locator("freshet-diff").getByText("A Film for the Page").waitFor();
   assert.match(await page.locator("footer").innerText(), /freshet \d+\.\d+\.\d+/);
   assert.deepEqual(page.problems, []);
   await page.context().close();

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page of one user's list: our elements read, follow and refresh it; this file draws the films, newest first, and says
 // in words what a refresh found, from its receipt.
-import { frame, rows, text } from "./frame.js";
+import { frame, lang, rows, text } from "./frame.js";
 
 const word = frame({
-  en: { title: "Watchlist", films: (n) => `${n} films`, manual: "worker (manual refresh)", schedule: "background sync", cache: "cache", found: (total, added, removed, net) => `Found ${total} items: ${added} added, ${removed} removed, net ${net}`, nothing: (total) => `Found ${total} items: nothing new` },
-  he: { title: "רשימת צפייה", films: (n) => `${n} סרטים`, manual: "עובד (רענון ידני)", schedule: "סנכרון ברקע", cache: "מטמון", found: (total, added, removed, net) => `נמצאו ${total} פריטים: ${added} נוספו, ${removed} הוסרו, נטו \u2066${net}\u2069`, nothing: (total) => `נמצאו ${total} פריטים: אין חדש` },
+  en: { title: "Watchlist", films: (n) => `${n} films`, manual: "worker (manual refresh)", schedule: "background sync", cache: "cache", updated: (at) => `last updated ${at}`, found: (total, added, removed, net) => `Found ${total} items: ${added} added, ${removed} removed, net ${net}`, nothing: (total) => `Found ${total} items: nothing new` },
+  he: { title: "רשימת צפייה", films: (n) => `${n} סרטים`, manual: "עובד (רענון ידני)", schedule: "סנכרון ברקע", cache: "מטמון", updated: (at) => `עודכן ב־${at}`, found: (total, added, removed, net) => `נמצאו ${total} פריטים: ${added} נוספו, ${removed} הוסרו, נטו \u2066${net}\u2069`, nothing: (total) => `נמצאו ${total} פריטים: אין חדש` },
 });
 
 const user = decodeURIComponent(location.pathname.split("/").filter(Boolean).at(-1));
@@ -25,10 +25,12 @@ function film(item) {
   return node;
 }
 
+const instant = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short" });
 const draw = () => {
   const { meta, data } = badge;
   rows(document.getElementById("films"), data ?? [], (item) => item.imdbId, film);
   document.getElementById("total").textContent = word("films")((data ?? []).length);
+  document.getElementById("updated").textContent = word("updated")(instant.format(new Date(meta.checked_at)));
   document.getElementById("origin").textContent = word({ manual: "manual", schedule: "schedule" }[meta.trigger] ?? "cache");
 };
 badge.addEventListener("freshet-snapshot", draw);
