@@ -134,8 +134,16 @@ test("the page shows the same in two browsers, in Hebrew with its stuck badge, a
   await one.getByText("Stuck: no update").waitFor();
   for (const worker of workers) process.kill(worker, "SIGCONT");
   await example.control("recordings", { delay_ms: 0 });
-  await one.locator(`freshet-task[job=${job_id}]`).getByRole("button").click();
-  await reaches("business-2", job_id, "completed");
+  // The stuck badge stays beside the lost run, which has its log and can be started again, from its checkpoint.
+  const section = one.locator("section", { has: one.locator(`freshet-task[job=${job_id}]`) });
+  const { processed } = await show("business-2", job_id);
+  await section.locator("summary").click();
+  await section.locator("pre", { hasText: "Begun: 60 entries" }).waitFor();
+  assert.equal(await two.getByRole("button", { name: "התחלה מחדש" }).count(), 0, "a viewer starts nothing");
+  await section.getByRole("button", { name: "Start again" }).click();
+  const end = await reaches("business-2", job_id, "completed");
+  assert.ok(end.processed === 60 && processed > 0, `from ${processed}`);
+  await one.getByText("Stuck: no update").waitFor({ state: "hidden" });
   assert.deepEqual([...one.problems, ...two.problems], []);
   await one.context().close();
   await two.context().close();
@@ -178,7 +186,7 @@ test("one-threshold: API, page and timer go by the same number of the config, an
   await example.control("receipts", { delay_ms: 0 });
   for (const worker of workers) process.kill(worker, "SIGCONT");
   const [, seconds] = /for (\d+) s$/.exec(lost.last_error);
-  assert.ok(seconds >= 5 && seconds <= 7, lost.last_error);
+  assert.ok(seconds >= 5 && seconds <= 9, lost.last_error);
   assert.deepEqual([lost.is_stuck, lost.stuck_reason], [true, `no heartbeat for ${seconds} s`]);
   const lines = readFileSync(join(example.data, "server.log"), "utf8").split("\n").filter((line) => line.includes(job_id) && line.includes("worker lost"));
   assert.equal(lines.length, 1);
@@ -213,6 +221,9 @@ test("files with a hash are kept for ever, all others are asked for again, the i
 });
 
 test("deploy-keeps-data: the binary is replaced during a run, open cards go on, and a reload shows the server's state", async (t) => {
+  // At a speed at which a restart is well within the lease, which is 75 s here: else the attempt may be another one.
+  await example.end();
+  example = await Example.start("longtasks", { speed: 4, env: { FRESHET_BUILD: own } });
   await example.control("recordings", { delay_ms: 250 });
   const { job_id } = (await start(1, "recording", 80)).body;
   const page = chromium && (await example.open(chromium, example.pages["main/1"], "business-1"));
@@ -251,6 +262,5 @@ test("deploy-keeps-data: the binary is replaced during a run, open cards go on, 
   } else t.diagnostic("no web packages: the page was not looked at");
   await example.control("recordings", { delay_ms: 0 });
   const end = await reaches("business-1", job_id, "completed", 60_000);
-  // In the same attempt where the new server is there within the lease, which is divided here: a busy machine takes longer.
-  assert.equal(end.processed, 80);
+  assert.deepEqual([end.processed, end.attempt], [80, 1], "the same attempt, to its end");
 });

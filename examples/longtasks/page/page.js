@@ -5,8 +5,8 @@ import { frame, text } from "./frame.js";
 
 const kinds = ["receipt_sync", "broadcast", "recording"];
 const word = frame({
-  en: { title: "Long tasks of business", reset: "End stuck runs", receipt_sync: "Receipt sync", broadcast: "Broadcast", recording: "Recordings", start: "Start", total: "entries", none: "No run yet.", stuck: "Stuck: no update", notUpdated: (n) => `The task was not updated for ${n} minutes`, log: "Log", resetDone: "ended", refused: "refused" },
-  he: { title: "משימות ארוכות של עסק", reset: "סיום ריצות תקועות", receipt_sync: "סנכרון קבלות", broadcast: "שליחה לכולם", recording: "הקלטות", start: "התחלה", total: "פריטים", none: "אין עדיין ריצה.", stuck: "תקוע - אין עדכון", notUpdated: (n) => `המשימה לא התעדכנה מזה ${n} דקות`, log: "יומן", resetDone: "הסתיימו", refused: "נדחה" },
+  en: { title: "Long tasks of business", reset: "End stuck runs", receipt_sync: "Receipt sync", broadcast: "Broadcast", recording: "Recordings", start: "Start", total: "entries", none: "No run yet.", stuck: "Stuck: no update", notUpdated: (n) => `The task was not updated for ${n} minutes`, log: "Log", again: "Start again", resetDone: "ended", refused: "refused" },
+  he: { title: "משימות ארוכות של עסק", reset: "סיום ריצות תקועות", receipt_sync: "סנכרון קבלות", broadcast: "שליחה לכולם", recording: "הקלטות", start: "התחלה", total: "פריטים", none: "אין עדיין ריצה.", stuck: "תקוע - אין עדכון", notUpdated: (n) => `המשימה לא התעדכנה מזה ${n} דקות`, log: "יומן", again: "התחלה מחדש", resetDone: "הסתיימו", refused: "נדחה" },
 });
 
 const business = decodeURIComponent(location.pathname.split("/").filter(Boolean).at(-1));
@@ -54,6 +54,9 @@ function card(kind) {
   task.label = word(kind);
   task.cancelable = task.retryable = true;
   task.hidden = true;
+  const again = text("span", word("again"));
+  again.slot = "retry";
+  task.append(again);
   const log = document.createElement("details");
   log.hidden = true;
   const lines = text("pre", "", "log");
@@ -87,7 +90,7 @@ function card(kind) {
   log.addEventListener("toggle", async () => {
     if (!log.open) return;
     const { ok, answer } = await ask("GET", `/v1/jobs/${id}/log`);
-    lines.textContent = ok ? (answer.items ?? []).map((line) => `${line.at}  ${line.text}`).join("\n") : answer.detail;
+    lines.textContent = ok ? (answer.items ?? []).map((line) => `${line.at}  ${line.text}`).join("\n") || "–" : answer.detail;
   });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();

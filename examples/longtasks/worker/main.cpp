@@ -16,6 +16,7 @@ using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds work_before_pause{300};
 constexpr std::chrono::seconds pause_length{60};
+constexpr std::chrono::seconds beat_every{30};
 
 /// Where a run is: how many entries are behind it, and how they went.
 struct Run {
@@ -56,6 +57,8 @@ Json work(Job& job, const std::string& phase, const One& one)
     const auto began = steady_clock::now();
     const auto stretch = kit::scaled(work_before_pause);
     run.tell(job, phase);
+    job.log((run.processed == 0 ? "Begun: " : "Taken up again behind entry " + std::to_string(run.processed) + " of ") +
+            std::to_string(run.total) + " entries");
     while (run.processed < run.total) {
         job.check();
         try {
@@ -107,7 +110,9 @@ Json broadcast(Job& job, Sent& sent)
 int main()
 {
     Sent sent{kit::environment("LONGTASKS_DATABASE", "longtasks-worker.db")};
-    freshet::Worker worker{kit::options("longtasks-worker", 8)};
+    freshet::WorkerOptions options = kit::options("longtasks-worker", 8);
+    options.beat_every = kit::scaled(beat_every);
+    freshet::Worker worker{options};
     worker.task("receipt_sync", [](Job& job) {
         return work(job, "reading receipts", [&](std::int64_t number) { fetch(job, "receipts", number); });
     });
