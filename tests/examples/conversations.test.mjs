@@ -49,6 +49,7 @@ for (const count of [1, 3, 10])
     const all = await rows(id);
     assert.equal(all.length, count);
     assert.ok(all.every((row) => row.status === "completed" && row.conversationId));
+    assert.equal((await post(id, "cancel")).body.status, "completed", "what is over stays, in the words of the old API");
   });
 
 test("counters-derive-from-items: of 1,000, and they never go back", async () => {
@@ -104,6 +105,18 @@ test("all refused is failed, some refused is partial, and neither is completed; 
   assert.equal((await ends(some)).status, "completed");
 });
 
+test("99 of 100 refused is partial, percentage 100 and all; Enrich All is there for the one success", async () => {
+  await example.control("generator", { delay_ms: 0, fault: "403", fault_times: 99 });
+  const id = await start(100, { concurrency: 1 });
+  const end = await ends(id);
+  assert.equal(end.status, "partial");
+  assert.deepEqual(end.progress, { total: 100, completed: 100, successful: 1, failed: 99, percentage: 100 });
+  const enriched = await post(id, "enrich");
+  assert.equal(enriched.status, 202);
+  const follow = await ends(enriched.body.jobId);
+  assert.deepEqual([follow.status, follow.progress.total], ["completed", 1]);
+});
+
 test("claim-is-atomic: two drivers of process-next never get the same item, and the last one says job_completed at 100 %", async () => {
   const id = await start(7, { driver: "caller" });
   const got = [];
@@ -129,7 +142,9 @@ test("cancel-is-final, in the middle of an item", async () => {
   await example.control("generator", { delay_ms: 30_000 });
   const id = await start(3);
   await until("an item runs", async () => (await rows(id)).some((row) => row.status === "processing"));
-  assert.equal((await post(id, "cancel")).status, 200);
+  const cancelled = await post(id, "cancel");
+  assert.equal(cancelled.status, 200);
+  assert.ok(["processing", "cancelled"].includes(cancelled.body.status), cancelled.body.status);
   const end = await ends(id);
   assert.equal(end.status, "cancelled");
   await example.control("generator", { delay_ms: 0 });
