@@ -41,6 +41,9 @@ export async function until(what, holds, ms = 20_000) {
   throw new Error(`not within ${ms} ms: ${what}; last: ${JSON.stringify(value)}`);
 }
 
+/** Longer than whatever a test waits for: a server that never answers fails its test instead of holding up the file. */
+const answers_within = 180_000;
+
 const alive = (pid) => {
   try {
     process.kill(pid, 0);
@@ -122,7 +125,7 @@ export class Example {
   }
 
   async control(site, fields) {
-    const response = await fetch(`${this.upstream}/_control/${site}`, { ...(fields && { method: "PUT", body: JSON.stringify(fields) }) });
+    const response = await fetch(`${this.upstream}/_control/${site}`, { signal: AbortSignal.timeout(answers_within), ...(fields && { method: "PUT", body: JSON.stringify(fields) }) });
     return response.json();
   }
   async requests(site) {
@@ -134,6 +137,7 @@ export class Example {
     const began = performance.now();
     const response = await fetch(this.url + path, {
       method,
+      signal: AbortSignal.timeout(answers_within),
       headers: { ...(token && { Authorization: `Bearer ${this.tokens[token] ?? token}` }), ...(body !== undefined && { "Content-Type": "application/json" }) },
       ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
     });

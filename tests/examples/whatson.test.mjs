@@ -174,6 +174,34 @@ test("after a restart the first answer is instant and asks no site", async () =>
   assert.equal(await example.requests("cinema"), 0);
 });
 
+test("what has become stale is asked for once, however many read it, and nobody waits for it", async () => {
+  // 24 hours are 2 s here.
+  const hurried = await Example.start("whatson", { speed: 40_000 });
+  try {
+    const read = () => hurried.api(undefined, "GET", "/api/google_trend");
+    await until("the first list", async () => (await read()).status === 200);
+    await hurried.control("google_trend", { delay_ms: 1000 });
+    const first = await hurried.requests("google_trend");
+    const dates = new Set();
+    let meanwhile = 0; // answers that came while the site was asked
+    await until("it was stale twice", async () => {
+      const answers = await Promise.all(Array.from({ length: 10 }, read));
+      for (const { status, body } of answers) {
+        assert.equal(status, 200);
+        dates.add(body.cache_date);
+        if (body.refreshing_in_background) ++meanwhile;
+      }
+      return dates.size >= 3;
+    }, 60_000);
+    // The one that is on its way may not be to be seen yet.
+    const asked = (await hurried.requests("google_trend")) - first;
+    assert.ok(asked >= 2 && asked <= dates.size, `${asked} requests for ${dates.size} lists`);
+    assert.ok(meanwhile >= 20, `${meanwhile} answers while it was asked`);
+  } finally {
+    await hurried.end();
+  }
+});
+
 test("the page shows three lists, updates them without a reload, and says what may be outdated", async (t) => {
   if (!chromium) return t.skip("no web packages");
   await example.control("cinema", { delay_ms: 1500, fault: "none" });
