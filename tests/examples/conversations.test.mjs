@@ -16,7 +16,8 @@ before(async () => {
   const made = (driver) => long.api("operator", "POST", "/api/batch-jobs", { name: driver, items: items(1), driver });
   long.jobs = (await Promise.all([made("workers"), made("caller")])).map(({ body }) => body.jobId);
   long.began = Date.now();
-  long.driven = long.api("operator", "POST", `/api/batch-jobs/${long.jobs[1]}/process-next`);
+  // Where its test does not run it ends with the example, unheard.
+  long.driven = long.api("operator", "POST", `/api/batch-jobs/${long.jobs[1]}/process-next`).catch((error) => ({ status: 0, body: String(error) }));
   chromium = await browser();
 });
 after(async () => {
