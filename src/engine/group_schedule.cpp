@@ -17,7 +17,6 @@ namespace freshet {
 
 namespace {
 
-constexpr Millis removed_source_kept = 168h;
 constexpr int per_commit = 256;
 /// So many rows are looked through for a fire that came before, once the clock has gone back.
 constexpr int fires_looked_at = 1000;
@@ -56,13 +55,9 @@ bool is_live(const Job& job)
 
 void Group::set_next_fire(KeyWork& work)
 {
-    if (work.source == nullptr) {
-        // Kept for a while in case the source comes back.
-        if (!work.record.next_at) work.record.next_at = wall_ + removed_source_kept;
-        return;
-    }
-    const auto fire = next_fire(work.source->schedule, hash_of(work.record), wall_);
-    work.record.next_at = fire ? std::optional{fire->at} : std::nullopt;
+    work.record.next_at.reset();
+    if (work.source == nullptr) return;
+    if (const auto fire = next_fire(work.source->schedule, hash_of(work.record), wall_)) work.record.next_at = fire->at;
 }
 
 void Group::set_schedules()
@@ -85,12 +80,12 @@ void Group::set_schedules()
                 after = record.key;
                 const SourceDefinition* definition = source(record.source);
                 const bool scheduled = definition != nullptr && definition->schedule.any();
-                if (!scheduled && definition != nullptr && !record.next_at) continue;
+                if (!scheduled && !record.next_at) continue;
                 if (record.next_at && *record.next_at <= wall_ && scheduled)
                     continue; // a missed fire is decided, not forgotten
                 KeyWork& work = key(tenant, record.key, record.source);
                 const auto before = work.record.next_at;
-                if (definition != nullptr || !before) set_next_fire(work);
+                set_next_fire(work);
                 if (work.record.next_at == before) continue;
                 work.dirty = true;
                 if (scheduled) note_clock(tenant, record.key, before, work.record.next_at);
@@ -204,21 +199,14 @@ void Group::fire_keys()
         KeyRecord& record = work.record;
         if (!record.next_at || *record.next_at > wall_) continue;
         work.dirty = true;
-        if (work.source == nullptr) {
-            record.next_at.reset();
-            work.told = true;
-            drop_versions(work);
-            continue;
-        }
-        const bool unread =
-            !work.source->params.empty() && record.read_at && now_ - *record.read_at > work.source->keep_warm;
-        if (!work.source->schedule.any() || unread) {
+        // A key that nobody reads leaves its schedule until somebody does.
+        const SourceDefinition* of = work.source;
+        if (of == nullptr || (!of->params.empty() && record.read_at && now_ - *record.read_at > of->keep_warm)) {
             record.next_at.reset();
             continue;
         }
         const std::vector<Job> live = tx_->live_jobs(record.tenant, record.key);
-        DueFires fires =
-            decide_fires(work.source->schedule, hash_of(record), *record.next_at, {.any = !live.empty()}, wall_);
+        DueFires fires = decide_fires(of->schedule, hash_of(record), *record.next_at, {.any = !live.empty()}, wall_);
         record.next_at = fires.next_at;
         for (const FireDecision& fire : fires.fires) fire_key(work, fire, live);
     }
