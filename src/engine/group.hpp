@@ -108,7 +108,8 @@ private:
     bool claim_one(const Job& job, const std::string& worker, Claimed& claimed);
     bool may_claim_refresh(const Job& job, const KeyWork& work);
     QueueLimits limits_of(const std::string& queue) const;
-    const History& took_by(const Job& job);
+    /// What attempts of the job's queue took; read from the store once.
+    History& took_by(const Job& job);
 
     // group_work.cpp
     Reply beat(const BeatWork& request);

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <ranges>
 
 namespace freshet {
 
@@ -244,19 +245,21 @@ bool Group::may_claim_refresh(const Job& job, const KeyWork& work)
     return true;
 }
 
-const History& Group::took_by(const Job& job)
+History& Group::took_by(const Job& job)
 {
     const auto [at, fresh] = state_.took.try_emplace(job.queue);
-    if (fresh)
-        for (const Job& done : tx_->jobs({.tenant = job.tenant,
-                                          .state = JobState::succeeded,
-                                          .queue = job.queue,
-                                          .key = {},
-                                          .tag = {},
-                                          .kind = {},
-                                          .before = {},
-                                          .limit = static_cast<int>(History::kept_max)}))
+    if (fresh) {
+        const std::vector<Job> newest_first = tx_->jobs({.tenant = job.tenant,
+                                                         .state = JobState::succeeded,
+                                                         .queue = job.queue,
+                                                         .key = {},
+                                                         .tag = {},
+                                                         .kind = {},
+                                                         .before = {},
+                                                         .limit = static_cast<int>(History::kept_max)});
+        for (const Job& done : newest_first | std::views::reverse)
             if (done.began_at && done.finished_at) at->second.add(*done.finished_at - *done.began_at);
+    }
     return at->second;
 }
 

@@ -37,17 +37,19 @@ Candidate candidate_of(const Job& job, const PreparedResult& result)
 Reply Group::complete(CompleteJob& request, const std::string& tenant)
 {
     const auto* prepared = std::get_if<PreparedResult>(&request.result);
+    const auto drop_ahead = [&] {
+        if (prepared == nullptr || prepared->written_ahead == 0) return;
+        tx_->drop_payload(prepared->written_ahead);
+        wrote_ = true;
+    };
     const auto refuse = [&](Refusal refusal) {
-        if (prepared != nullptr && prepared->written_ahead != 0) {
-            tx_->drop_payload(prepared->written_ahead);
-            wrote_ = true;
-        }
+        drop_ahead();
         return std::unexpected(refused(refusal));
     };
     const auto job = job_of(request.job, tenant);
     if (!job) return refuse(Refusal::not_found);
     if (said_before(request, *job)) {
-        if (prepared != nullptr && prepared->written_ahead != 0) tx_->drop_payload(prepared->written_ahead);
+        drop_ahead();
         return Answer{std::make_shared<const Job>(*job)};
     }
     if (auto possible = freshet::complete(*job, request.fence, Outcome::updated, now_); !possible)
@@ -145,7 +147,7 @@ void Group::publish(KeyWork& work, const Job& job, Job ended, const PreparedResu
             }
     }
     state_.meters.published(record.tenant, record.source, *record.as_of);
-    if (job.state == JobState::running) state_.took[job.queue].add(now_ - checked_at);
+    if (job.state == JobState::running) took_by(job).add(now_ - checked_at);
 
     ended.outcome = outcome;
     ended.receipt = receipt(work, with_phases(result.data.facts, job), std::nullopt, 0, true);
@@ -234,7 +236,9 @@ Reply Group::fail(const FailJob& request, const std::string& tenant)
 void Group::fail_attempt(const Job& job, const AttemptFailure& failure, const FlightFacts& facts, AttemptEnd end,
                          Blame blame)
 {
-    auto after = freshet::fail(job, job.fence, failure, policy_of(*definitions_, job), now_);
+    const QueuePolicy policy = policy_of(*definitions_, job);
+    auto after = end == AttemptEnd::limit ? run_limit_ended(job, policy, now_)
+                                          : freshet::fail(job, job.fence, failure, policy, now_);
     if (!after) return;
     const bool cancelled = after->state == JobState::cancelled;
     if (job.kind == JobKind::refresh) {

@@ -30,8 +30,7 @@ void Group::end_timer(const Job& before, bool paused)
     const QueuePolicy policy = policy_of(*definitions_, before);
     if (before.state == JobState::queued) {
         if (auto after = waited_too_long(before, now_)) {
-            if (before.kind == JobKind::refresh) after->receipt = receipt(key_of(before), {}, std::nullopt, 0, false);
-            put_job(&before, std::move(*after));
+            put_job(&before, std::move(*after)); // a task or an item: refreshes have no deadline
         } else {
             put_quietly(before); // the policy was changed: the timer moves
         }
@@ -133,17 +132,6 @@ void Group::take_up()
             auto after = lease_ended(job, policy_of(*definitions_, job), now_);
             put_job(&job, std::move(*after), job.cancel_requested_at ? AttemptEnd::cancelled : AttemptEnd::lost);
         }
-    for (const auto& [name, definition] : definitions_->sources)
-        for (const std::string& tenant : tx_->tenants())
-            for (const Job& job : tx_->jobs({.tenant = tenant,
-                                             .state = JobState::succeeded,
-                                             .queue = name,
-                                             .key = {},
-                                             .tag = {},
-                                             .kind = {},
-                                             .before = {},
-                                             .limit = static_cast<int>(History::kept_max)}))
-                if (job.began_at && job.finished_at) state_.took[name].add(*job.finished_at - *job.began_at);
     for (const std::string& row : state_.paused.rows())
         if (source(Pauses::name_of(row)) == nullptr) tell_queue(row);
     for (const auto& [queue, limits] : state_.limits)

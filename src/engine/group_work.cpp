@@ -161,10 +161,7 @@ Reply Group::complete_task(const CompleteJob& request, const Job& job)
         after->result = one_line_json(std::move(result.json));
         after->result_bytes = static_cast<std::int64_t>(after->result.size());
     }
-    if (job.began_at && job.state == JobState::running) {
-        took_by(job);
-        state_.took[job.queue].add(now_ - *job.began_at);
-    }
+    if (job.began_at && job.state == JobState::running) took_by(job).add(now_ - *job.began_at);
     return Answer{put_job(&job, std::move(*after), AttemptEnd::succeeded)};
 }
 

@@ -159,6 +159,17 @@ TEST_F(Publishing, BytesThatAreNotPublishedAreDropped)
     EXPECT_EQ(payloads(), 0);
 }
 
+TEST_F(Publishing, BytesOfAnEndThatIsSaidAgainAreDropped)
+{
+    start();
+    refresh();
+    const auto flight = claim();
+    end_large(flight.at(0), large);
+    end_large(flight.at(0), large);
+    EXPECT_EQ(key().gen, 1);
+    EXPECT_EQ(payloads(), 1);
+}
+
 TEST_F(Publishing, AHeldResultIsTheLastOneAndKnowsSinceWhenItsContentIsHeld)
 {
     source("prices").guard.shrink = 0.5;
@@ -302,6 +313,40 @@ TEST_F(Publishing, HeldBytesCountForTheTenantsStorage)
     EXPECT_EQ(ask(refresh_of()).error().refusal, Refusal::storage_full);
     ask_engine(DecideHeld{"default", "prices", "prices", false, key().held->job, "somebody"});
     EXPECT_TRUE(ask(refresh_of()));
+}
+
+TEST_F(Publishing, AHeldResultIsAcceptedAlsoOnceItsJobIsGone)
+{
+    source("rates").after = {"prices"};
+    start();
+    end_with(result_of("[1,2]", 2));
+    for (const ClaimedJob& one : claim()) complete(one, "[1]");
+    end_with(result_of("[]", 0));
+    const HeldResult held = key().held.value();
+    auto t = store->begin();
+    t->drop_job(held.job);
+    t->commit();
+    t.reset();
+    DecideHeld accept{"default", "prices", "prices", true, {}, "somebody"};
+    ASSERT_TRUE(ask_engine(accept));
+    EXPECT_EQ(key().ver, 2);
+    EXPECT_EQ(key().rows, 0);
+    EXPECT_EQ(key().checked_at, held.held_at) << "when it was read at the latest";
+    EXPECT_EQ(live("rates").size(), 1u) << "what comes after the source is asked for";
+    EXPECT_EQ(ask_engine(accept).error().refusal, Refusal::no_held);
+}
+
+TEST_F(Publishing, AHeldResultThatNewerDataOvertookIsNotAccepted)
+{
+    start();
+    end_with(result_of("[1,2]", 2));
+    end_with(result_of("[]", 0));
+    DecideHeld accept{"default", "prices", "prices", true, JobId{1}, "somebody"};
+    EXPECT_EQ(ask_engine(accept).error().refusal, Refusal::held_changed) << "another one was looked at";
+    ask_engine(PurgeKey{"default", "prices", "prices", PurgeMode::hard, "somebody"});
+    EXPECT_FALSE(key().held);
+    EXPECT_EQ(payloads(), 0);
+    EXPECT_EQ(ask_engine(accept).error().refusal, Refusal::no_held);
 }
 
 } // namespace
