@@ -85,7 +85,8 @@ bool Group::drop_ended_beyond(const std::string& tenant, UpkeepLeft& left)
         else if (!drop_ended_batch((batch++)->id, tenant, left))
             return false;
     }
-    return true; // what is left ended within the hour, or is of a live batch
+    // What is left ended within the hour, or is of a live batch, unless this commit could not look at more.
+    return !is_over() || !left.is_spent();
 }
 
 // Versions.
@@ -112,7 +113,7 @@ void Group::drop_if_removed_long(const KeyRecord& record)
     // The row stays: gen and ver of a key go on from where they were.
     KeyWork& work = key(record.tenant, record.key, record.source);
     drop_versions(work);
-    work.dirty = true;
+    work.told = true;
     log::info("data of a removed source dropped", {{"tenant", record.tenant}, {"key", record.key}});
 }
 

@@ -256,5 +256,90 @@ TEST_F(Retention, BeginsNumbersAboveThoseOfAnotherLife)
     EXPECT_GT(claim().at(0).job->fence, std::uint64_t{1} << 20);
 }
 
+TEST_F(Retention, DropsTheOldestByNumberSoMuchInOneCommitAndGoesOnSoon)
+{
+    queue("mails").waiting_max = 10'000;
+    retention.jobs_max = 10;
+    start();
+    std::vector<NewJob> many(600, task("mails"));
+    ASSERT_TRUE(EngineWorld::add(many));
+    for (auto claimed = claim_from("mails", "w1", 100); !claimed.empty(); claimed = claim_from("mails", "w1", 100))
+        for (const ClaimedJob& one : claimed) EXPECT_TRUE(end(done(one)));
+    now += 61min;
+    const WallTime began = now;
+    int most = 0;
+    for (int i = 0; i < 100 && kept() > 10; ++i) {
+        const std::int64_t before = kept();
+        const auto wake = step();
+        most = std::max(most, static_cast<int>(before - kept()));
+        if (kept() > 10) now = std::max(now, wake.value_or(now));
+    }
+    EXPECT_EQ(kept(), 10);
+    EXPECT_LE(most, 256);
+    EXPECT_LT(now - began, 30s) << "not a commit's share per minute";
+}
+
+TEST_F(Retention, DropsAResultThatWasPutAndThatNoCompletionNamedAfterAnHour)
+{
+    start();
+    add_one("mails"), add_one("mails");
+    const auto held = claim_from("mails", "w1", 2);
+    std::vector<std::int64_t> payloads;
+    for (const ClaimedJob& one : held) {
+        const auto bytes = std::make_shared<const std::string>('"' + std::string(100'000, 'x') + '"');
+        std::optional<Reply> put;
+        std::vector<Posted> group;
+        group.push_back({PutResult{one.job->id, one.job->fence, "*", bytes}, -1, [&](Reply reply) { put = reply; }});
+        step(std::move(group));
+        for (int i = 0; i < 8 && !put; ++i) step();
+        payloads.push_back(std::get<ResultPut>(put.value().value()).payload);
+    }
+    const auto beat_on = [&](Millis length) {
+        for (const WallTime until = now + length; now < until; now += 20s) beat(held);
+    };
+    const auto name = [&](std::size_t i) {
+        return end(CompleteJob{held[i].job->id, held[i].job->fence, TaskResult{"", payloads[i], 100'002}});
+    };
+    beat_on(58min);
+    EXPECT_TRUE(name(0));
+    beat_on(3min);
+    EXPECT_EQ(name(1).error().refusal, Refusal::bad_request);
+    EXPECT_EQ(job(held[1].job->id).state, JobState::running) << "it may be put again";
+}
+
+TEST_F(Retention, WalksThroughTheKeysOfAllTenantsPageByPage)
+{
+    retention.versions_keep = 24h;
+    auto t = store->begin();
+    for (const char* tenant : {"acme", "globex", "umbrella"}) {
+        t->append(tenant, {}, now);
+        for (int i = 0; i < 200 && tenant != std::string{"globex"}; ++i) { // which has no keys
+            KeyRecord record;
+            record.tenant = tenant, record.key = "prices/" + std::to_string(1000 + i), record.source = "prices";
+            record.gen = record.ver = 2, record.seq = 1, record.has_data = true;
+            t->put_key(record);
+            VersionRecord old;
+            old.ver = old.gen = 1, old.payload = t->put_payload("[1]"), old.changed_at = now;
+            t->put_version(tenant, record.key, old);
+        }
+    }
+    t->commit();
+    t.reset();
+    now += 25h;
+    start();
+    const auto versions_left = [&] {
+        int left = 0;
+        for (const char* tenant : {"acme", "umbrella"})
+            for (int i = 0; i < 200; ++i)
+                left += static_cast<int>(
+                    store->begin()->versions(tenant, "prices/" + std::to_string(1000 + i), 0, 10).size());
+        return left;
+    };
+    step();
+    EXPECT_EQ(versions_left(), 400 - 255) << "one page, less the question to a tenant without keys";
+    tidy();
+    EXPECT_EQ(versions_left(), 0);
+}
+
 } // namespace
 } // namespace freshet
