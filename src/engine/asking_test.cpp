@@ -132,5 +132,55 @@ TEST_F(Asking, ATaskThatIsToRunAfterNowKnowsWhenItWasAskedForLast)
     EXPECT_GT(job(id).asked, before);
 }
 
+TEST_F(Asking, AnIdempotencyKeyIsForgottenAfterADayAndItsJobMayBeGoneSooner)
+{
+    start();
+    AskRefresh once = refresh_of();
+    once.idempotency = IdempotencyScope{"refresh", "k", hash128("a")};
+    const JobId id = ask(once)->job->id;
+    complete(claim().at(0), "[1]");
+    EXPECT_EQ(ask(once)->job->id, id);
+    auto t = store->begin();
+    t->drop_job(id);
+    t->commit();
+    t.reset();
+    const auto gone = ask(once);
+    ASSERT_FALSE(gone);
+    EXPECT_EQ(gone.error().refusal, Refusal::not_found);
+    now += 24h;
+    const auto anew = ask(once);
+    ASSERT_TRUE(anew);
+    EXPECT_NE(anew->job->id, id);
+}
+
+TEST_F(Asking, F9ATenantHasAsManyRefreshesByHandAsItMayOverAllKeysAndCallers)
+{
+    source("rates");
+    auto changed = std::make_shared<Definitions>(*definitions);
+    for (const char* name : {"acme", "globex"}) changed->tenants[name].name = name;
+    changed->tenants["acme"].limits.refreshes = {2, 1min};
+    definitions = changed;
+    start();
+    const auto by = [&](const std::string& tenant, const std::string& text, const std::string& caller,
+                        Trigger trigger = Trigger::manual) {
+        AskRefresh one = refresh_of(text);
+        one.tenant = tenant, one.caller = caller, one.trigger = trigger;
+        const auto asked = ask(one);
+        for (const ClaimedJob& flight : claim()) complete(flight, "[1]");
+        return asked;
+    };
+    EXPECT_TRUE(by("acme", "prices", "ann"));
+    EXPECT_TRUE(by("acme", "rates", "bob"));
+    const auto third = by("acme", "prices", "cleo");
+    ASSERT_FALSE(third);
+    EXPECT_EQ(third.error().refusal, Refusal::limited);
+    EXPECT_EQ(third.error().message, "the tenant may start 2 refreshes per 1m by hand");
+    EXPECT_EQ(third.error().retry_at, now + 1min);
+    EXPECT_TRUE(by("acme", "prices", "a reader", Trigger::stale)) << "what nobody clicked is not counted";
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(by("globex", "prices", "ann"));
+    now += 1min;
+    EXPECT_TRUE(by("acme", "prices", "ann"));
+}
+
 } // namespace
 } // namespace freshet

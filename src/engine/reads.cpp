@@ -42,7 +42,6 @@ std::optional<FlightView> flight_of(const std::vector<Job>& live)
     for (const Job& job : live) {
         if (job.state == JobState::queued && job.attempt > 0) continue; // waits for a retry
         if (best == nullptr || job.state == JobState::running) best = &job;
-        if (job.state == JobState::running) break;
     }
     if (best == nullptr) return std::nullopt;
     return FlightView{best->id, best->state == JobState::running, best->trigger, best->requested_at};

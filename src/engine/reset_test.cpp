@@ -175,5 +175,52 @@ TEST_F(Resetting, ABulkActGoesOnAfterARestartAndCanBeCancelled)
     EXPECT_GT(live(), 0);
 }
 
+TEST_F(Resetting, ABulkDropTakesWhatEndedAndLeavesItemsToTheirBatches)
+{
+    const auto ids = fill("mails", 2);
+    for (const ClaimedJob& one : claim_from("mails", "w1", 2)) ASSERT_TRUE(end(EngineWorld::done(one)));
+    AddBatch made;
+    made.tenant = "default", made.caller = "somebody", made.queue = "mails";
+    made.items.push_back({"a", {}, "1"});
+    const auto batch = std::get<BatchChanged>(ask_engine(made).value()).batch->id;
+    for (const ClaimedJob& one : claim_from("mails", "w1", 2)) ASSERT_TRUE(end(EngineWorld::done(one)));
+    BulkJobs drop{.tenant = "default", .caller = "x", .action = BulkAction::drop, .filter = {}, .dry_run = false};
+    drop.filter.queue = "mails";
+    const auto counted = std::get<Counted>(ask_engine(drop).value());
+    work();
+    EXPECT_THAT(job(counted.job->id).result, HasSubstr(R"("done":2)"));
+    EXPECT_FALSE(store->begin()->job(ids[0]));
+    EXPECT_EQ(store->begin()->items({batch, {}, {}, 10}).size(), 1U);
+}
+
+TEST_F(Resetting, ARefreshThatAResetEndedTellsOfTheLastGoodData)
+{
+    refresh();
+    complete(claim().at(0), "[1,2]");
+    const JobId id = refresh().job->id;
+    reset(false);
+    work();
+    ASSERT_EQ(job(id).state, JobState::failed);
+    EXPECT_EQ(job(id).error->code, "reset");
+    EXPECT_THAT(job(id).receipt, HasSubstr("/v1/data/prices"));
+    EXPECT_TRUE(key().has_data);
+    EXPECT_FALSE(refresh().joined) << "the key may be asked for again";
+}
+
+TEST_F(Resetting, AnAskEndsWhatAResetReachedAndSharesNothingWithIt)
+{
+    const JobId before = refresh().job->id;
+    std::vector<Posted> group;
+    std::optional<Reply> asked;
+    group.push_back({ResetTenant{"default", "somebody", false, {}, {}}, -1, [](Reply) {}});
+    group.push_back({refresh_of(), -1, [&](Reply reply) { asked = std::move(reply); }});
+    step(std::move(group));
+    ASSERT_TRUE(asked && *asked);
+    EXPECT_NE(std::get<Asked>(**asked).job->id, before);
+    work();
+    EXPECT_EQ(job(before).state, JobState::failed);
+    EXPECT_EQ(job(std::get<Asked>(**asked).job->id).state, JobState::queued);
+}
+
 } // namespace
 } // namespace freshet

@@ -296,5 +296,90 @@ TEST_F(Schedules, OfKeysCanBePausedAndRunByThemselves)
     EXPECT_EQ(live().size(), 1u);
 }
 
+TEST_F(Schedules, SayWhyAFireWasLeftOutAlsoWhereTheQueueIsFull)
+{
+    task();
+    queue("reports").waiting_max = 1;
+    begin();
+    go_to_fire();
+    go_to_fire();
+    EXPECT_EQ(rows()[0].reason, "the one before it is not over");
+    task().when.overlap = OverlapRule::allow;
+    ask_engine(Reconfigure{definitions});
+    go_to_fire();
+    EXPECT_EQ(tasks().size(), 1u);
+    EXPECT_EQ(rows()[0].decision, "skipped");
+    EXPECT_TRUE(rows()[0].reason.starts_with("queue reports holds at most 1 waiting jobs")) << rows()[0].reason;
+    EXPECT_FALSE(rows()[0].job);
+    const auto refused = ask_engine(RunSchedule{"nightly", "default", "somebody"});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().refusal, Refusal::queue_full);
+}
+
+TEST_F(Schedules, WhoseTasksMayRunSideBySideHaveANewOneForEachAsk)
+{
+    task().when.overlap = OverlapRule::allow;
+    begin();
+    for (int i = 0; i < 2; ++i) {
+        const auto run = ask_engine(RunSchedule{"nightly", "default", "somebody"});
+        ASSERT_TRUE(run);
+        EXPECT_FALSE(std::get<Added>(*run).jobs.at(0).attached);
+    }
+    EXPECT_EQ(tasks().size(), 2u);
+}
+
+TEST_F(Schedules, ArePausedOneByOneAndOncePerAsk)
+{
+    task();
+    task("weekly").when.every = 1min;
+    begin();
+    const auto pause = [&](bool paused) {
+        ASSERT_TRUE(ask_engine(PauseSchedule{"nightly", paused, "default", "somebody"}));
+    };
+    pause(true), pause(true);
+    now += 1min;
+    step();
+    EXPECT_TRUE(rows("nightly").empty());
+    EXPECT_EQ(rows("weekly").size(), 1u);
+    EXPECT_FALSE(record("weekly").paused);
+    pause(false), pause(false);
+    EXPECT_EQ(store->begin()->audit({.tenant = "default"}).size(), 2u) << "a pause and a resume";
+    EXPECT_EQ(rows("nightly").size(), 1u) << "what the pause swallowed";
+    pause(true), pause(false);
+    EXPECT_EQ(rows("nightly").size(), 1u) << "nothing";
+}
+
+TEST_F(Schedules, ARunTellsWhenTheScheduleFiresNext)
+{
+    task();
+    task("weekly").when.every = 168h;
+    begin();
+    ASSERT_TRUE(ask_engine(RunSchedule{"nightly", "default", "somebody"}));
+    std::string told;
+    for (const auto& of : notices.back()->events)
+        for (const LedgerEntry& entry : of.entries)
+            if (entry.event.topic == "schedules") told = entry.event.data;
+    EXPECT_NE(told.find(to_rfc3339(*record().next_at)), std::string::npos) << told;
+}
+
+TEST_F(Schedules, OfATenantThatLeftTheConfigFireNoMore)
+{
+    task();
+    auto changed = std::make_shared<Definitions>(*definitions);
+    changed->tenants["acme"] = {"acme", {}, {}};
+    changed->tenants["globex"] = {"globex", {}, {}};
+    definitions = changed;
+    begin();
+    changed = std::make_shared<Definitions>(*definitions);
+    changed->tenants.erase("acme"); // which has nothing yet but its schedule
+    definitions = changed;
+    ask_engine(Reconfigure{definitions});
+    now += 5min;
+    step();
+    step();
+    EXPECT_TRUE(store->begin()->jobs({.tenant = "acme", .queue = "reports"}).empty());
+    EXPECT_EQ(store->begin()->jobs({.tenant = "globex", .queue = "reports"}).size(), 1u);
+}
+
 } // namespace
 } // namespace freshet
