@@ -135,7 +135,8 @@ void Checker::judge_end(const Batch& batch)
 
 void Checker::batch_told(const Batch& batch)
 {
-    if (!store_.reader()->batch(batch.id)) broken("F10: a batch that was acknowledged is durable", to_text(batch.id));
+    if (!disk_.store().reader()->batch(batch.id))
+        broken("F10: a batch that was acknowledged is durable", to_text(batch.id));
 }
 
 } // namespace freshet::sim

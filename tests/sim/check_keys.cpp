@@ -8,7 +8,7 @@ namespace freshet::sim {
 
 void Checker::asked(const Asked& asked, bool read_after_now, std::int64_t source_version)
 {
-    const auto stored = store_.reader()->job(asked.job->id);
+    const auto stored = disk_.store().reader()->job(asked.job->id);
     if (!stored) broken("F10: an acknowledged click is durable", to_text(asked.job->id));
     if (asked.joined) saw(Seen::flights_joined);
     if (!read_after_now || asked.replayed) return;
@@ -63,6 +63,10 @@ void Checker::key_moved(const KeyView& view)
     known.gone_seq = record.gone_seq;
     if (record.gen < known.gen || record.ver < known.ver)
         broken("F4: never backwards", fmt::format("{}: gen {} after {}", record.key, record.gen, known.gen));
+    if (const auto told = gens_told_.find({record.tenant, record.key});
+        told != gens_told_.end() && record.gen > 0 && record.gen <= told->second)
+        broken("F4: never backwards, nor over a restore",
+               fmt::format("{}: gen {}, told was {}", record.key, record.gen, told->second));
     if (record.has_data) {
         const std::string hash = to_hex(record.hash);
         const auto [at, fresh] = known.by_gen.emplace(record.gen, Content{hash, record.ver});

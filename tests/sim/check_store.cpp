@@ -28,7 +28,7 @@ bool same_but_for_beats(const Job& told, const Job& stored)
 void Checker::after_step(WallTime now, bool kept)
 {
     if (!kept) return;
-    const auto reader = store_.reader();
+    const auto reader = disk_.store().reader();
     for (const std::int64_t id : touched_) {
         const auto stored = reader->job(JobId{id});
         const Job& told = jobs_.at(id).job;
@@ -84,7 +84,7 @@ void Checker::queues_within_limits(const Notice& notice)
 
 void Checker::breakers_sound(WallTime now)
 {
-    const auto tx = store_.begin();
+    const auto tx = disk_.store().begin();
     for (const auto& [tenant, definition] : definitions_.tenants)
         for (const auto& [name, source] : definitions_.sources) {
             if (source->kind != SourceKind::http) continue;
@@ -110,7 +110,7 @@ void Checker::breakers_sound(WallTime now)
 
 void Checker::whole(WallTime)
 {
-    const auto reader = store_.reader();
+    const auto reader = disk_.store().reader();
     for (const auto& [id, known] : jobs_) {
         const auto stored = reader->job(JobId{id});
         if (!stored) {

@@ -49,7 +49,7 @@ void Checker::lease_in_time(Known& known, WallTime now, WallTime since)
 {
     Job& job = known.job;
     if (std::max(*job.lease_until, since) + noticed_within < now) {
-        const auto stored = store_.reader()->job(job.id); // beats move the row without an event
+        const auto stored = disk_.store().reader()->job(job.id); // beats move the row without an event
         if (stored && stored->fence == job.fence && stored->lease_until) job.lease_until = stored->lease_until;
         if (std::max(*job.lease_until, since) + noticed_within < now)
             broken("F7: the end of a lease is found though nobody looks",

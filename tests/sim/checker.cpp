@@ -16,7 +16,7 @@ bool same_generation(const Job& before, const Job& after)
 
 } // namespace
 
-Checker::Checker(Store& store, const Definitions& definitions) : store_{store}, definitions_{definitions} {}
+Checker::Checker(Disk& disk, const Definitions& definitions) : disk_{disk}, definitions_{definitions} {}
 
 void Checker::broken(std::string rule, const std::string& words) const
 {
@@ -164,7 +164,7 @@ void Checker::refresh_counts(const Job& before, const Job& after)
 
 void Checker::added(const Added& added)
 {
-    const auto reader = store_.reader();
+    const auto reader = disk_.store().reader();
     for (const AddedJob& one : added.jobs)
         if (!reader->job(one.job->id)) broken("F10: acknowledged is durable", to_text(one.job->id));
 }
@@ -172,7 +172,7 @@ void Checker::added(const Added& added)
 void Checker::handed_out(const std::string& worker, const ClaimedJob& claimed, std::int64_t source_version, WallTime)
 {
     const Job& job = *claimed.job;
-    const auto stored = store_.reader()->job(job.id);
+    const auto stored = disk_.store().reader()->job(job.id);
     if (!stored || stored->fence < job.fence)
         broken("F10: a claim that was answered is durable", fmt::format("{} of {}", to_text(job.id), worker));
     if (job.state != JobState::running || job.worker != worker)
@@ -185,7 +185,7 @@ void Checker::completion_taken(JobId id, Seq fence)
     const auto found = jobs_.find(id.value);
     if (found == jobs_.end()) broken("F10: an end is told before it is acknowledged", to_text(id));
     const Known& known = found->second;
-    const auto stored = store_.reader()->job(id);
+    const auto stored = disk_.store().reader()->job(id);
     if (!stored || (!is_terminal(stored->state) && stored->generation == known.job.generation))
         broken("F10: an end that was acknowledged is durable", to_text(id));
     if (known.job.state == JobState::succeeded && known.fence_of_success != fence &&

@@ -8,6 +8,7 @@
 
 #include "engine/requests.hpp"
 #include "sim/coverage.hpp"
+#include "sim/disk.hpp"
 
 #include <map>
 #include <optional>
@@ -34,7 +35,7 @@ struct RefreshPromise {
 
 class Checker {
 public:
-    Checker(Store& store, const Definitions& definitions);
+    Checker(Disk& disk, const Definitions& definitions);
 
     // --- What is fed ---
     void noticed(const Notice& notice, WallTime now);
@@ -60,6 +61,10 @@ public:
     void foreign_answered(const Reply& reply);
     /// A process began: what readers knew lives on, the position of notices starts anew.
     void process_began(WallTime now);
+
+    /// The store is again what it was at an earlier moment, in a new life. @param then  this checker as it was at that
+    /// moment @param by  how much higher all numbers lie @param numbers_base  where the ledger of a new tenant stands
+    void restored(const Checker& then, Seq by, Seq numbers_base);
 
     // --- What is asked ---
     /// After each group. @param kept  the store took it.
@@ -135,13 +140,14 @@ private:
     void batches_add_up(const std::set<std::int64_t>& touched);
     void item_moved(const Job* before, const Job& after);
 
-    Store& store_;
+    Disk& disk_;
     const Definitions& definitions_;
     std::unordered_map<std::int64_t, Known> jobs_;
     std::set<std::int64_t> live_;
     std::map<std::string, Seq> heads_, fences_;                                  ///< by tenant
     std::map<std::pair<std::string, std::string>, std::pair<int, int>> flights_; ///< by key: running, queued
     std::map<std::pair<std::string, std::string>, KnownKey> keys_;
+    std::map<std::pair<std::string, std::string>, std::int64_t> gens_told_; ///< of lives that ended with a restore
     std::map<std::pair<std::string, Seq>, std::int64_t>
         read_; ///< by tenant and fence: the source's version when the worker was given the job
     std::unordered_map<std::int64_t, std::vector<RefreshPromise>> promises_;

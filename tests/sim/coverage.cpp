@@ -20,6 +20,7 @@ std::string_view to_text(Seen seen)
     case Seen::worker_crashes: return "worker crashes";
     case Seen::worker_stops: return "worker stops";
     case Seen::reloads: return "reloads of the config";
+    case Seen::restores: return "restores of a backup";
     case Seen::claims: return "claims";
     case Seen::lost_leases: return "lost leases";
     case Seen::late_completions_taken: return "late completions taken";

@@ -27,6 +27,7 @@ enum class Seen : std::uint8_t {
     worker_crashes,
     worker_stops,
     reloads,
+    restores,
     // What the server told.
     claims,
     lost_leases,

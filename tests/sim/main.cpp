@@ -21,11 +21,15 @@ constexpr int seeds_that_see_all = 1000;
 /// What is said when the server's own assertions end the process.
 std::uint64_t seed_now = 0;
 int steps_now = 0;
+bool embedded_now = false;
+std::string replay()
+{
+    return fmt::format("replay: ./dev sim --seed {} --steps {}{}", seed_now, steps_now,
+                       embedded_now ? " --embedded" : "");
+}
 void aborted(int)
 {
-    fmt::print("seed {} broke a promise: an invariant of the server's own (above).\n  replay: ./dev sim --seed {} "
-               "--steps {}\n",
-               seed_now, seed_now, steps_now);
+    fmt::print("seed {} broke a promise: an invariant of the server's own (above).\n  {}\n", seed_now, replay());
     std::fflush(stdout);
     std::_Exit(1);
 }
@@ -33,16 +37,17 @@ void aborted(int)
 struct Options {
     std::uint64_t seed = 0, first = 1;
     int seeds = 2000, steps = 2000;
-    bool told = false;
+    bool told = false, embedded = false;
 };
 
 /// The words of what broke; nothing if all held.
-std::optional<std::string> run_one(std::uint64_t seed, int steps, bool told, sim::Coverage& coverage)
+std::optional<std::string> run_one(std::uint64_t seed, const Options& options, sim::Coverage& coverage)
 {
     seed_now = seed;
-    steps_now = steps;
+    steps_now = options.steps;
+    embedded_now = options.embedded;
     try {
-        sim::World world{{.seed = seed, .steps = steps, .told = told}};
+        sim::World world{{.seed = seed, .steps = options.steps, .told = options.told, .embedded = options.embedded}};
         world.run();
         coverage.add(world.coverage());
         return std::nullopt;
@@ -63,6 +68,7 @@ int main(int argc, char** argv)
     app.add_option("--first", options.first, "The first of --seeds")->type_name("N");
     app.add_option("--seeds", options.seeds, "How many worlds")->type_name("N");
     app.add_option("--steps", options.steps, "Events in each before faults stop")->type_name("N");
+    app.add_flag("--embedded", options.embedded, "Over the embedded store, in a directory of its own");
     app.add_flag("--told", options.told, "Tell each event");
     CLI11_PARSE(app, argc, argv);
     if (options.seed != 0) options.first = options.seed, options.seeds = 1, options.told = true;
@@ -73,15 +79,15 @@ int main(int argc, char** argv)
     const auto began = std::chrono::steady_clock::now();
     for (int i = 0; i < options.seeds; ++i) {
         const std::uint64_t seed = options.first + static_cast<std::uint64_t>(i);
-        if (const auto broken = run_one(seed, options.steps, options.told, coverage)) {
-            fmt::print("seed {} broke a promise after {} worlds.\n  {}\n  replay: ./dev sim --seed {} --steps {}\n",
-                       seed, i, *broken, seed, options.steps);
+        if (const auto broken = run_one(seed, options, coverage)) {
+            fmt::print("seed {} broke a promise after {} worlds.\n  {}\n  {}\n", seed, i, *broken, replay());
             return 1;
         }
     }
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
     fmt::print("{}", coverage.shown());
-    // Few worlds need not see all there is.
+    // Few worlds need not see all there is; backups are of the embedded store.
+    if (!options.embedded) coverage.saw(sim::Seen::restores);
     if (const auto never = coverage.never_seen(); options.seeds >= seeds_that_see_all && !never.empty()) {
         fmt::print("No world saw: {}.   try: make it happen in tests/sim/actors.cpp or workers.cpp\n",
                    fmt::join(never, ", "));

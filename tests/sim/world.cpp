@@ -4,8 +4,6 @@
 #include "sim/actors.hpp"
 #include "sim/workers.hpp"
 
-#include "store/memory.hpp"
-
 #include <fmt/format.h>
 
 namespace freshet::sim {
@@ -76,11 +74,11 @@ std::shared_ptr<const Definitions> edited(const Definitions& definitions)
 
 World::World(const WorldOptions& options)
     : options_{options}, rng_{options.seed}, clock_{time_}, variants_{world_definitions()},
-      definitions_{variants_.front()}, store_{std::make_unique<MemoryStore>()}, checker_{*store_, *definitions_},
+      definitions_{variants_.front()}, disk_{options.embedded}, checker_{disk_, *definitions_},
       actors_{std::make_unique<Actors>(*this)}, workers_{std::make_unique<Workers>(*this)}
 {
     variants_.push_back(edited(*definitions_));
-    static_cast<MemoryStore&>(*store_).refuse_commits([this] {
+    disk_.refuse_commits([this] {
         failed_ = disk_full_ || (!settling_ && chance(1));
         if (failed_) saw(Seen::commits_refused);
         committed_ = !failed_;
@@ -229,13 +227,13 @@ void World::start_server()
 {
     ++life_;
     boot_ = std::to_string(life_);
-    static_cast<MemoryStore&>(*store_).reopen();
+    disk_.reopen();
     inbox_.clear();
     failing_since_.reset();
     tell("server starts");
     for (int tries = 0;; ++tries) {
         try {
-            engine_ = std::make_unique<Engine>(*store_, *this, metrics_,
+            engine_ = std::make_unique<Engine>(disk_.store(), *this, metrics_,
                                                EngineOptions{definitions_, boot_, [this] { return clock_.drift(); }});
             checker_.process_began(clock_.wall());
             engine_->start(clock_.wall());
@@ -271,7 +269,7 @@ void World::crash()
 void World::mischief()
 {
     if (settling_) return;
-    switch (rng_.below(8)) {
+    switch (rng_.below(options_.embedded ? 10 : 8)) {
     case 0:
         if (engine_) {
             tell("server is killed");
@@ -292,9 +290,30 @@ void World::mischief()
         break;
     }
     case 3: reload(); break;
+    case 8: back_up(); break;
+    case 9: restore(); break;
     default: ++source_version_; break;
     }
     after(between(500, 20'000), [this] { mischief(); });
+}
+
+void World::back_up()
+{
+    if (!engine_) return;
+    tell("a backup is made");
+    disk_.back_up();
+    backed_up_ = std::make_unique<Checker>(checker_);
+}
+
+// People do so while no server runs. Workers go on with what they held in the other life.
+void World::restore()
+{
+    if (!disk_.has_backup()) return;
+    tell("a backup is restored");
+    saw(Seen::restores);
+    crash();
+    const Disk::Restored restored = disk_.restore();
+    checker_.restored(*backed_up_, restored.by, restored.numbers_base);
 }
 
 void World::step_once()

@@ -3,9 +3,9 @@
 // One simulated world: a seed, a clock, a network that delays, loses and repeats, a server that crashes, a disk that
 // fills up, and those who use it all.
 //
-// The server is the real engine over a real store; everything around it is events on an agenda, taken in order of their
-// time. One event is one step; after each the checker has its say. The same seed gives the same world, to the last
-// event. Threads: one.
+// The server is the real engine over a store in memory or the embedded one; everything around it is events on an
+// agenda, taken in order of their time. One event is one step; after each the checker has its say. The same seed gives
+// the same world, to the last event. Threads: one.
 
 #include "base/clock.hpp"
 #include "base/rng.hpp"
@@ -27,7 +27,8 @@ class Workers;
 struct WorldOptions {
     std::uint64_t seed = 1;
     int steps = 2000;
-    bool told = false; ///< print each event
+    bool told = false;     ///< print each event
+    bool embedded = false; ///< over the embedded store instead of its twin in memory
 };
 
 class World final : public CommitSink {
@@ -57,7 +58,7 @@ public:
     void post_inside(Request request, std::function<void(const Reply&)> then);
     const std::string& boot() const { return boot_; }
     Checker& checker() { return checker_; }
-    Store& store() { return *store_; }
+    Store& store() { return disk_.store(); }
     std::int64_t source_version() const { return source_version_; }
     const Definitions& definitions() const { return *definitions_; }
     void saw(Seen seen) { checker_.saw(seen); }
@@ -86,6 +87,8 @@ private:
     void crash();
     void mischief();
     void reload();
+    void back_up();
+    void restore();
     void settle();
     void stand_still();
     bool is_over(int round);
@@ -96,8 +99,9 @@ private:
     EngineClock clock_;
     std::vector<std::shared_ptr<const Definitions>> variants_; ///< of the config, that reloads change between
     std::shared_ptr<const Definitions> definitions_;
-    std::unique_ptr<Store> store_;
+    Disk disk_;
     Checker checker_;
+    std::unique_ptr<Checker> backed_up_; ///< the checker as it was when the last backup was made
     Metrics metrics_;
     std::unique_ptr<Engine> engine_;
     std::vector<Posted> inbox_;
