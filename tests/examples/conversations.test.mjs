@@ -195,6 +195,20 @@ test("tab-may-close: the page follows a batch to its end without a reload, and E
   await again.context().close();
 });
 
+test("the page of a batch that ended in part has Enrich All for the successes, and a retry for the others", async (t) => {
+  if (!chromium) return t.skip("no web packages");
+  await example.control("generator", { delay_ms: 0, fault: "403", fault_times: 1 });
+  const id = await start(3, { concurrency: 1 });
+  assert.equal((await ends(id)).status, "partial");
+  const page = await example.open(chromium, `${example.pages.main.replace("{id}", id)}?lang=en`, "operator");
+  const batch = page.locator("#batch");
+  await batch.getByRole("button", { name: /retry/i }).waitFor();
+  await batch.getByRole("button", { name: "Enrich All" }).click();
+  await page.locator("#enrichment").getByText("2 / 2").waitFor();
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
 test("the page cancels, and is in Hebrew when asked", async (t) => {
   if (!chromium) return t.skip("no web packages");
   await example.control("generator", { delay_ms: 30_000 });

@@ -112,8 +112,13 @@ test("twenty refreshes at once are one flight, and at most one behind it (one-fl
 });
 
 test("callback-vetted: one that is not in the config is refused, and nothing is started", async () => {
-  const answer = await example.api("worker", "POST", "/jobs", { imdbUserId: user, forceRefresh: true, callbackUrl: "https://elsewhere.example/" });
-  assert.equal(answer.status, 400);
+  const newest = async () => (await example.api("worker", "GET", "/v1/jobs?source=watchlist&limit=1")).body.items[0].id;
+  const before = await newest();
+  for (const callbackUrl of ["https://elsewhere.example/", "https://app.example.com/hooks/../x", "https://app.example.com@elsewhere.example/hooks/", "http://app.example.com/hooks/done"]) {
+    const answer = await example.api("worker", "POST", "/jobs", { imdbUserId: user, forceRefresh: true, callbackUrl });
+    assert.equal(answer.status, 400, callbackUrl);
+  }
+  assert.equal(await newest(), before);
   assert.equal((await example.api("worker", "POST", "/jobs", { imdbUserId: "nobody" })).status, 400);
 });
 
@@ -151,9 +156,11 @@ for (const fault of ["403", "challenge"])
     const answer = await list("&refresh=1");
     assert.equal(answer.status, 502);
     assert.match(answer.body.detail, /block/);
+    const asked = await example.requests("imdb");
     const next = await list("&refresh=1");
     assert.equal(next.status, 429);
     assert.match(next.body.detail, /left alone/);
+    assert.equal(await example.requests("imdb"), asked, "the site hears nothing of it");
     assert.equal((await list()).status, 200, "and readers still get the list");
     await example.control("imdb", { fault: "none" });
     await rested();

@@ -127,7 +127,9 @@ TEST(WorkerSdk, F7BeatsAsOftenAsItIsTold)
     options.beat_every = 50ms;
     Worker worker{options};
     worker.task("work", [&](Job&) {
-        while (server.requests("/v1/work/beat").size() < 3) std::this_thread::sleep_for(5ms);
+        const auto until = std::chrono::steady_clock::now() + 5s;
+        while (server.requests("/v1/work/beat").size() < 3 && std::chrono::steady_clock::now() < until)
+            std::this_thread::sleep_for(5ms);
         worker.stop();
     });
     EXPECT_EQ(worker.run(), 0);
