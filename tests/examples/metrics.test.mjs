@@ -203,10 +203,26 @@ test("the page of all clients: quick sync with an outcome per client, a failed s
   for (const part of ["initech", error.class, error.message]) assert.ok(told.includes(part), `${told} has no ${part}`);
   await page.getByRole("button", { name: "Refresh" }).click();
   await page.getByText("3 of 3 computed anew").waitFor();
-  await page.locator("footer").getByText(/^asked every 30 s, the last time .*\d:\d\d/).waitFor();
+  await page.locator("footer").getByText("live").waitFor();
+  // What a sync finds is there at once, though nobody pressed and nobody asked.
+  await example.control("n8n-globex", { add: many(4) });
+  const others = (await client("globex")).total_executions;
+  await example.api("admin", "POST", "/v1/data/ingest/refresh?tenant=globex");
+  await page.locator('#clients > li[data-key="globex"] li[data-key="total_executions"] b').getByText(new Intl.NumberFormat("en").format(others + 4)).waitFor({ timeout: 15_000 });
   assert.equal(new URL(page.url()).searchParams.get("token"), null);
   assert.deepEqual(page.problems, []);
   await page.context().close();
+});
+
+test("without streams the page of all clients asks again, and says how often", async (t) => {
+  if (!chromium) return t.skip("no web packages");
+  const context = await chromium.newContext();
+  await context.route("**/v1/stream?**", (route) => route.abort());
+  const page = await context.newPage();
+  await page.goto(`${example.pages.admin}?lang=en&token=${example.tokens.admin}`);
+  await page.locator("#clients > li").nth(2).waitFor();
+  await page.locator("footer").getByText(/^asked every (30|15) s, the last time .*\d:\d\d/).waitFor();
+  await context.close();
 });
 
 test("a client's page follows its syncs without a reload, in Hebrew on a phone, and says what failed", async (t) => {

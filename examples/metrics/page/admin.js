@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page of all clients, through the old API. A stream is of one tenant, so this page asks again, and says so: every 30 s,
-// every 15 s where a sync is stale, which means older than 10 minutes here, and at once after a button was pressed. What
-// is shown stays while it asks.
+// The page of all clients, through the old API. It asks every 30 s, every 15 s where a sync is stale, which means older than
+// 10 minutes here, at once after a button was pressed, and at once when a stream tells of a change. A stream is of one
+// tenant, and a browser has few connections: a page of more than four clients has none, asks, and says so. What is shown
+// stays while it asks.
 import { ago, numbers, put, rows, text, time, trouble, word } from "./words.js";
 
 const base = "/api/v1/metrics";
 const said = document.getElementById("said");
 const stale_minutes = 10;
+const streams_max = 4;
 let timer;
 
 const connection = (state) => document.dispatchEvent(new CustomEvent("freshet-connection", { detail: { state } }));
@@ -44,6 +46,36 @@ function fill(node, row) {
   put(node.querySelector(".trouble"), trouble(row.client_id, sync?.error, sync?.error?.retry_at));
 }
 
+// ---- streams, one per client -------------------------------------------------------------------------------------
+
+const providers = new Map();
+let asked = { every: 30_000, at: Date.now() };
+
+/** "live" where every client's stream is; else how often it asks, and when it did. */
+function tell() {
+  const live = providers.size > 0 && [...providers.values()].every((provider) => provider.state === "live");
+  put(document.querySelector("[data-connection]"), live ? word("live") : word("asking")(asked.every / 1000, time(asked.at)));
+}
+document.addEventListener("freshet-connection", (event) => event.target !== document && tell());
+
+let soon;
+const changed = () => (soon ??= setTimeout(() => ((soon = undefined), look()), 200));
+
+async function follow(clients) {
+  if (clients.length > streams_max) return;
+  const added = clients.filter((client) => !providers.has(client));
+  for (const client of added) {
+    const provider = document.createElement("freshet-provider");
+    provider.setAttribute("tenant", client);
+    providers.set(client, provider);
+    document.body.append(provider);
+  }
+  if (added.length > 0) await import("/elements.js");
+  for (const client of added) for (const source of ["metrics", "ingest"]) providers.get(client).client.subscribe(`data/${source}`, changed);
+}
+
+// ---- what is asked -----------------------------------------------------------------------------------------------
+
 async function look() {
   clearTimeout(timer);
   let wait = 30_000;
@@ -54,8 +86,9 @@ async function look() {
     rows(document.getElementById("clients"), all.clients.map((row) => ({ ...row, sync: syncs.get(row.client_id) })), (row) => row.client_id, card, fill);
     put(document.getElementById("summary"), word("summary")(freshness.summary.healthy_clients, freshness.summary.total_clients));
     if (freshness.clients.some((client) => client.sync_age_minutes > stale_minutes)) wait = 15_000;
-    connection("polling");
-    put(document.querySelector("[data-connection]"), word("asking")(wait / 1000, time(Date.now())));
+    asked = { every: wait, at: Date.now() };
+    tell();
+    void follow(all.clients.map((row) => row.client_id));
   } catch (error) {
     connection("reconnecting");
     put(said, error.message);
