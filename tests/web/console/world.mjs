@@ -37,15 +37,21 @@ cron = "30 2 * * *"
 `;
 
 export class World extends Base {
-  /** @param prefix  the server stands below it, behind a proxy that passes the path on as it is. */
+  /**
+   * @param prefix  the server stands below it, behind a proxy that passes the path on as it is; `pages` of the test's own
+   * are on the same origin, anywhere.
+   */
   static async start({ prefix = "", config = "" } = {}) {
     const world = new World(await freePort());
     world.url = world.direct;
     world.complaints = [];
     world.write([{ name: "ant" }, { name: "bee" }]);
+    world.pages = new Map();
     let more = "";
     if (prefix) {
       world.proxy = createServer((ask, answer) => {
+        const page = world.pages.get(ask.url);
+        if (page) return answer.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(page);
         const on = request({ host: "127.0.0.1", port: world.port, method: ask.method, path: ask.url, headers: ask.headers }, (got) => {
           answer.writeHead(got.statusCode, got.headers);
           answer.flushHeaders();
