@@ -131,6 +131,45 @@ test("A page that comes back out of the browser's memory says that it is checkin
   await person.close();
 });
 
+test("What /elements/ says of drawing one's own rows draws them, also where the script comes after the first snapshot", async () => {
+  const person = await world.person();
+  const page = await person.newPage();
+  await page.goto(`${world.url}/elements/?lang=en`);
+  const example = await until("the example", async () => (await page.locator("#freshet-badge pre code").allTextContents()).find((text) => text.includes("<script")));
+  const [, html, script] = /^([^]*)<script type="module">([^]*)<\/script>/.exec(example);
+  assert.match(html, /source="list"/, "of a key of this server");
+  // A script that is later than the first event, as one is that waits for something.
+  const late = `const badge = document.getElementById("badge"); await new Promise((told) => badge.addEventListener("freshet-snapshot", told, { once: true }));${script}`;
+  await page.goto(world.page("/late", html, { script: late }));
+  const names = async () => JSON.parse((await page.locator("#rows").textContent()) || "[]").map((row) => row.name).join();
+  const before = (await world.api("GET", "/v1/data/list")).map((row) => row.name).join();
+  await until("what was there", async () => (await names()) === before);
+  await world.rows("ant", "gnu");
+  await world.api("POST", "/v1/data/list/refresh", undefined, { prefer: "wait=5" });
+  await until("what came", async () => (await names()) === "ant,gnu");
+  await person.close();
+});
+
+test("What a page set before the elements were there is kept: a client, a job, a batch", async () => {
+  const person = await world.person();
+  const page = await person.newPage();
+  // Module scripts run in their order: this one comes before /elements.js.
+  world.pages.set("/early.js", ["text/javascript", `
+    const off = () => () => {};
+    const client = { connection: "live", now: () => Date.now(), onConnection: off, onTick: off, whoami: async () => ({ rights: [] }), subscribe: (topic, heard) => (heard({ batch: { id: topic.slice(6), name: "Early parts", state: "running", generation: 1, counts: { done: 1, total: 3 } } }), off) };
+    document.querySelector("freshet-provider").client = client;
+    document.querySelector("freshet-task").job = { id: "j_1", label: "Early job", state: "succeeded", flags: {}, generation: 1, attempt: 1, lost: 0 };
+    document.querySelector("freshet-batch").batch = "b_1";
+    addEventListener("freshet-finished", ({ detail }) => (document.querySelector("output").textContent += detail.id + " " + detail.late));
+  `]);
+  await page.goto(world.page("/early", `<freshet-provider><freshet-task></freshet-task><freshet-batch></freshet-batch></freshet-provider><output></output>`, { head: `<script type="module" src="/early.js"></script>` }));
+  await until("the job", async () => /Early job.*succeeded/.test(await shown(page, "freshet-task")));
+  await until("the batch", async () => /Early parts.*1 \/ 3/.test(await shown(page, "freshet-batch")));
+  assert.equal(await page.locator("output").textContent(), "j_1 true", "told once, as over before it came");
+  assert.deepEqual(person.complaints, []);
+  await person.close();
+});
+
 test("A page of another origin lives by a short token from its own server, and sees nothing else", async () => {
   const strict = await World.start();
   let asked = 0;

@@ -56,15 +56,16 @@ function list(title: string, names: string[]): Node[] {
 
 interface Here { key?: string | undefined; job?: string | undefined; batch?: string | undefined }
 
-function section({ tag, about, attributes, properties, events, slots, parts, example }: Entry, here: Here): HTMLElement {
+function section({ tag, about, attributes, properties, events, slots, parts, example, more }: Entry, here: Here): HTMLElement {
   const needs = /\{(key|job|batch)\}/.exec(example)?.[1] as keyof Here;
-  const html = example.replace(/\{(\w+)\}/g, (_, name: keyof Here) => here[name] ?? { key: "prices", job: "j_01jd8m3k5w7xa", batch: "b_01jd8m3k5w7xa" }[name]);
+  const fill = (text: string) => text.replace(/\{(key|job|batch)\}/g, (_, name: keyof Here) => here[name] ?? { key: "prices", job: "j_01jd8m3k5w7xa", batch: "b_01jd8m3k5w7xa" }[name]);
+  const html = fill(example);
   const live = make("div", { className: "live" });
   // Parsed in place, as a page's own HTML is; what is put in are this server's names, which hold no markup.
   if (here[needs]) live.innerHTML = html;
   else live.textContent = words.none;
   return make(
-    "section", { id: tag }, make("h2", {}, make("code", { textContent: `<${tag}>` })), make("p", { textContent: about[lang] }), live, code(html),
+    "section", { id: tag }, make("h2", {}, make("code", { textContent: `<${tag}>` })), make("p", { textContent: about[lang] }), live, code(html), ...(more ? [make("p", { textContent: more[lang] }), code(fill(more.html))] : []),
     make("div", { className: "facts" }, ...table(words.attributes, attributes), ...table(words.properties, properties), ...table(words.events, events), ...list(words.slots, slots), ...list(words.parts, parts)),
   );
 }

@@ -11,6 +11,8 @@ export interface Entry {
   parts: string[];
   /** HTML for a page; {key}, {job} and {batch} are put in. */
   example: string;
+  /** More to copy, with what it is for. */
+  more?: { en: string; he: string; html: string };
 }
 
 export const reference: Entry[] = [
@@ -23,6 +25,18 @@ export const reference: Entry[] = [
     slots: ["fresh", "stale", "overdue", "failing", "empty", "checking", "refreshing", "why"],
     parts: ["icon", "label", "age", "why"],
     example: `<freshet-badge source="{key}"></freshet-badge>`,
+    more: {
+      en: "Draw what the badge holds first, then what comes: the first event may be over before your script listens.",
+      he: "ציירו תחילה את מה שבידי התג, ואחר כך את מה שמגיע: האירוע הראשון עשוי לבוא לפני שהסקריפט שלכם מאזין.",
+      html: `<freshet-badge id="badge" source="{key}"></freshet-badge>
+<pre id="rows"></pre>
+<script type="module">
+  const badge = document.getElementById("badge");
+  const draw = () => (document.getElementById("rows").textContent = JSON.stringify(badge.data));
+  if (badge.data !== undefined) draw();
+  badge.addEventListener("freshet-snapshot", draw);
+</script>`,
+    },
   },
   {
     tag: "freshet-refresh",
