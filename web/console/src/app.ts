@@ -4,7 +4,7 @@ import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { keyed } from "lit/directives/keyed.js";
 import { html as literal, unsafeStatic } from "lit/static-html.js";
 import { chooseTenant, client, me, onSession, problemOf, signIn, signOut, whoAmI } from "./api.js";
-import { lang, own, setLang, t, tw, wantedLang, type Lang, type Word } from "./i18n.js";
+import { lang, own, refusalText, setLang, t, tw, wantedLang, type Lang, type Word } from "./i18n.js";
 import { href, onPlace, place } from "./router.js";
 import { action, problemBox, sayProblem } from "./ui.js";
 import "@freshet/elements";
@@ -37,6 +37,7 @@ class App extends LitElement {
   private problem: Problem | undefined;
   private tag = "";
   private loading = "";
+  private inSight = "";
   private server: string | undefined;
   private newServer: string | undefined;
   private wrong = "";
@@ -62,7 +63,7 @@ class App extends LitElement {
       if (link) {
         // It is used up by this, and leaves the address whatever came of it.
         history.replaceState(null, "", location.pathname + location.search);
-        await signIn({ link }).catch((error: unknown) => (this.wrong = problemOf(error).detail ?? problemOf(error).title));
+        await signIn({ link }).catch((error: unknown) => (this.wrong = refusalText(problemOf(error))));
       }
       if ((await whoAmI()) && me?.tenant === "*") await this.findTenants();
     } catch (error) {
@@ -122,6 +123,17 @@ class App extends LitElement {
 
   private paint(theme: Theme): void {
     document.documentElement.dataset["theme"] = theme;
+  }
+
+  /** On a phone the pages' names scroll: the one that is shown is in sight. Nothing else moves. */
+  protected override updated(): void {
+    if (this.inSight === this.tag) return;
+    const at = this.querySelector(".nav a[aria-current]");
+    if (!at) return;
+    this.inSight = this.tag;
+    const nav = at.closest(".nav")!;
+    const [link, all] = [at.getBoundingClientRect(), nav.getBoundingClientRect()];
+    if (link.left < all.left || link.right > all.right) nav.scrollLeft += link.left - all.left - (all.width - link.width) / 2;
   }
 
   protected override render(): TemplateResult | typeof nothing {
@@ -231,8 +243,7 @@ class App extends LitElement {
       this.hear();
       this.turn(true);
     } catch (error) {
-      const problem = problemOf(error);
-      this.wrong = problem.status === 0 ? t("unreachable") : (problem.detail ?? problem.title);
+      this.wrong = refusalText(problemOf(error));
       field.value = "";
       field.focus();
     }

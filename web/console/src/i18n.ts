@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Words in the reader's language, and numbers and times as that language writes them. Hebrew is loaded when it is wanted.
 import { html, type TemplateResult } from "lit";
-import type { Job, Why } from "@freshet/client";
+import type { Job, Problem, Why } from "@freshet/client";
 import * as view from "@freshet/elements/view";
 import { en } from "./words/en.js";
 
@@ -13,11 +13,7 @@ const kept = "freshet-lang";
 let words: Words = en;
 export let lang: Lang = "en";
 /** Says the server's reasons in a language that is not its own. */
-let tongue: { whyHe: (why: Why, say: Say) => string; clearsHe: (why: Why, say: Say) => string | undefined; errorHe: (error: Failure) => string } | undefined;
-interface Say {
-  span: (ms: number) => string;
-  time: (iso: string) => string;
-}
+let tongue: typeof import("./words/he.js") | undefined;
 type Failure = NonNullable<Job["error"]>;
 
 export function wantedLang(): Lang {
@@ -71,6 +67,12 @@ export const relative = (ms: number): string => view.relative(lang, ms);
 const saying = { span, time: (iso: string) => clock(Date.parse(iso), Date.now()) };
 export const whyText = (why: Why): string => tongue?.whyHe(why, saying) ?? why.text;
 export const clearsText = (why: Why): string | undefined => tongue?.clearsHe(why, saying) ?? why.clears;
+/** What a problem is; its detail is the server's own words. */
+export const titleText = (problem: Problem): string => (problem.status === 0 ? t("unreachable") : tongue?.titleHe(problem) ?? problem.title);
+/** One sentence for a refusal: the server's own, or in another language what it is. */
+export const refusalText = (problem: Problem): string => (tongue || problem.status === 0 || !problem.detail ? titleText(problem) : problem.detail);
+export const actText = (action: string): string => tongue?.actHe(action) ?? action;
+export const actDetail = (action: string, detail: string): string => tongue?.actDetailHe(action, detail) ?? detail;
 export const errorText = (error: Failure): string => tongue?.errorHe(error) ?? error.message;
 
 /** The clock time in the viewer's zone; with the day where it is not today's. */

@@ -5,7 +5,7 @@ import "@freshet/elements";
 import { html, type TemplateResult } from "lit";
 import type { Meta } from "@freshet/client";
 import { client } from "./api.js";
-import { lang, span, t, tw } from "./i18n.js";
+import { errorText, lang, refusalText, span, t, tw } from "./i18n.js";
 import { action, say } from "./ui.js";
 
 const elementsMax = 40;
@@ -18,8 +18,9 @@ async function refreshKey(key: string): Promise<void> {
     .map((name) => `${name === "added" ? "+" : name === "removed" ? "−" : "~"}${result.counts![name]} ${t(name === "changed" ? "changedN" : name)}`)
     .join(lang === "he" ? " · " : ", ");
   const retry = result.retryAfterMs ? span(result.retryAfterMs) : "";
+  const why = result.receipt?.error ? errorText(result.receipt.error) : result.problem && refusalText(result.problem);
   const good = result.outcome === "updated" || result.outcome === "unchanged";
-  say(`${key}: ${tw("outcome", result.outcome)}`, good || result.outcome === "pending" ? "good" : "bad", [counts, result.problem?.detail ?? result.problem?.title, retry].filter(Boolean).join(" "));
+  say(`${key}: ${tw("outcome", result.outcome)}`, good || result.outcome === "pending" ? "good" : "bad", [counts, why, retry].filter(Boolean).join(" "));
 }
 
 /** @param among  of how many in the list */

@@ -7,7 +7,7 @@ import { drawing } from "@freshet/elements/styles";
 import { alike, bar as drawBar, glyph, mark, shapes, tones } from "@freshet/elements/view";
 import { client, problemOf } from "./api.js";
 import { Page } from "./controllers.js";
-import { clock, ltr, moment, own, relative, span, t, tw, type Word } from "./i18n.js";
+import { clock, ltr, moment, own, relative, span, t, titleText, tw, type Word } from "./i18n.js";
 
 // ---- states: the elements' drawing, with the states that only the console shows ----
 
@@ -70,7 +70,7 @@ export const readAt = (at: string | undefined, again: () => unknown, busy = fals
 export function problemBox(problem: Problem, again?: () => unknown): TemplateResult {
   return html`<div class="problem" role="alert">
     <span class="bad">${glyph("failing")}</span>
-    <div><strong>${problem.status === 0 ? t("unreachable") : own(problem.title)}</strong>
+    <div><strong>${own(titleText(problem))}</strong>
       ${problem.detail ? html`<p>${own(problem.detail)}</p>` : nothing}
       ${problem.try ? html`<p class="soft">${t("try")} ${own(problem.try)}</p>` : nothing}
       ${again ? html`<button type="button" @click=${again}>${t("readAgain")}</button>` : nothing}</div>
@@ -110,7 +110,7 @@ export function say(text: string, kind: "good" | "bad" = "good", more = ""): voi
 }
 export function sayProblem(error: unknown): void {
   const problem = problemOf(error);
-  say(problem.status === 0 ? t("unreachable") : problem.title, "bad", [problem.detail, problem.try].filter(Boolean).join(" "));
+  say(titleText(problem), "bad", [problem.detail, problem.try].filter(Boolean).join(" "));
 }
 
 // ---- questions ----

@@ -38,7 +38,8 @@ export const common = [drawing, css`
   :host([hidden]), [hidden] { display: none !important; }
   * { box-sizing: border-box; }
   .line { display: inline-flex; flex-wrap: wrap; align-items: center; gap: 0.25em 0.6em; max-inline-size: 100%; text-align: start; }
-  time { color: var(--_quiet); }
+  [part="outcome"], [part="warning"] { flex-wrap: nowrap; }
+  time { color: var(--_quiet); white-space: nowrap; }
   .quiet, time { font-size: 0.92em; }
   bdi, time { font-variant-numeric: tabular-nums; }
   button {
@@ -52,5 +53,5 @@ export const common = [drawing, css`
   .card progress { inline-size: 100%; }
   .title { font-weight: 600; overflow-wrap: anywhere; }
   ul { list-style: none; margin: 0; padding: 0; display: grid; gap: 0.25em; }
-  li { display: flex; gap: 0.5em; align-items: baseline; overflow-wrap: anywhere; min-inline-size: 0; }
+  li { display: flex; flex-wrap: wrap; gap: 0 0.5em; align-items: baseline; overflow-wrap: anywhere; min-inline-size: 0; }
 `];

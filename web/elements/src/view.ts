@@ -57,16 +57,18 @@ const lengths = (lang: string, unit: Unit | "millisecond", digits = 0) =>
 export function relative(lang: string, ms: number): string {
   const [n, unit] = measure(Math.abs(ms));
   const numeric = n ? "always" : "auto";
-  return kept(`${lang} ${numeric}`, () => new Intl.RelativeTimeFormat(lang, { style: "short", numeric })).format(ms < 0 ? n : -n, unit);
+  // Short Hebrew has one minute in brackets behind the word.
+  const style = /^(he|iw)/.test(lang) ? "long" : "short";
+  return kept(`${lang} ${numeric}`, () => new Intl.RelativeTimeFormat(lang, { style, numeric })).format(ms < 0 ? n : -n, unit);
 }
 /** "12 sec" */
 export function span(lang: string, ms: number): string {
   const [n, unit] = measure(ms);
   return lengths(lang, unit).format(n);
 }
-/** "340 ms", "3.4 sec", then as span(): how long something took. */
+/** "340 ms", "3.4 sec", then as span(): how long something took. Milliseconds are Latin in every language, and stay so. */
 export const took = (lang: string, ms: number): string =>
-  ms < 1000 ? lengths(lang, "millisecond").format(Math.round(ms)) : ms < 10_000 ? lengths(lang, "second", 1).format(ms / 1000) : span(lang, ms);
+  ms < 1000 ? `\u2066${lengths(lang, "millisecond").format(Math.round(ms))}\u2069` : ms < 10_000 ? lengths(lang, "second", 1).format(ms / 1000) : span(lang, ms);
 /** "5–8 sec" */
 export function range(lang: string, low: number, high: number): string {
   const [, unit] = measure(high);

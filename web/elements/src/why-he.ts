@@ -21,6 +21,7 @@ const errors: Record<Code, string> = {
   shape: "הנתונים לא במבנה הצפוי", select: "הביטוי נכשל על הנתונים", run_limit: "עבר את זמן הריצה המרבי", source_open: "המקור נכשל שוב ושוב, ופונים אליו רק מדי פעם",
   source_removed: "המקור אינו בהגדרות עוד", worker_lost: "העובד אבד", lost: "העובד אבד", database: "מסד הנתונים השיב בשגיאה", locked: "מסד הנתונים נעול",
   not_read_only: "השאילתה אינה לקריאה בלבד", purged: "הנתונים נוקו בינתיים", definition_changed: "הגדרת המקור השתנתה בינתיים", older_data: "בינתיים פורסמו נתונים חדשים יותר",
+  held: "התוצאה מוחזקת", empty: "התוצאה ריקה", shrunk: "פחות מדי שורות", wrong_shape: "התוצאה לא במבנה הצפוי", as_of_back: "זמן התוצאה מוקדם מזה שכבר פורסם", as_of_future: "זמן התוצאה בעתיד",
 };
 
 /** An error: what kind it is, then its own words. */
@@ -31,7 +32,7 @@ export const errorHe = (error: NonNullable<Job["error"]>): string => {
 
 const held: Record<string, (v: Values) => string> = {
   empty: (v) => (v["rows_before"] ? `התוצאה ריקה; בקודמת היו ${own(v["rows_before"])} שורות` : "התוצאה ריקה"),
-  shrunk: (v) => `הגיעו ${own(v["rows"])} שורות מתוך ${own(v["rows_before"])}: פחות מדי`,
+  shrunk: (v) => `${v["rows"] === 1 ? "הגיעה שורה אחת" : `הגיעו ${own(v["rows"])} שורות`} מתוך ${own(v["rows_before"])}: פחות מדי`,
   wrong_shape: () => "התוצאה לא במבנה הצפוי",
   as_of_back: () => "זמן התוצאה מוקדם מזה שכבר פורסם",
   as_of_future: () => "זמן התוצאה בעתיד",

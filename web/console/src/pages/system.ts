@@ -3,7 +3,7 @@
 import type { Page as ListPage } from "@freshet/client";
 import { can, client, me, root } from "../api.js";
 import { Page, Read } from "../controllers.js";
-import { num } from "../i18n.js";
+import { actDetail, actText, num } from "../i18n.js";
 import { ago, action, ask, badge, card, cli, curl, facts, head, html, ltr, nothing, own, problemBox, readAt, say, t, table } from "../ui.js";
 
 interface Health {
@@ -70,9 +70,9 @@ export class SystemPage extends Page {
       ${can("administer") ? card(t("audit"), this.audit.problem ? problemBox(this.audit.problem, this.read) : this.audit.value ? table(t("audit"), [
         { head: t("at"), cls: "c-num", cell: (act) => ago(act.at) },
         { head: t("actor"), cell: (act) => own(act.actor) },
-        { head: t("actionName"), cell: (act) => html`<code dir="ltr">${act.action}</code>` },
+        { head: t("actionName"), cell: (act) => own(actText(act.action)) },
         { head: t("object"), cell: (act) => own(act.object ?? "") },
-        { head: t("detail"), cls: "c-why", cell: (act) => own(act.detail ?? "") },
+        { head: t("detail"), cls: "c-why", cell: (act) => own(actDetail(act.action, act.detail ?? "")) },
       ], this.audit.value.items, (act) => String(act.number), t("noAudit")) : nothing, readAt(this.audit.value?.now, this.read, this.audit.busy)) : nothing}`;
   }
   /** Ends all live jobs: the exact count first, and the tenant's name typed. */
