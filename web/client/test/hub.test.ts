@@ -39,7 +39,10 @@ beforeEach(() => {
   air = new FakeAir();
   tabs = [];
 });
-afterEach(() => tabs.forEach(({ hub }) => hub.stop()));
+afterEach(() => {
+  tabs.forEach(({ hub }) => hub.stop());
+  vi.useRealTimers();
+});
 
 test("Tabs share one stream: the first leads, the others hear what it hears", async () => {
   const [first, second] = [tab(["data/a"]), tab(["data/a"])];
@@ -101,9 +104,11 @@ test("A leader that answers keeps the lead, and a hello of a moment ago serves a
   const [, second] = [tab(["data/a"]), tab(["data/a"])];
   await live();
   await vi.waitFor(() => expect(second.data()).toBe("one"), 5_000);
+  vi.useFakeTimers();
   second.hub.check();
-  await vi.waitFor(() => expect(second.hub.checking).toBe(false), 5_000);
-  await new Promise((done) => setTimeout(done, 60));
+  // Past the time in which the leader has to answer.
+  await vi.advanceTimersByTimeAsync(100);
+  expect(second.hub.checking).toBe(false);
   expect(second.hub.leads).toBe(false);
   expect(server.streams.length).toBe(1);
 });
@@ -111,13 +116,16 @@ test("A leader that answers keeps the lead, and a hello of a moment ago serves a
 test("A leader that is silent for three beats loses the lead to a tab that is looked at", async () => {
   const [first, second] = [tab(["data/a"]), tab(["data/a"])];
   await vi.waitFor(() => expect(server.streams.length).toBe(1), 5_000);
-  server.last.hello("new", { beat_ms: 150 });
+  server.last.hello("new", { beat_ms: 15_000 });
   server.last.live();
   await vi.waitFor(() => expect(second.hub.status).toBe("live"), 5_000);
   first.freeze(true);
+  vi.useFakeTimers({ toFake: ["Date"] });
+  vi.setSystemTime(Date.now() + 44_000);
   second.hub.tick();
+  await Promise.resolve();
   expect(second.hub.leads).toBe(false);
-  await new Promise((done) => setTimeout(done, 500));
+  vi.setSystemTime(Date.now() + 2_000);
   second.hub.tick();
   await vi.waitFor(() => expect(second.hub.leads).toBe(true), 5_000);
 });

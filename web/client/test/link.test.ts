@@ -25,7 +25,10 @@ beforeEach(() => {
   server = new FakeServer();
   [heard, statuses, due] = [[], [], []];
 });
-afterEach(() => link.stop());
+afterEach(() => {
+  link.stop();
+  vi.useRealTimers();
+});
 
 test("A stream that is cut is opened again with the cursor of the last frame that had one", async () => {
   open(["data/a"]);
@@ -70,7 +73,8 @@ test("What is wanted while a stream is being opened is added once it greets", as
   open(["data/a"]);
   await streams(1);
   link.want(["data/a", "data/b"]);
-  await new Promise((done) => setTimeout(done, 40));
+  await Promise.resolve();
+  expect(server.of("PATCH", "v1/streams/s_1"), "nothing is told of a stream that has no name yet").toEqual([]);
   server.last.hello();
   await vi.waitFor(() => expect(server.of("PATCH", "v1/streams/s_1")[0]?.body).toEqual({ add: ["data/b"], drop: [] }), 5_000);
 });
@@ -91,6 +95,7 @@ test("Without a hello within its time it goes on by long poll, with one cursor f
 });
 
 test("Where a long poll is given up on the way, too, it asks now and then, without a cursor, for what is due", async () => {
+  vi.useFakeTimers();
   const held = () => new Promise<Response>((done) => setTimeout(() => done(new Response("Gateway Timeout", { status: 504 })), 60));
   server.answer = (_, path, url) => {
     if (path === "v1/stream" || url.searchParams.get("wait") === "25") return held();
