@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
-import { AxeBuilder, shown, until, World } from "./world.mjs";
+import { AxeBuilder, shown, sleep, until, World } from "./world.mjs";
 
 let world;
 let batch;
@@ -173,9 +173,14 @@ test("What a page set before the elements were there is kept: a client, a job, a
 test("A page of another origin lives by a short token from its own server, and sees nothing else", async () => {
   const strict = await World.start();
   let asked = 0;
+  let briefs = 0;
   const site = createServer(async (ask, answer) => {
     if (ask.url === "/reads") {
       return answer.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(await strict.api("POST", "/v1/tokens/short", { sources: ["list"], ttl: "10m" }, { authorization: `Bearer ${admin.token}` })));
+    }
+    if (ask.url === "/brief") {
+      ++briefs;
+      return answer.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(await strict.api("POST", "/v1/tokens/short", { sources: ["list"], ttl: "7s" }, { authorization: `Bearer ${admin.token}` })));
     }
     if (ask.url === "/token") {
       ++asked;
@@ -183,7 +188,8 @@ test("A page of another origin lives by a short token from its own server, and s
     }
     answer.writeHead(200, { "content-type": "text/html" }).end(`<!doctype html><html lang="en"><script type="module" src="${strict.url}/elements.js"></script>
       <freshet-provider server="${strict.url}" token-src="/token"><freshet-badge source="list"></freshet-badge><freshet-refresh source="list"></freshet-refresh></freshet-provider><freshet-badge id="bare" source="list"></freshet-badge>
-      <freshet-provider server="${strict.url}" token-src="/reads"><freshet-badge id="reads" source="list"></freshet-badge><freshet-refresh id="shut" source="list"></freshet-refresh></freshet-provider></html>`);
+      <freshet-provider server="${strict.url}" token-src="/reads"><freshet-badge id="reads" source="list"></freshet-badge><freshet-refresh id="shut" source="list"></freshet-refresh></freshet-provider>
+      <freshet-provider server="${strict.url}" token-src="/brief"><freshet-badge id="brief" source="list"></freshet-badge></freshet-provider></html>`);
   });
   await new Promise((done) => site.listen(0, "127.0.0.1", done));
   const origin = `http://127.0.0.1:${site.address().port}`;
@@ -206,6 +212,14 @@ test("A page of another origin lives by a short token from its own server, and s
     assert.equal(asked, 1, "one token for all requests");
     assert.equal(await page.locator("freshet-provider").first().getAttribute("state"), "live");
     assert.doesNotMatch(await shown(page, "#bare"), /fresh/, "without a token nothing is told");
+    const rows = () => page.locator("#brief").evaluate((badge) => badge.data?.map((row) => row.name).join());
+    await until("a token that lives for a moment", async () => (await rows()) === "ant,bee");
+    // There is no shorter way to a token that has ended than to wait for it: seven seconds.
+    await sleep(9_000);
+    await strict.rows("ant", "bee", "cow");
+    await page.locator("freshet-refresh button").first().click();
+    await until("the page lives on with the next token", async () => (await rows()) === "ant,bee,cow", 30_000);
+    assert.ok(briefs >= 2, `${briefs} tokens`);
     await person.close();
   } finally {
     site.close();
