@@ -5,7 +5,7 @@ import { defineConfig, type Plugin } from "vite";
 import { shared } from "../vite.shared.ts";
 
 /** What is loaded before the home page is alive, beside what the entry imports. */
-const soon = ["hub", "freshness"];
+const soon = ["live", "freshness"];
 
 function preload(): Plugin {
   return {

@@ -31,7 +31,7 @@ function tight(): Plugin {
 
 const config = shared({ elements: here("src/index.ts"), docs: here("index.html") });
 // What every page loads is one file: pieces compress worse, and each costs a turn.
-const later = /\/(hub|link|store|he|why-he|diff-table|docs|reference|worker)\.ts|\.css|eventsource-parser|index\.html/;
+const later = /\/(live|hub|link|store|he|why-he|diff-table|docs|reference|worker)\.ts|\.css|eventsource-parser|index\.html/;
 Object.assign(config.build!.rolldownOptions!.output!, { codeSplitting: { groups: [{ name: "core", test: (id: string) => !later.test(id) }] } });
 
 export default defineConfig({

@@ -51,7 +51,7 @@ const built = (name) => readdirSync(join(out, "assets")).find((file) => file.sta
 /** What the console loads before its home page is alive: the shell, that page, and what holds the stream. */
 function consoleFirst(seen) {
   let size = loaded(built("console"), seen);
-  for (const name of ["hub", "freshness"]) {
+  for (const name of ["live", "freshness"]) {
     const text = [...seen].map((file) => readFileSync(join(out, "assets", file), "utf8")).join();
     const [, file] = new RegExp(`\\./(${name}-[^"\`]+\\.js)`).exec(text) ?? [];
     if (!file) throw new Error(`the console loads no ${name}`);

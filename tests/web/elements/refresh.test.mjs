@@ -123,9 +123,11 @@ test("F2: a badge turns stale by itself when its time has come, and looking at i
   }
 });
 
-test("A wrong source on a page says so and silences nothing else", async () => {
+test("A wrong source, job or batch on a page says so and silences nothing else", async () => {
   const page = await person.newPage();
-  await page.goto(world.page("/wrong", `<freshet-badge id="a" source="nix"></freshet-badge><freshet-badge id="b" source="list"></freshet-badge>`));
+  await page.goto(world.page("/wrong", `<freshet-badge id="a" source="nix"></freshet-badge><freshet-badge id="b" source="list"></freshet-badge><freshet-task job="nix"></freshet-task><freshet-batch batch="nix"></freshet-batch>`));
+  await until("the wrong job says why", async () => /"nix" is no job id/.test(await shown(page, "freshet-task")));
+  await until("the wrong batch says why", async () => /"nix" is no batch id/.test(await shown(page, "freshet-batch")));
   await until("the wrong one says why", async () => /no source "nix"/.test(await shown(page, "#a")));
   await until("the right one lives", async () => /fresh/.test(await shown(page, "#b")));
   await page.close();

@@ -2,7 +2,7 @@
 // What a program uses: read, refresh, watch; jobs, batches and lists.
 import { Http, randomId, wait, FreshetError, type Ask, type TokenSource } from "./http.js";
 import { ServerClock } from "./clock.js";
-import type { Hub, Channel, HubTimes, Sharing } from "./hub.js";
+import type { Hub, HubTimes } from "./hub.js";
 import { ageOf, isOver, stateOf, type AgeOf } from "./state.js";
 import type { Store, Entry } from "./store.js";
 import type { Attempt, Batch, Connection, Counts, Diff, FreshnessRow, Item, Job, Me, Meta, NewJob, Outcome, Page, Problem, State, Why } from "./types.js";
@@ -99,34 +99,14 @@ export function createClient(options: ClientOptions) {
     return mine;
   }
 
-  // ---- one stream per browser and sign-in ----
-
-  /** The lock and the channel are those of the server and of what the token may see. */
-  async function sharing(): Promise<[Sharing | undefined, "slow" | "stream"]> {
-    if (!page || options.share === false || typeof BroadcastChannel === "undefined") return [undefined, "stream"];
-    const { now: _, expires_at: __, ...subject } = await whoami();
-    const text = JSON.stringify([http.base, subject]);
-    let hash = 5381n;
-    for (const char of text) hash = BigInt.asUintN(64, (hash * 33n) ^ BigInt(char.codePointAt(0)!));
-    const shared: Sharing = { name: `freshet-${hash.toString(36)}`, channel: (name) => new BroadcastChannel(name) as unknown as Channel };
-    if (navigator.locks) return [{ ...shared, locks: navigator.locks as unknown as NonNullable<Sharing["locks"]> }, "stream"];
-    try {
-      const token = typeof options.token === "function" ? await options.token() : options.token;
-      const worker = new SharedWorker(new URL("./worker.js", import.meta.url), { type: "module", name: shared.name });
-      worker.port.postMessage({ url: http.base, token, tenant: options.tenant, name: shared.name });
-      worker.onerror = () => hub?.start(undefined, "slow");
-      return [shared, "stream"];
-    } catch {
-      return [undefined, "slow"];
-    }
-  }
+  // ---- the stream, while somebody watches ----
 
   async function start(checking = false): Promise<void> {
     started = true;
     for (let tries = 0; started; ++tries) {
       try {
+        const live = await import("./live.js");
         if (!hub) {
-          const live = await import("./hub.js");
           store ??= new live.Store((key, gen) => http.json("GET", `v1/data/${key}`, { query: { envelope: 1, min_gen: gen || undefined } }));
           hub ??= new live.Hub(id, http, store, clock, told, options.times);
           for (const listen of early) listen();
@@ -135,7 +115,7 @@ export function createClient(options: ClientOptions) {
         hub.checking = checking;
         if (checking) told();
         hub.want(topics);
-        const [how, mode] = await sharing();
+        const [how, mode] = await live.sharing(http, options, whoami, () => hub?.start(undefined, "slow"));
         if (started) hub.start(how, mode), (status = "live");
         return;
       } catch (error) {

@@ -19,7 +19,7 @@ export class FreshetAge extends FreshetElement {
 
   protected override watch(): void {
     this.tick(true);
-    this.follow("key", this.source && `data/${this.source}`, (entry) => ((this.meta = entry.meta), this.requestUpdate()), false);
+    this.follow("key", this.source && `data/${this.source}`, ({ meta }) => void (this.meta = meta), false);
   }
 
   protected override willUpdate(changed: PropertyValues): void {
@@ -40,7 +40,6 @@ export class FreshetBadge extends FreshetElement {
   declare clock: string;
   declare meta: Meta | undefined;
   declare data: unknown;
-  #problem: string | undefined;
   #shown: unknown;
 
   constructor() {
@@ -54,7 +53,6 @@ export class FreshetBadge extends FreshetElement {
   }
 
   #heard(entry: Entry): void {
-    this.#problem = entry.problem?.detail ?? entry.problem?.title;
     const snapshot = this.client.snapshotIn(entry);
     if (snapshot) {
       this.meta = snapshot.meta;
@@ -63,7 +61,6 @@ export class FreshetBadge extends FreshetElement {
       if (version !== this.#shown && snapshot.meta.ver > 0) this.emit("freshet-snapshot", { meta: snapshot.meta, data: snapshot.data });
       this.#shown = version;
     }
-    this.requestUpdate();
   }
 
   protected override willUpdate(changed: PropertyValues): void {
@@ -71,14 +68,14 @@ export class FreshetBadge extends FreshetElement {
     const { meta } = this;
     const before = this.state;
     this.busy = meta?.refreshing ?? false;
-    this.state = this.#problem ? "failing" : !meta ? "" : this.client.checking ? "checking" : stateOf(meta, this.client.now());
+    this.state = this.problem ? "failing" : !meta ? "" : this.client.checking ? "checking" : stateOf(meta, this.client.now());
     if (this.state !== before && meta && this.state !== "checking") this.emit("freshet-state", { ...meta, state: this.state });
   }
 
   protected override render() {
     const { meta, state } = this;
     if (!state) return html`<span class="line quiet" dir=${this.dirOf}>…</span>`;
-    const why = this.#problem ?? (state === "failing" ? this.error(meta?.error) ?? this.why(meta?.why) : /overdue|empty/.test(state) ? this.why(meta?.why) : undefined);
+    const why = this.problem ?? (state === "failing" ? this.error(meta?.error) ?? this.why(meta?.why) : /overdue|empty/.test(state) ? this.why(meta?.why) : undefined);
     const flags = (["paused", "held"] as const).filter((flag) => meta?.[flag]);
     return html`<span class="line" dir=${this.dirOf}
       >${this.label ? html`<bdi>${this.label}</bdi>` : nothing}${this.mark(state)}${this.busy ? html`<span class="quiet"><slot name="refreshing">${this.word("refreshing")}</slot></span>` : nothing}${flags.map((flag) => html`<span class="quiet">${this.word(flag)}</span>`)}${

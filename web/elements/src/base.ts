@@ -62,6 +62,8 @@ export abstract class FreshetElement extends LitElement {
 
   protected readonly localize = new Localize(this);
   protected surroundings: Surroundings | undefined;
+  /** Why the server does not tell of what the attributes name. */
+  protected problem: string | undefined;
   #offs = new Map<string, () => void>();
   #rights: Set<string> | undefined;
 
@@ -112,7 +114,13 @@ export abstract class FreshetElement extends LitElement {
     const key = `${name}${topic ?? ""}`;
     if (topic && this.#offs.has(key)) return;
     for (const [known, off] of this.#offs) if (known.startsWith(name)) off(), this.#offs.delete(known);
-    if (topic) this.#offs.set(key, this.client.subscribe(topic, heard, reads));
+    if (!topic) return;
+    const hear = (entry: Entry) => {
+      this.problem = entry.problem?.detail ?? entry.problem?.title;
+      heard(entry);
+      this.requestUpdate();
+    };
+    this.#offs.set(key, this.client.subscribe(topic, hear, reads));
   }
 
   /** Draws again every second from now on. */
@@ -185,6 +193,11 @@ export abstract class FreshetElement extends LitElement {
   }
 
   // ---- pieces ----
+
+  /** What stands in the place of a thing that is not known. */
+  protected unknown(): TemplateResult {
+    return html`<div class="card quiet" part="card" dir=${this.dirOf}><bdi dir="auto">${this.problem ?? "…"}</bdi></div>`;
+  }
 
   /** A state whose word a page may put in another way. */
   protected mark(state: string): TemplateResult {

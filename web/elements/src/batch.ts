@@ -103,7 +103,7 @@ export class FreshetBatch extends FreshetElement {
 
   protected override render() {
     const batch = this.#known;
-    if (!batch) return html`<div class="card quiet" dir=${this.dirOf}>…</div>`;
+    if (!batch) return this.unknown();
     const { done = 0, total = 0, failed = 0 } = batch.counts;
     const operate = this.may("operate");
     const then = batch.then?.state === "available" && batch.then.start !== "auto";

@@ -104,7 +104,7 @@ export class FreshetTask extends FreshetElement {
 
   protected override render() {
     const job = this.#known;
-    if (!job) return html`<div class="card quiet" part="card" dir=${this.dirOf}>…</div>`;
+    if (!job) return this.unknown();
     const now = this.client.now();
     const { progress } = job;
     const name = this.label ?? job.label ?? job.queue;
