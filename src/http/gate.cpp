@@ -146,14 +146,6 @@ bool is_safe_method(std::string_view method)
     return method == "GET" || method == "HEAD" || method == "OPTIONS";
 }
 
-bool tenant_has_source(const Definitions& definitions, std::string_view tenant, std::string_view source)
-{
-    const auto found = definitions.tenants.find(tenant);
-    if (found == definitions.tenants.end()) return definitions.tenants.empty();
-    const auto& sources = found->second.sources;
-    return sources.empty() || std::ranges::find(sources, source) != sources.end();
-}
-
 void Gate::add(std::string_view sha256, Caller caller)
 {
     Token made{{}, std::move(caller)};

@@ -14,6 +14,7 @@
 #include "base/time.hpp"
 #include "http/exchange.hpp"
 #include "http/route.hpp"
+#include "http/streams/topic.hpp"
 #include "model/definition.hpp"
 #include "model/records.hpp"
 
@@ -106,7 +107,6 @@ std::string_view right_word(Right right);
 /// True for localhost, 127.0.0.0/8 and [::1], with or without a port.
 bool is_loopback_host(std::string_view host);
 bool is_safe_method(std::string_view method);
-/// The tenant may read the source: it lists it, or lists none.
-bool tenant_has_source(const Definitions& definitions, std::string_view tenant, std::string_view source);
+using streams::tenant_has_source;
 
 } // namespace freshet::http

@@ -92,20 +92,12 @@ void read_rows(Reads& reads, const RowsQuery& query, const Definitions& definiti
     }
 }
 
-// Keys that nobody has read yet are not on disk; a source without parameters has exactly one.
 void add_unread(Rows& rows, const RowsQuery& query, const Definitions& definitions)
 {
     if (rows.more || (query.state && *query.state != SnapshotState::empty)) return;
-    for (const auto& [name, source] : definitions.sources) {
-        if (!source->params.empty() || (!query.source.empty() && query.source != name) ||
-            !tenant_has_source(definitions, query.tenant, name))
-            continue;
-        if (name <= query.after || rows.read.contains(name)) continue;
-        auto view = std::make_shared<KeyView>();
-        view->record.tenant = query.tenant;
-        view->record.key = view->record.source = name;
-        rows.shown.push_back(std::move(view));
-    }
+    for (auto& view : streams::unread_keys(definitions, query.tenant, rows.read))
+        if ((query.source.empty() || query.source == view->record.source) && view->record.key > query.after)
+            rows.shown.push_back(std::move(view));
     std::ranges::sort(rows.shown, {}, [](const auto& view) -> const std::string& { return view->record.key; });
 }
 

@@ -153,6 +153,8 @@ private:
     void step_batch(const StreamPtr& stream, const StateStep& step, const Done& done);
     void step_batches(const StreamPtr& stream, const StateStep& step, const Done& done);
     void step_list(const StreamPtr& stream, const StateStep& step, const Done& done);
+    std::vector<std::string> complete_rows(std::string_view tenant, std::vector<std::shared_ptr<const KeyView>>& views,
+                                           std::vector<std::string> seen, bool more);
     void step_rows(const StreamPtr& stream, const StateStep& step, const Done& done);
     void send_state(Stream& stream, std::string_view event, std::string_view data);
     /// Reads the disk for a step and waits until what was read is published to every loop.

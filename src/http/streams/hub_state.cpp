@@ -6,6 +6,7 @@
 #include "wire/json_out.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace freshet::streams {
 
@@ -260,6 +261,20 @@ void Hub::step_list(const StreamPtr& stream, const StateStep& step, const Done& 
                 }));
 }
 
+// The rows of GET /v1/freshness: without keys of sources that left the config, and behind the last page with those that
+// nobody read yet. Gives the sources whose keys were seen up to here.
+std::vector<std::string> Hub::complete_rows(std::string_view tenant, std::vector<std::shared_ptr<const KeyView>>& views,
+                                            std::vector<std::string> seen, bool more)
+{
+    const Definitions& definitions = *host_->definitions();
+    std::erase_if(views, [&](const auto& view) { return definitions.source(view->record.source) == nullptr; });
+    for (const auto& view : views)
+        if (view->record.key == view->record.source) seen.push_back(view->record.source);
+    if (!more)
+        std::ranges::move(unread_keys(definitions, tenant, {seen.begin(), seen.end()}), std::back_inserter(views));
+    return seen;
+}
+
 void Hub::step_rows(const StreamPtr& stream, const StateStep& step, const Done& done)
 {
     const auto views = std::make_shared<std::vector<std::shared_ptr<const KeyView>>>();
@@ -272,7 +287,11 @@ void Hub::step_rows(const StreamPtr& stream, const StateStep& step, const Done& 
             else
                 for (const std::string& key : step.keys) views->push_back(reads.meta(tenant_name, key));
         },
-        [this, stream, views, all, done] {
+        [this, stream, views, all, step, done] {
+            const bool more = all && views->size() == keys_per_page;
+            const std::string last = more ? views->back()->record.key : std::string{};
+            StateStep next{StateStep::Kind::rows_all};
+            if (all) next.keys = complete_rows(stream->tenant, *views, step.keys, more);
             for (auto& view : *views) {
                 if (!host_->paused(view->record.tenant, view->record.key)) continue;
                 auto paused = std::make_shared<KeyView>(*view);
@@ -281,13 +300,11 @@ void Hub::step_rows(const StreamPtr& stream, const StateStep& step, const Done& 
             }
             // A key that is not on disk any more keeps its row as the client has it until it asks for the list again.
             if (!all) std::erase_if(*views, [](const auto& view) { return view->record.source.empty(); });
-            const bool more = all && views->size() == keys_per_page;
             if (all || !views->empty())
                 send_state(*stream, all ? "snapshot" : "change",
                            rows_json(*views, *host_->definitions(), more, host_->now()));
             if (more) {
-                StateStep next{StateStep::Kind::rows_all};
-                next.after = views->back()->record.key;
+                next.after = last;
                 stream->steps.push_front(std::move(next));
             }
             done();

@@ -10,6 +10,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 class HubTest : public testing::Test {
 protected:
@@ -402,6 +403,41 @@ TEST_F(HubTest, TellsRowsOfFreshnessAtMostFourTimesASecond)
     EXPECT_LE(changes, 6);
     EXPECT_EQ(reader->got.back().id, id(world.head()));
     EXPECT_EQ(reader->got.back().number("/items/1/ver"), 21);
+}
+
+TEST_F(HubTest, ShowsTheKeysThatTheListOfFreshnessShows)
+{
+    world.change("rates");
+    world.change("news");
+    // The config has another source by now, which nobody read yet, and one less.
+    auto other = std::make_shared<Definitions>(*world.definitions_);
+    other->sources["quiet"] = other->sources.at("rates");
+    other->sources.erase("news");
+    world.definitions_ = other;
+    const auto reader = settled({"freshness"});
+    const auto* shown = reader->last("snapshot");
+    EXPECT_EQ(shown->text("/items/0/key"), "rates");
+    EXPECT_EQ(shown->text("/items/1/key"), "quiet");
+    EXPECT_EQ(shown->text("/items/1/state"), "empty");
+    EXPECT_THAT(shown->data, Not(HasSubstr("news")));
+}
+
+TEST_F(HubTest, ShowsAKeyThatNobodyReadOnceBehindAllPages)
+{
+    world.change("news");
+    for (int i = 0; i < 120; ++i) world.change("prices/k" + std::to_string(i));
+    const auto reader = settled({"freshness"});
+    std::string all;
+    for (const auto& one : reader->got)
+        if (one.event == "snapshot") all += one.data;
+    const auto count = [&](std::string_view key) {
+        int found = 0;
+        for (auto at = all.find(key); at != std::string::npos; at = all.find(key, at + 1)) ++found;
+        return found;
+    };
+    EXPECT_EQ(count("\"key\":\"news\""), 1);
+    EXPECT_EQ(count("\"key\":\"rates\""), 1);
+    EXPECT_THAT(reader->last("snapshot")->data, HasSubstr("\"key\":\"rates\""));
 }
 
 TEST_F(HubTest, GivesNoIdBeforeTheRowsItSpeaksFor)

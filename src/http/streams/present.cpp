@@ -74,6 +74,20 @@ std::string rows_json(std::span<const std::shared_ptr<const KeyView>> views, con
     return out.take();
 }
 
+std::vector<std::shared_ptr<const KeyView>> unread_keys(const Definitions& definitions, std::string_view tenant,
+                                                        const std::set<std::string, std::less<>>& read)
+{
+    std::vector<std::shared_ptr<const KeyView>> unread;
+    for (const auto& [name, source] : definitions.sources) {
+        if (!source->params.empty() || read.contains(name) || !tenant_has_source(definitions, tenant, name)) continue;
+        auto view = std::make_shared<KeyView>();
+        view->record.tenant = tenant;
+        view->record.key = view->record.source = name;
+        unread.push_back(std::move(view));
+    }
+    return unread;
+}
+
 std::string shown_job_json(const Job& job, const JobTerms& terms, WallTime now)
 {
     return job.kind == JobKind::refresh ? receipt_json(job, terms, now) : job_json(job, terms, now);

@@ -9,6 +9,7 @@
 #include "wire/views.hpp"
 
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,6 +34,12 @@ std::string key_meta_json(const KeyView& view, const Definitions& definitions, W
 /// data of a `snapshot` or `change` of topic freshness: topic, items, more, seq.
 std::string rows_json(std::span<const std::shared_ptr<const KeyView>> views, const Definitions& definitions, bool more,
                       WallTime now);
+
+/// Rows for the tenant's sources without parameters of which no key is on disk: each has exactly one, which nobody read
+/// yet.
+/// @param read  sources whose key is on disk
+std::vector<std::shared_ptr<const KeyView>> unread_keys(const Definitions& definitions, std::string_view tenant,
+                                                        const std::set<std::string, std::less<>>& read);
 
 /// A job as everyone is shown it: a refresh with its receipt.
 std::string shown_job_json(const Job& job, const JobTerms& terms, WallTime now);

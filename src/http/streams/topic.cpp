@@ -9,6 +9,14 @@
 
 namespace freshet::streams {
 
+bool tenant_has_source(const Definitions& definitions, std::string_view tenant, std::string_view source)
+{
+    const auto found = definitions.tenants.find(tenant);
+    if (found == definitions.tenants.end()) return definitions.tenants.empty();
+    const auto& sources = found->second.sources;
+    return sources.empty() || std::ranges::find(sources, source) != sources.end();
+}
+
 namespace {
 
 constexpr std::size_t queue_bytes_max = 128;
@@ -18,20 +26,13 @@ std::unexpected<StreamRefusal> refuse(std::string detail, std::string try_words)
     return std::unexpected(StreamRefusal{404, "unknown_topic", std::move(detail), std::move(try_words)});
 }
 
-bool tenant_sees(const Definitions& definitions, std::string_view tenant, const std::string& source)
-{
-    const auto found = definitions.tenants.find(tenant);
-    if (found == definitions.tenants.end() || found->second.sources.empty()) return true;
-    return std::ranges::find(found->second.sources, source) != found->second.sources.end();
-}
-
 std::expected<Topic, StreamRefusal> parse_data(std::string_view text, const Definitions& definitions,
                                                std::string_view tenant)
 {
     const std::string_view key = text.substr(5);
     if (key.ends_with("/*")) {
         const std::string source{key.substr(0, key.size() - 2)};
-        if (definitions.source(source) == nullptr || !tenant_sees(definitions, tenant, source))
+        if (definitions.source(source) == nullptr || !tenant_has_source(definitions, tenant, source))
             return refuse(fmt::format("there is no source \"{}\"", source), "GET /v1/freshness lists what there is");
         return Topic{Topic::Kind::source, std::string{text}, source, {}, {}};
     }
@@ -41,7 +42,7 @@ std::expected<Topic, StreamRefusal> parse_data(std::string_view text, const Defi
     if (!path->rest.empty())
         return refuse(fmt::format("\"{}\" has more parts than source {} has parameters", key, path->key.source),
                       "leave them out");
-    if (!tenant_sees(definitions, tenant, path->key.source))
+    if (!tenant_has_source(definitions, tenant, path->key.source))
         return refuse(fmt::format("there is no source \"{}\"", path->key.source),
                       "GET /v1/freshness lists what there is");
     std::string name = freshet::to_text(path->key);

@@ -53,7 +53,10 @@ struct StreamRefusal {
     std::string code, detail, try_;
 };
 
-/// Reads one topic. @param tenant_sources  sources that the tenant may see; empty: all.
+/// The tenant may read the source: it lists it, or lists none.
+bool tenant_has_source(const Definitions& definitions, std::string_view tenant, std::string_view source);
+
+/// Reads one topic, of what the tenant may see.
 std::expected<Topic, StreamRefusal> parse_topic(std::string_view text, const Definitions& definitions,
                                                 std::string_view tenant);
 
