@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Words in the reader's language, and numbers and times as that language writes them. Hebrew is loaded when it is wanted.
-import { html, type TemplateResult } from "lit";
+import { html, nothing, type TemplateResult } from "lit";
 import type { Job, Problem, Why } from "@freshet/client";
 import * as view from "@freshet/elements/view";
 import { en } from "./words/en.js";
@@ -96,4 +96,4 @@ export function bytes(size: number): string {
 /** Ids, signed numbers and ratios keep their order in Hebrew. */
 export const ltr = (text: unknown): TemplateResult => html`<bdi dir="ltr">${text}</bdi>`;
 /** What people or sources wrote. */
-export const own = (text: unknown): TemplateResult => html`<bdi dir="auto">${text}</bdi>`;
+export const own = (text: unknown): TemplateResult | typeof nothing => (text === "" || text === undefined ? nothing : html`<bdi dir="auto">${text}</bdi>`);

@@ -223,7 +223,7 @@ const copies = (command: string, request: string): TemplateResult =>
 
 // ---- the head of a page ----
 
-export function head(title: string | TemplateResult, { sub, copy, actions }: { sub?: unknown; copy?: [string, string]; actions?: unknown } = {}): TemplateResult {
+export function head(title: unknown, { sub, copy, actions }: { sub?: unknown; copy?: [string, string]; actions?: unknown } = {}): TemplateResult {
   return html`<div class="head">
     <div class="head-words"><h1 tabindex="-1">${title}</h1>${sub ? html`<p class="sub">${sub}</p>` : nothing}</div>
     <div class="head-actions">${actions ?? nothing}</div>

@@ -57,9 +57,9 @@ const lengths = (lang: string, unit: Unit | "millisecond", digits = 0) =>
 export function relative(lang: string, ms: number): string {
   const [n, unit] = measure(Math.abs(ms));
   const numeric = n ? "always" : "auto";
-  // Short Hebrew has one minute in brackets behind the word.
+  // Hebrew has words for one and two, behind which CLDR puts the number in brackets, and short ones that nobody says.
   const style = /^(he|iw)/.test(lang) ? "long" : "short";
-  return kept(`${lang} ${numeric}`, () => new Intl.RelativeTimeFormat(lang, { style, numeric })).format(ms < 0 ? n : -n, unit);
+  return kept(`${lang} ${numeric}`, () => new Intl.RelativeTimeFormat(lang, { style, numeric })).format(ms < 0 ? n : -n, unit).replace(/ \(\d\)$/, "");
 }
 /** "12 sec" */
 export function span(lang: string, ms: number): string {

@@ -28,7 +28,7 @@ export class WorkersPage extends Page {
     const cols: Col<WorkerRow>[] = [
       { head: t("state"), cls: "c-state", cell: (worker) => badge(worker.state) },
       { head: t("worker"), cls: "c-key", cell: (worker) => own(worker.id) },
-      { head: t("host"), cell: (worker) => html`${own(worker.host ?? "")} <span class="soft">${own(worker.sdk ?? "")}</span>` },
+      { head: t("host"), cell: (worker) => (worker.host || worker.sdk ? html`${own(worker.host)} <span class="soft">${own(worker.sdk)}</span>` : nothing) },
       { head: t("queues"), cell: (worker) => worker.queues.map((queue, i) => html`${i ? ", " : nothing}<a href=${href("jobs", { queue })}>${own(queue)}</a>`) },
       { head: t("busy"), cls: "c-num", cell: (worker) => ltr(`${worker.busy} / ${worker.slots}`) },
       { head: t("beat"), cls: "c-num", cell: (worker) => ago(worker.beat_at) },
