@@ -139,7 +139,7 @@ test("What /elements/ says of drawing one's own rows draws them, also where the 
   const [, html, script] = /^([^]*)<script type="module">([^]*)<\/script>/.exec(example);
   assert.match(html, /source="list"/, "of a key of this server");
   // A script that is later than the first event, as one is that waits for something.
-  const late = `const badge = document.getElementById("badge"); await new Promise((told) => badge.addEventListener("freshet-snapshot", told, { once: true }));${script}`;
+  const late = `await new Promise((told) => addEventListener("freshet-snapshot", told, { once: true }));${script}`;
   await page.goto(world.page("/late", html, { script: late }));
   const names = async () => JSON.parse((await page.locator("#rows").textContent()) || "[]").map((row) => row.name).join();
   const before = (await world.api("GET", "/v1/data/list")).map((row) => row.name).join();

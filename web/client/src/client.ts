@@ -85,6 +85,7 @@ export function createClient(options: ClientOptions) {
   const now = () => clock.now();
   const told = () => heard.forEach((one) => one());
   // What holds the stream comes when something is watched: who only reads does not load it.
+  let live: typeof import("./live.js") | undefined;
   let hub: Hub | undefined;
   let store: Store | undefined;
   const early = new Set<() => void>();
@@ -105,7 +106,8 @@ export function createClient(options: ClientOptions) {
     started = true;
     for (let tries = 0; started; ++tries) {
       try {
-        const live = await import("./live.js");
+        // Not awaited when it is there: who comes back is checking at once.
+        live ??= await import("./live.js");
         if (!hub) {
           store ??= new live.Store((key, gen) => http.json("GET", `v1/data/${key}`, { query: { envelope: 1, min_gen: gen || undefined } }));
           hub ??= new live.Hub(id, http, store, clock, told, options.times);

@@ -168,6 +168,8 @@ class App extends LitElement {
     if (this.problem) return problemBox(this.problem, () => location.reload());
     if (signedOut) return this.signInForm();
     if (this.needsTenant()) return this.tenantForm();
+    // Which tenants there are is not known yet: a page of all of them would ask for what nobody is told.
+    if (me?.tenant === "*" && !this.tenants) return html`<p class="none" aria-busy="true">${t("reading")}</p>`;
     const known = this.known();
     if (!known) return html`<div class="centre"><h1 tabindex="-1">${t("notFound")}</h1><p><a href=${href()}>${t("toStart")}</a></p></div>`;
     if (this.tag !== known.tag) return html`<p class="none" aria-busy="true">${t("reading")}</p>`;
