@@ -309,5 +309,57 @@ TEST_F(BatchRequests, AnEventOfABatchHoldsTheItemsThatMoved)
     EXPECT_THAT(batch_events().back().data, HasSubstr(to_text(claimed[0].job->id)));
 }
 
+TEST_F(BatchRequests, AFollowUpThatStartsByItselfHasItsRoomWhoeverElseComes)
+{
+    queue("enrich").waiting_max = 4;
+    start();
+    AddBatch listed = request(1);
+    listed.then = FollowUp{.label = "Next", .start = FollowUp::Start::auto_, .queue = "enrich"};
+    listed.then->items = R"([{"key":"a","input":1},{"key":"b","input":2},{"key":"c","input":3}])";
+    add(listed);
+    EXPECT_FALSE(EngineWorld::add({task("enrich"), task("enrich")})) << "three places of four are taken";
+    AddBatch one = request(1, "k");
+    one.then = FollowUp{.label = "Then", .start = FollowUp::Start::auto_, .queue = "enrich"};
+    one.then->input = "1";
+    EXPECT_EQ(words_of(one), "taken") << "a task needs one";
+    EXPECT_FALSE(EngineWorld::add({task("enrich")}));
+    succeed_all();
+    EXPECT_EQ(store->begin()->jobs({.tenant = "default", .state = JobState::queued, .queue = "enrich"}).size(), 4u);
+}
+
+TEST_F(BatchRequests, ALongListThatIsBeingTakenHasItsRoomWhoeverElseComes)
+{
+    queue("generate").waiting_max = 1300;
+    start();
+    bool answered = false;
+    std::vector<Posted> group;
+    group.push_back({request(1200), -1, [&](Reply reply) { answered = reply.has_value(); }});
+    step(std::move(group));
+    ASSERT_FALSE(answered);
+    EXPECT_FALSE(EngineWorld::add(std::vector<NewJob>(101, task("generate")))) << "of 1,300 a hundred are free";
+    EXPECT_TRUE(EngineWorld::add(std::vector<NewJob>(100, task("letters")))) << "another queue";
+    settle();
+    EXPECT_TRUE(answered);
+    EXPECT_TRUE(EngineWorld::add(std::vector<NewJob>(100, task("generate"))));
+}
+
+TEST_F(BatchRequests, ARetryGivesEachItemThatMayRunItsDeadlineAnew)
+{
+    queue("generate").deadline = 1h;
+    start();
+    AddBatch gated = request(2);
+    gated.concurrency = 1;
+    const BatchId id = add(gated);
+    for (int i = 0; i < 2; ++i) fail_item(claim_items(1).at(0));
+    now += 3h;
+    ASSERT_TRUE(change(id, BatchVerb::retry_failed).has_value());
+    settle();
+    const auto again = items(id);
+    ASSERT_EQ(again.size(), 2u);
+    EXPECT_EQ(again[0].deadline_at, now + 1h);
+    EXPECT_TRUE(again[1].gated);
+    EXPECT_EQ(again[1].deadline_at, std::nullopt) << "it waits by its batch's wish";
+}
+
 } // namespace
 } // namespace freshet

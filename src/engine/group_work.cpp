@@ -87,8 +87,10 @@ BeatAnswer Group::beat_one(const BeatWork& work, const BeatJob& request)
     const bool worn = *before->lease_until - now_ < policy.lease * 3 / 4;
     const bool untold = moved && now_ - before->beat_at.value_or(now_) >= progress_written_every;
     const bool written = worn || untold || request.beat.checkpoint;
-    if (request.beat.checkpoint) count_live(&*before, *after);
-    if (written) put_quietly(*after);
+    if (written) {
+        count_live(&*before, *after); // a checkpoint is kept
+        put_quietly(*after);
+    }
     // Nobody is promised more than what is on disk.
     return {request.job, before->cancel_requested_at ? BeatWord::cancel : BeatWord::ok,
             written ? after->lease_until : before->lease_until};
@@ -141,10 +143,7 @@ Reply Group::complete_task(const CompleteJob& request, const Job& job)
 {
     auto after = freshet::complete(job, request.fence, Outcome::updated, now_);
     TaskResult result;
-    if (const auto* given = std::get_if<TaskResult>(&request.result))
-        result = *given;
-    else if (const auto& body = std::get<PreparedResult>(request.result).body)
-        result.json = body->bytes;
+    if (const auto* given = std::get_if<TaskResult>(&request.result)) result = *given; // only refreshes are prepared
     if (result.payload != 0) {
         const auto put = state_.put_results.find(result.payload);
         if (put == state_.put_results.end() || put->second.job != job.id || put->second.fence != request.fence)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What counts as ready work when a worker beats and does not claim, and what workers put beside their ends.
 #include "engine/engine_world.hpp"
+#include "engine/payload_world.hpp"
 
 #include <gmock/gmock.h>
 
@@ -44,13 +45,6 @@ struct Hearing : ::testing::Test, EngineWorld {
         step(std::move(group));
         for (int i = 0; i < 10 && !got; ++i) step();
         return got.value();
-    }
-    int payloads()
-    {
-        int count = 0;
-        const auto tx = store->begin();
-        for (std::int64_t id = 1; id < 50; ++id) count += tx->payload(id).has_value() ? 1 : 0;
-        return count;
     }
     std::expected<Job, Refused> name(const ClaimedJob& held, const ResultPut& there)
     {
@@ -104,6 +98,25 @@ TEST_F(Hearing, F9WorkOfAnotherTenantIsNotReadyForATenantsWorker)
     EXPECT_FALSE(is_called_deaf("globex"));
 }
 
+TEST_F(Hearing, F9ATenantIsServedHoweverManyOthersHavePausedTheQueue)
+{
+    auto changed = std::make_shared<Definitions>(*definitions);
+    std::vector<std::string> paused;
+    for (int i = 0; i < 64; ++i) paused.push_back("t" + std::to_string(10 + i));
+    for (const std::string& tenant : paused) changed->tenants[tenant].name = tenant;
+    changed->tenants["umbrella"].name = "umbrella";
+    definitions = changed;
+    start();
+    for (const std::string& tenant : paused) {
+        add_one(task("mails"), tenant);
+        ASSERT_TRUE(ask_engine(PauseQueue{"mails", true, tenant, "somebody"}));
+    }
+    add_one(task("mails"), "umbrella");
+    const auto claimed = claim_from("mails", "w1", 5);
+    ASSERT_EQ(claimed.size(), 1U);
+    EXPECT_EQ(claimed[0].job->tenant, "umbrella");
+}
+
 TEST_F(Hearing, OneResultIsPutPerJobAndTheNextTakesItsPlace)
 {
     start();
@@ -111,10 +124,11 @@ TEST_F(Hearing, OneResultIsPutPerJobAndTheNextTakesItsPlace)
     const auto held = claim_from("mails");
     const ResultPut first = put(held.at(0), large);
     const ResultPut second = put(held.at(0), "[1," + large + "]");
+    EXPECT_EQ(payloads_of(*store), 1) << "the first one is dropped at once";
     EXPECT_EQ(name(held[0], first).error().refusal, Refusal::bad_request);
     EXPECT_EQ(job(held[0].job->id).state, JobState::running);
     EXPECT_TRUE(name(held[0], second));
-    EXPECT_EQ(payloads(), 1);
+    EXPECT_EQ(payloads_of(*store), 1);
 }
 
 TEST_F(Hearing, AResultThatWasPutForAnotherJobCannotBeNamed)
@@ -143,7 +157,7 @@ TEST_F(Hearing, AResultIsPutUnderALeaseOnlyAndWhatIsRefusedLeavesNothing)
     EXPECT_EQ(try_put(flight.at(0).job->id, flight[0].job->fence, large).error().refusal, Refusal::unprepared);
     ASSERT_TRUE(end(done(held[0])));
     EXPECT_EQ(try_put(id, held[0].job->fence, large).error().refusal, Refusal::lease_lost);
-    EXPECT_EQ(payloads(), 0);
+    EXPECT_EQ(payloads_of(*store), 0);
 }
 
 TEST_F(Hearing, F8ARefreshThatIsHandedBackTooOftenIsAFailureOfItsKey)

@@ -305,5 +305,35 @@ TEST_F(KeySchedules, APauseIsSaidOnceAndIsThatKeysAlone)
     EXPECT_EQ(store->begin()->audit({.tenant = "default"}).size(), 2U) << "a pause and a resume";
 }
 
+TEST_F(KeySchedules, AReadBringsAKeyBackToItsScheduleAndSwallowsNoFire)
+{
+    SourceDefinition& prices = source("prices");
+    prices.params = {{"city", {"a"}, ""}};
+    prices.schedule.every = 2h;
+    prices.keep_warm = 5h;
+    start();
+    refresh("prices/a");
+    complete(claim().at(0), "[1]");
+    const auto read = [&] {
+        std::vector<Posted> group;
+        group.push_back({TouchKey{"default", "prices/a", "prices"}, -1, [](Reply) {}});
+        step(std::move(group));
+    };
+    go_to_fire("prices/a");
+    complete(claim().at(0), "[1]");
+    now = *key("prices/a").next_at; // more than an hour after the ask: the read is noted
+    read();
+    EXPECT_EQ(rows("prices/a").size(), 2U);
+    EXPECT_EQ(key("prices/a").read_at, now);
+    complete(claim().at(0), "[1]");
+    while (key("prices/a").next_at) {
+        go_to_fire("prices/a");
+        for (const ClaimedJob& one : claim()) complete(one, "[1]");
+    }
+    now += 1h;
+    read();
+    EXPECT_TRUE(key("prices/a").next_at);
+}
+
 } // namespace
 } // namespace freshet

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a key keeps of how its refreshes ended: times, validators, diffs, payloads, held results, rests.
 #include "engine/engine_world.hpp"
+#include "engine/payload_world.hpp"
 
 #include <gmock/gmock.h>
 
@@ -35,13 +36,6 @@ struct Publishing : ::testing::Test, EngineWorld {
         step(std::move(group));
         for (int i = 0; i < 10 && !got; ++i) step();
         EXPECT_TRUE(got.has_value());
-    }
-    int payloads()
-    {
-        int count = 0;
-        const auto tx = store->begin();
-        for (std::int64_t id = 1; id < 50; ++id) count += tx->payload(id).has_value() ? 1 : 0;
-        return count;
     }
     std::string last_change() const
     {
@@ -136,11 +130,11 @@ TEST_F(Publishing, BytesThatAreNotPublishedAreDropped)
     start();
     refresh();
     end_large(claim().at(0), large);
-    EXPECT_EQ(payloads(), 1);
+    EXPECT_EQ(payloads_of(*store), 1);
     const std::int64_t first = key().payload;
     refresh();
     end_large(claim().at(0), large);
-    EXPECT_EQ(payloads(), 1) << "the same content again";
+    EXPECT_EQ(payloads_of(*store), 1) << "the same content again";
     EXPECT_EQ(key().payload, first);
     refresh();
     const auto lost = claim();
@@ -148,15 +142,15 @@ TEST_F(Publishing, BytesThatAreNotPublishedAreDropped)
     step();
     const auto next = claim();
     end_large(lost.at(0), "[2," + large.substr(1));
-    EXPECT_EQ(payloads(), 1) << "refused: it lost its lease";
+    EXPECT_EQ(payloads_of(*store), 1) << "refused: it lost its lease";
     complete(next.at(0), "[1]");
-    EXPECT_EQ(payloads(), 2);
+    EXPECT_EQ(payloads_of(*store), 2);
     refresh();
     const auto purged = claim();
     ask_engine(PurgeKey{"default", "prices", "prices", PurgeMode::hard, "somebody"});
     end_large(purged.at(0), "[3," + large.substr(1));
     EXPECT_EQ(job(purged[0].job->id).error->code, "purged");
-    EXPECT_EQ(payloads(), 0);
+    EXPECT_EQ(payloads_of(*store), 0);
 }
 
 TEST_F(Publishing, BytesOfAnEndThatIsSaidAgainAreDropped)
@@ -167,7 +161,7 @@ TEST_F(Publishing, BytesOfAnEndThatIsSaidAgainAreDropped)
     end_large(flight.at(0), large);
     end_large(flight.at(0), large);
     EXPECT_EQ(key().gen, 1);
-    EXPECT_EQ(payloads(), 1);
+    EXPECT_EQ(payloads_of(*store), 1);
 }
 
 TEST_F(Publishing, AHeldResultIsTheLastOneAndKnowsSinceWhenItsContentIsHeld)
@@ -181,10 +175,10 @@ TEST_F(Publishing, AHeldResultIsTheLastOneAndKnowsSinceWhenItsContentIsHeld)
     EXPECT_EQ(first.rows, 1);
     EXPECT_EQ(first.bytes, 3);
     EXPECT_EQ(key().retry_at, now + source("prices").retry.max_wait) << "readers do not ask at once for the same again";
-    EXPECT_EQ(payloads(), 2);
+    EXPECT_EQ(payloads_of(*store), 2);
     end_with(result_of("[1]", 1));
     EXPECT_EQ(key().held->held_at, first.held_at);
-    EXPECT_EQ(payloads(), 2) << "the one before goes";
+    EXPECT_EQ(payloads_of(*store), 2) << "the one before goes";
     end_with(result_of("[2]", 1));
     EXPECT_EQ(key().held->held_at, now) << "another content";
     end_with(result_of("[5,6,7,8]", 4));
@@ -345,8 +339,38 @@ TEST_F(Publishing, AHeldResultThatNewerDataOvertookIsNotAccepted)
     EXPECT_EQ(ask_engine(accept).error().refusal, Refusal::held_changed) << "another one was looked at";
     ask_engine(PurgeKey{"default", "prices", "prices", PurgeMode::hard, "somebody"});
     EXPECT_FALSE(key().held);
-    EXPECT_EQ(payloads(), 0);
+    EXPECT_EQ(payloads_of(*store), 0);
     EXPECT_EQ(ask_engine(accept).error().refusal, Refusal::no_held);
+}
+
+TEST_F(Publishing, OnlyAPurgeThatSaysSoAsksForNewData)
+{
+    start();
+    end_with(result_of("[1]", 1));
+    const auto purge = [&](PurgeMode mode) {
+        return std::get<Purged>(ask_engine(PurgeKey{"default", "prices", "prices", mode, "somebody"}).value()).job;
+    };
+    EXPECT_FALSE(purge(PurgeMode::soft));
+    EXPECT_FALSE(purge(PurgeMode::hard));
+    EXPECT_TRUE(live().empty());
+    const JobId asked = purge(PurgeMode::refresh);
+    ASSERT_EQ(live().size(), 1u);
+    EXPECT_EQ(live()[0].id, asked);
+}
+
+TEST_F(Publishing, WhoAcceptsAHeldResultIsShownItAndSoIsEveryReader)
+{
+    start();
+    end_with(result_of("[1,2]", 2));
+    end_with(result_of("[]", 0));
+    const Reply accepted = ask_engine(DecideHeld{"default", "prices", "prices", true, {}, "somebody"});
+    ASSERT_TRUE(accepted);
+    const auto view = std::get<HeldDecided>(*accepted).view;
+    ASSERT_TRUE(view->body);
+    EXPECT_EQ(view->body->bytes, "[]");
+    ASSERT_EQ(notices.back()->keys.size(), 1u);
+    ASSERT_TRUE(notices.back()->keys[0]->body);
+    EXPECT_EQ(notices.back()->keys[0]->body->bytes, "[]");
 }
 
 } // namespace

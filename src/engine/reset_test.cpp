@@ -152,6 +152,31 @@ TEST_F(Resetting, ABulkActCountsThenWorksAsAJobOfItsOwn)
     EXPECT_THAT(job(none.job->id).result, HasSubstr(R"("done":0)")) << "what lives is not dropped";
 }
 
+TEST_F(Resetting, ABulkActCountsWhatItsFilterNamesHoweverManyThereAre)
+{
+    fill("mails", 3);
+    fill("letters", 2);
+    fill("post", 1500, "default", "nightly");
+    ASSERT_EQ(claim_from("mails").size(), 1U);
+    BulkJobs bulk{.tenant = "default", .caller = "x", .action = BulkAction::cancel, .filter = {}};
+    const auto count = [&] {
+        std::optional<Reply> got;
+        std::vector<Posted> group;
+        group.push_back({bulk, -1, [&](Reply reply) { got = std::move(reply); }});
+        step(std::move(group));
+        for (int i = 0; i < 10 && !got; ++i) step();
+        return std::get<Counted>(got.value().value()).count;
+    };
+    EXPECT_EQ(count(), 1505);
+    bulk.filter.queue = "mails";
+    EXPECT_EQ(count(), 3);
+    bulk.filter.state = JobState::running;
+    EXPECT_EQ(count(), 1);
+    bulk.filter = {};
+    bulk.filter.tag = "nightly";
+    EXPECT_EQ(count(), 1500) << "over several pages";
+}
+
 TEST_F(Resetting, ABulkActGoesOnAfterARestartAndCanBeCancelled)
 {
     fill("mails", 900);
@@ -191,6 +216,20 @@ TEST_F(Resetting, ABulkDropTakesWhatEndedAndLeavesItemsToTheirBatches)
     EXPECT_THAT(job(counted.job->id).result, HasSubstr(R"("done":2)"));
     EXPECT_FALSE(store->begin()->job(ids[0]));
     EXPECT_EQ(store->begin()->items({batch, {}, {}, 10}).size(), 1U);
+}
+
+TEST_F(Resetting, ABulkActGoesOnAfterARestartThoughNothingElseIsThere)
+{
+    fill("mails", 200);
+    for (const ClaimedJob& one : claim_from("mails", "w1", 200)) ASSERT_TRUE(end(EngineWorld::done(one)));
+    BulkJobs drop{.tenant = "default", .caller = "x", .action = BulkAction::drop, .filter = {}, .dry_run = false};
+    drop.filter.queue = "mails";
+    const JobId id = std::get<Counted>(ask_engine(drop).value()).job->id;
+    ASSERT_TRUE(store->begin()->jobs({.tenant = "default", .queue = "mails"}).empty());
+    ASSERT_EQ(job(id).state, JobState::running);
+    start();
+    work();
+    EXPECT_EQ(job(id).state, JobState::succeeded);
 }
 
 TEST_F(Resetting, ARefreshThatAResetEndedTellsOfTheLastGoodData)

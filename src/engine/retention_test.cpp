@@ -146,6 +146,39 @@ TEST_F(Retention, DropsABatchWithItsItemsAndNeverOfALiveOne)
     EXPECT_EQ(items(live).size(), 3U) << "not even by age";
 }
 
+TEST_F(Retention, DropsAllThatOneCommitHasRoomForOfBatchesToo)
+{
+    for (const bool by_age : {true, false}) {
+        retention = {};
+        if (!by_age) retention.jobs_max = 1;
+        start();
+        std::vector<BatchId> batches;
+        for (int i = 0; i < 3; ++i) {
+            batches.push_back(add(request(2, std::to_string(i))));
+            succeed_all();
+        }
+        now += by_age ? 49h : 61min;
+        for (int i = 0; i < 10 && store->begin()->batch(batches[0]); ++i) now = std::max(now, step().value_or(now));
+        for (const BatchId id : batches) EXPECT_FALSE(store->begin()->batch(id)) << (by_age ? "by age" : "by number");
+    }
+}
+
+TEST_F(Retention, DropsABatchOfManyItemsInParts)
+{
+    queue("generate").waiting_max = 10'000;
+    retention.jobs_max = 1;
+    start();
+    const BatchId large = add(request(400));
+    succeed_all();
+    now += 61min;
+    step();
+    EXPECT_TRUE(store->begin()->batch(large)) << "it goes with its last item";
+    EXPECT_EQ(items(large).size(), 400U - 256U);
+    tidy();
+    EXPECT_FALSE(store->begin()->batch(large));
+    EXPECT_EQ(kept(), 0);
+}
+
 TEST_F(Retention, DropsSoMuchInOneCommitAndGoesOn)
 {
     queue("mails").waiting_max = 10'000;

@@ -217,7 +217,11 @@ TEST_F(Schedules, RunNowAtAPersonsAskAndShareWhatIsUnderWay)
     ASSERT_TRUE(second);
     EXPECT_TRUE(std::get<Added>(*second).jobs.at(0).attached);
     EXPECT_EQ(std::get<Added>(*second).jobs.at(0).job->id, ran.job->id);
-    EXPECT_EQ(rows().size(), 2u);
+    ASSERT_EQ(claim_tasks().size(), 1u);
+    const auto third = ask_engine(RunSchedule{"nightly", "default", "somebody"});
+    ASSERT_TRUE(third);
+    EXPECT_EQ(std::get<Added>(*third).jobs.at(0).job->id, ran.job->id) << "what runs is shared as well";
+    EXPECT_EQ(rows().size(), 3u);
     EXPECT_EQ(record().next_at, next) << "the schedule's own fires are not moved";
     EXPECT_EQ(ask_engine(RunSchedule{"weekly", "default", "somebody"}).error().refusal, Refusal::not_found);
 }

@@ -131,7 +131,13 @@ TEST_F(Turns, F9APausedSourceOfOneTenantRefreshesForTheOthers)
     ASSERT_TRUE(ask_engine(PauseSource{"prices", true, "a", "ann"}));
     EXPECT_THAT(tenants_of(claim()), ElementsAre("b"));
     for (const auto& view : notices.back()->keys) EXPECT_FALSE(view->record.tenant == "b" && view->paused);
+    notices.clear();
+    ASSERT_TRUE(ask_engine(PauseSource{"prices", true, "a", "ann"}));
+    EXPECT_TRUE(notices.empty()) << "it was so already";
     ASSERT_TRUE(ask_engine(PauseSource{"prices", false, "a", "ann"}));
+    ASSERT_EQ(notices.back()->keys.size(), 1u) << "told of that tenant's key alone";
+    EXPECT_EQ(notices.back()->keys[0]->record.tenant, "a");
+    EXPECT_FALSE(notices.back()->keys[0]->paused);
     now += 2min;
     EXPECT_THAT(tenants_of(claim()), testing::Contains("a"));
 }
