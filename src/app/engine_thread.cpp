@@ -64,6 +64,8 @@ std::string tenant_of(const Request& request)
         [](const auto& one) -> std::string {
             if constexpr (is_of_worker<std::decay_t<decltype(one)>>)
                 return {};
+            else if constexpr (requires { one.by_tenant; })
+                return one.by_tenant.empty() ? one.tenant : one.by_tenant; // of a shared source: who asked
             else if constexpr (requires { one.tenant; })
                 return one.tenant;
             else

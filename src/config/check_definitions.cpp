@@ -85,6 +85,24 @@ void check_server(Reading& reading, const ServerDefinition& server)
     }
 }
 
+// One copy can not follow what there are several of: whose new data would it be fetched after?
+void check_shared(Reading& reading, const Definitions& definitions, const SourceDefinition& source)
+{
+    if (!source.shared) return;
+    if (definitions.tenants.empty())
+        reading.warning(fmt::format("source.{}.shared", source.name),
+                        fmt::format("source {}: shared does nothing without tenants", source.name),
+                        "[tenant.NAME], or leave it out");
+    for (const std::string& before : source.after) {
+        const SourceDefinition* other = definitions.source(before);
+        if (other == nullptr || other->shared) continue;
+        reading.problem(fmt::format("source.{}.after", source.name),
+                        fmt::format("source {} is shared and comes after {}, of which each tenant has its own copy",
+                                    source.name, before),
+                        fmt::format("shared = true in [source.{}], or not in [source.{}]", before, source.name));
+    }
+}
+
 void check_tenants(Reading& reading, const Definitions& definitions)
 {
     for (const auto& [name, tenant] : definitions.tenants) {
@@ -123,6 +141,7 @@ void check_definitions(Reading& reading, const Definitions& definitions, bool al
         for (const std::string& before : source->after)
             check_named_source(reading, definitions, before, fmt::format("source.{}.after", name));
         cycles.visit(*source);
+        check_shared(reading, definitions, *source);
     }
     check_tenants(reading, definitions);
     check_schedules(reading, definitions);

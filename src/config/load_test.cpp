@@ -276,6 +276,8 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"waits fall", COMMAND "retry = { wait = '2m', max_wait = '1m' }", 4, 1, "max_wait 1m below wait 2m",
                 "max_wait = \"2m\""},
         Mistake{"after nobody", COMMAND "after = ['b']", 4, 1, "source \"b\", which does not exist", "[source.b]"},
+        Mistake{"shared after own", COMMAND "shared = true\nafter = ['b']\n[source.b]\nkind = 'command'\nrun = ['df']",
+                5, 1, "source a is shared and comes after b", "shared = true in [source.b]"},
         Mistake{"after itself", COMMAND "after = ['a']", 4, 1, "in a circle: a -> a", "leave one"},
         Mistake{"circle", COMMAND "after = ['b']\n[source.b]\nkind = 'command'\nrun = ['df']\nafter = ['a']", 4, 1,
                 "a -> b -> a", "leave one"},

@@ -464,7 +464,7 @@ constexpr std::array source_rows{
     Setting{.name = "shared",
             .type = yes_no,
             .access = to<&Source::shared>(),
-            .text = "One copy for all tenants that list it, instead of one per tenant."},
+            .text = "One copy, one flight and one job for all tenants that list it, instead of one per tenant."},
     // limits
     Setting{.name = "run_limit",
             .type = duration,

@@ -148,7 +148,7 @@ KeyWork& Group::key(std::string_view tenant, std::string_view key, std::string_v
         work.record.key = key;
         work.record.source = source_name;
     }
-    work.source = source(work.record.source);
+    work.source = source_of(work.record.tenant, work.record.source);
     return work;
 }
 

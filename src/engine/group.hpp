@@ -12,6 +12,7 @@
 #include "model/key.hpp"
 #include "model/publish.hpp"
 #include "model/schedule.hpp"
+#include "model/shared.hpp"
 #include "model/unique.hpp"
 #include "wire/views.hpp"
 
@@ -171,6 +172,9 @@ private:
     /// A probe that left running without a word on the source (cancelled, lost) opens the breaker again.
     void end_probe(const Job& job);
     void warm_dependents(const KeyWork& work, Seq published);
+    /// The keys of `dependent` that a key of `from` with these parameters leads to, in one tenant.
+    void warm_in(const std::string& tenant, const SourceDefinition& dependent, const SourceDefinition& from,
+                 const std::vector<std::string>& params, Seq seq);
 
     // group_batch.cpp
     void add_batch(Posted& posted);
@@ -244,6 +248,9 @@ private:
     Reply reconfigure(const Reconfigure& request);
     void drop_held(KeyWork& work);
     void drop_versions(KeyWork& work);
+    /// A key that is kept elsewhere by now, since its source became shared or ceased to be, goes on there above the gen
+    /// and ver that its readers have seen (F4).
+    void carry_numbers(const KeyRecord& moved);
     /// The gen or ver that follows `before`.
     std::int64_t next_number(std::int64_t before);
     void end_removed_sources();
@@ -302,6 +309,11 @@ private:
     std::optional<Job> job_of(JobId id, std::string_view tenant);
     KeyWork& key_of(const Job& job) { return key(job.tenant, job.key, job.queue); }
     const SourceDefinition* source(std::string_view name) const { return definitions_->source(name); }
+    /// As source(), where the tenant's keys of it are the ones in force: those of a shared source are nobody else's.
+    const SourceDefinition* source_of(std::string_view tenant, std::string_view name) const
+    {
+        return source_within(*definitions_, tenant, name);
+    }
     std::string host_of(const SourceDefinition& source, std::string_view key) const;
     /// Writes the job, its event and its attempt's end, and releases or ends what stood behind it.
     /// @return the job as it is now.

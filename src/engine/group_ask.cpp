@@ -20,6 +20,12 @@ struct LiveJobs {
     std::optional<Job> running, queued;
 };
 
+// Whose limits are charged, and among whose requests an Idempotency-Key is known.
+const std::string& asker(const AskRefresh& request)
+{
+    return request.by_tenant.empty() ? request.tenant : request.by_tenant;
+}
+
 LiveJobs live_of(Transaction& tx, std::string_view tenant, std::string_view key)
 {
     LiveJobs live;
@@ -47,7 +53,7 @@ Reply Group::ask(const AskRefresh& request)
 {
     if (request.idempotency) {
         const IdempotencyScope& scope = *request.idempotency;
-        if (const auto record = tx_->idempotency(request.tenant, request.caller, scope.route, scope.key);
+        if (const auto record = tx_->idempotency(asker(request), request.caller, scope.route, scope.key);
             record && record->expires_at > now_) {
             if (record->request != scope.request)
                 return std::unexpected(
@@ -59,7 +65,7 @@ Reply Group::ask(const AskRefresh& request)
     if (!asked) return std::unexpected(std::move(asked.error()));
     if (request.idempotency) {
         const IdempotencyScope& scope = *request.idempotency;
-        tx_->put_idempotency({request.tenant, request.caller, scope.route, scope.key, scope.request,
+        tx_->put_idempotency({asker(request), request.caller, scope.route, scope.key, scope.request,
                               to_text(asked->job->id), now_ + idempotency_kept});
         wrote_ = true;
     }
@@ -69,11 +75,12 @@ Reply Group::ask(const AskRefresh& request)
 std::optional<Refused> Group::charge(const AskRefresh& request, const SourceDefinition& source)
 {
     if (request.trigger != Trigger::manual) return std::nullopt;
-    RateWindow& of_caller = state_.charged[fmt::format("{}\n{}\n{}", request.tenant, request.key, request.caller)];
-    const auto tenant = definitions_->tenants.find(request.tenant);
+    const std::string& by = asker(request);
+    RateWindow& of_caller = state_.charged[fmt::format("{}\n{}\n{}", by, request.key, request.caller)];
+    const auto tenant = definitions_->tenants.find(by);
     const RateLimit tenant_limit =
         tenant == definitions_->tenants.end() ? RateLimit{} : tenant->second.limits.refreshes;
-    RateWindow& of_tenant = state_.charged[request.tenant];
+    RateWindow& of_tenant = state_.charged[by];
     const auto refuse = [&](std::string_view whose, const RateLimit& limit, WallTime until) {
         Refused words = refused(Refusal::limited, fmt::format("{} may start {} refreshes per {} by hand", whose,
                                                               limit.count, to_text(limit.per)));
@@ -93,7 +100,7 @@ std::optional<Refused> Group::charge(const AskRefresh& request, const SourceDefi
 
 std::expected<Asked, Refused> Group::ask_for(const AskRefresh& request, bool person)
 {
-    const SourceDefinition* definition = source(request.source);
+    const SourceDefinition* definition = source_of(request.tenant, request.source);
     if (definition == nullptr)
         return std::unexpected(
             refused(Refusal::source_removed, fmt::format("there is no source \"{}\"", request.source)));
@@ -157,7 +164,9 @@ std::expected<Asked, Refused> Group::ask_for(const AskRefresh& request, bool per
     job.trigger = request.trigger;
     job.behind = std::get<AskEnqueue>(decision).behind;
     job.requested_at = job.due_at = now_;
-    job.requested_by = request.caller;
+    // Who asked for what others see, too, is written down nowhere that they could look.
+    const bool by_itself = request.trigger == Trigger::after || (request.trigger == Trigger::schedule && !person);
+    if (job.tenant != shared_tenant || by_itself) job.requested_by = request.caller;
     job.asked = request.read_after_now ? terms.head : 0;
     work.source = definition;
     work.record.source = request.source;
@@ -173,7 +182,7 @@ std::int64_t& Group::keys_of(const std::string& tenant, const std::string& sourc
 
 void Group::touch(const TouchKey& request)
 {
-    if (source(request.source) == nullptr) return;
+    if (source_of(request.tenant, request.source) == nullptr) return;
     KeyWork& work = key(request.tenant, request.key, request.source);
     if (!work.record.seq) return; // a key that nobody ever asked for has no row
     if (work.record.read_at && now_ - *work.record.read_at < touch_step) return;

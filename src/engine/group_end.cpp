@@ -311,40 +311,50 @@ void Group::warm_dependents(const KeyWork& published, Seq seq)
     const std::vector<std::string> params = params_of(published.record.key);
     for (const auto& [name, definition] : definitions_->sources) {
         if (std::ranges::find(definition->after, from.name) == definition->after.end()) continue;
-        const auto value_of = [&](const std::string& param) -> const std::string* {
-            for (std::size_t i = 0; i < from.params.size() && i < params.size(); ++i)
-                if (from.params[i].name == param) return &params[i];
-            return nullptr;
-        };
-        std::vector<std::string> keys;
-        Key exact{name, {}};
-        for (const ParamDeclaration& param : definition->params)
-            if (const std::string* value = value_of(param.name)) exact.params.push_back(*value);
-        if (exact.params.size() == definition->params.size()) {
-            keys.push_back(to_text(exact));
-        } else {
-            for (const KeyRecord& record : tx_->keys(tenant, name, {}, dependents_max)) {
-                const std::vector<std::string> values = params_of(record.key);
-                bool fits = true;
-                for (std::size_t i = 0; i < definition->params.size() && i < values.size(); ++i)
-                    if (const std::string* value = value_of(definition->params[i].name))
-                        fits = fits && *value == values[i];
-                if (fits) keys.push_back(record.key);
-            }
+        if (source_of(tenant, name) != nullptr) {
+            warm_in(tenant, *definition, from, params, seq);
+        } else if (tenant == shared_tenant) {
+            // Each tenant that lists the dependent has its own copy, and its own ledger to count from.
+            for (const auto& [each, listed] : definitions_->tenants)
+                if (tenant_has_source(*definitions_, each, name))
+                    warm_in(each, *definition, from, params, tx_->ledger_head(each).head);
         }
-        for (const std::string& text : keys) {
-            KeyWork& work = key(tenant, text, name);
-            work.record.stale_seq = std::max(work.record.stale_seq, seq);
-            work.told = true;
-            AskRefresh ask{.tenant = tenant,
-                           .key = text,
-                           .source = name,
-                           .trigger = Trigger::after,
-                           .caller = "after:" + from.name};
-            if (auto asked = ask_for(ask, false); !asked)
-                log::info("not refreshed after its source",
-                          {{"source", text}, {"after", from.name}, {"words", asked.error().message}});
+    }
+}
+
+void Group::warm_in(const std::string& tenant, const SourceDefinition& dependent, const SourceDefinition& from,
+                    const std::vector<std::string>& params, Seq seq)
+{
+    const std::string& name = dependent.name;
+    const auto value_of = [&](const std::string& param) -> const std::string* {
+        for (std::size_t i = 0; i < from.params.size() && i < params.size(); ++i)
+            if (from.params[i].name == param) return &params[i];
+        return nullptr;
+    };
+    std::vector<std::string> keys;
+    Key exact{name, {}};
+    for (const ParamDeclaration& param : dependent.params)
+        if (const std::string* value = value_of(param.name)) exact.params.push_back(*value);
+    if (exact.params.size() == dependent.params.size()) {
+        keys.push_back(to_text(exact));
+    } else {
+        for (const KeyRecord& record : tx_->keys(tenant, name, {}, dependents_max)) {
+            const std::vector<std::string> values = params_of(record.key);
+            bool fits = true;
+            for (std::size_t i = 0; i < dependent.params.size() && i < values.size(); ++i)
+                if (const std::string* value = value_of(dependent.params[i].name)) fits = fits && *value == values[i];
+            if (fits) keys.push_back(record.key);
         }
+    }
+    for (const std::string& text : keys) {
+        KeyWork& work = key(tenant, text, name);
+        work.record.stale_seq = std::max(work.record.stale_seq, seq);
+        work.told = true;
+        AskRefresh ask{
+            .tenant = tenant, .key = text, .source = name, .trigger = Trigger::after, .caller = "after:" + from.name};
+        if (auto asked = ask_for(ask, false); !asked)
+            log::info("not refreshed after its source",
+                      {{"source", text}, {"after", from.name}, {"words", asked.error().message}});
     }
 }
 

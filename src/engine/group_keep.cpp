@@ -54,6 +54,24 @@ void Group::drop_versions(KeyWork& work)
     record.last_modified.clear();
 }
 
+void Group::carry_numbers(const KeyRecord& moved)
+{
+    const auto carry_to = [&](std::string_view tenant) {
+        KeyWork& work = key(tenant, moved.key, moved.source);
+        KeyRecord& record = work.record;
+        if (record.gen >= moved.gen && record.ver >= moved.ver) return;
+        // What it kept from before is older than what its readers were shown meanwhile.
+        drop_versions(work);
+        record.gen = std::max(record.gen, moved.gen);
+        record.ver = std::max(record.ver, moved.ver);
+        work.told = true;
+    };
+    if (moved.tenant != shared_tenant) return carry_to(shared_tenant);
+    for (const auto& [name, tenant] : definitions_->tenants)
+        if (tenant_has_source(*definitions_, name, moved.source)) carry_to(name);
+    if (definitions_->tenants.empty()) carry_to("default");
+}
+
 std::int64_t Group::next_number(std::int64_t before)
 {
     // Above all that a life before a restore gave out: there a ledger that does not exist yet stands.
@@ -188,7 +206,8 @@ Reply Group::decide_held(const DecideHeld& request)
 
 Reply Group::pause(const PauseSource& request)
 {
-    if (source(request.source) == nullptr)
+    if (source(request.source) == nullptr ||
+        (request.tenant != "*" && source_of(request.tenant, request.source) == nullptr))
         return std::unexpected(
             refused(Refusal::source_removed, fmt::format("there is no source \"{}\"", request.source)));
     auto changed = set_paused(request.source, request.paused, request.tenant, request.caller);
@@ -207,7 +226,7 @@ Reply Group::reconfigure(const Reconfigure& request)
 {
     definitions_ = request.definitions;
     notice_->definitions = definitions_;
-    for (auto& [id, work] : keys_) work.source = source(work.record.source);
+    for (auto& [id, work] : keys_) work.source = source_of(work.record.tenant, work.record.source);
     set_schedules();
     end_removed_sources();
     return Answer{Done{}};
@@ -221,7 +240,7 @@ void Group::end_removed_sources()
         for (std::string after;;) {
             const std::vector<std::string> keys = tx_->live_refresh_keys(tenant, after, per_commit);
             for (const std::string& text : keys)
-                if (source(text.substr(0, text.find('/'))) == nullptr) end_refreshes(tenant, text);
+                if (source_of(tenant, text.substr(0, text.find('/'))) == nullptr) end_refreshes(tenant, text);
             if (keys.size() < static_cast<std::size_t>(per_commit)) break;
             after = keys.back();
         }

@@ -28,6 +28,12 @@ constexpr Millis removed_source_kept = 168h;
 constexpr int rows_per_commit = 256, tenants_per_commit = 256, keys_per_page = 256, versions_per_key = 64;
 constexpr std::int64_t bytes_per_commit = 8 << 20;
 
+// What a removed source is remembered by. One that is shared by now, or was, is gone for one tenant alone.
+std::string removed_name(const KeyRecord& record, bool moved)
+{
+    return moved ? record.tenant + "\n" + record.source : record.source;
+}
+
 } // namespace
 
 // Jobs and batches.
@@ -104,9 +110,10 @@ void Group::drop_old_versions(const KeyRecord& record)
 
 void Group::drop_if_removed_long(const KeyRecord& record)
 {
-    const auto [removed, is_new] = state_.removed_sources.try_emplace(record.source, now_);
+    const std::string name = removed_name(record, source(record.source) != nullptr);
+    const auto [removed, is_new] = state_.removed_sources.try_emplace(name, now_);
     if (is_new) {
-        tx_->put_removed_source(record.source, now_);
+        tx_->put_removed_source(name, now_);
         wrote_ = true;
     }
     if (removed->second > now_ - removed_source_kept || (!record.has_data && !record.held)) return;
@@ -120,7 +127,11 @@ void Group::drop_if_removed_long(const KeyRecord& record)
 void Group::note_returned_sources()
 {
     std::erase_if(state_.removed_sources, [&](const auto& removed) {
-        if (source(removed.first) == nullptr) return false;
+        const auto line = removed.first.find('\n');
+        const bool is_back = line == std::string::npos
+                                 ? source(removed.first) != nullptr
+                                 : source_of(removed.first.substr(0, line), removed.first.substr(line + 1)) != nullptr;
+        if (!is_back) return false;
         tx_->put_removed_source(removed.first, std::nullopt);
         wrote_ = true;
         return true;
@@ -139,7 +150,7 @@ void Group::walk_keys()
         const std::vector<KeyRecord> page = tx_->keys(*tenant, {}, walk.key, left);
         for (const KeyRecord& record : page) {
             walk.key = record.key;
-            if (source(record.source) != nullptr)
+            if (source_of(record.tenant, record.source) != nullptr)
                 drop_old_versions(record);
             else
                 drop_if_removed_long(record);

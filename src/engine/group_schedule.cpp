@@ -67,18 +67,19 @@ void Group::set_schedules()
         tenants.push_back("default");
     for (const auto& [name, tenant] : definitions_->tenants)
         if (std::ranges::find(tenants, name) == tenants.end()) tenants.push_back(name);
+    if (any_shared(*definitions_) && std::ranges::find(tenants, shared_tenant) == tenants.end())
+        tenants.emplace_back(shared_tenant);
     const auto lists = [&](const std::string& tenant, const std::string& name) {
-        const auto found = definitions_->tenants.find(tenant);
-        if (found == definitions_->tenants.end()) return definitions_->tenants.empty() && tenant == "default";
-        return found->second.sources.empty() ||
-               std::ranges::find(found->second.sources, name) != found->second.sources.end();
+        if (definitions_->tenants.empty()) return tenant == "default";
+        return source_of(tenant, name) != nullptr && tenant_has_source(*definitions_, tenant, name);
     };
     for (const std::string& tenant : tenants) {
         for (std::string after;;) {
             const auto records = tx_->keys(tenant, {}, after, per_commit);
             for (const KeyRecord& record : records) {
                 after = record.key;
-                const SourceDefinition* definition = source(record.source);
+                const SourceDefinition* definition = source_of(tenant, record.source);
+                if (definition == nullptr && source(record.source) != nullptr) carry_numbers(record);
                 const bool scheduled = definition != nullptr && definition->schedule.any();
                 if (!scheduled && !record.next_at) continue;
                 if (record.next_at && *record.next_at <= wall_ && scheduled)
@@ -175,9 +176,9 @@ bool Group::write_fire(const FireRecord& fire, std::optional<WallTime> next_at)
 {
     if (!tx_->put_fire(fire)) return false;
     append(fire.tenant, {.kind = EventKind::fire,
-                         .topic = "schedules",
+                         .topic = "schedule/" + fire.key,
                          .data = fire_event_json("schedules", fire, next_at, tx_->next_seq(fire.tenant)),
-                         .also = {},
+                         .also = "schedules",
                          .terminal = false});
     return true;
 }
@@ -307,7 +308,7 @@ std::expected<Group::ScheduleNamed, Refused> Group::schedule_named(const std::st
 {
     if (const TaskSchedule* task = task_schedule(tenant, name)) return ScheduleNamed{task, nullptr};
     const std::string source_name = name.substr(0, name.find('/'));
-    const SourceDefinition* of = source(source_name);
+    const SourceDefinition* of = source_of(tenant, source_name);
     if (of != nullptr && of->schedule.any() && tx_->key(tenant, name)) return ScheduleNamed{nullptr, of};
     return std::unexpected(refused(Refusal::not_found, "there is no such schedule"));
 }
@@ -370,7 +371,9 @@ Reply Group::run_schedule(const RunSchedule& request)
         run = {asked->job, asked->joined};
     }
     FireRecord row{request.tenant, request.name, wall_, wall_, "ran", {}, run.job->id};
-    row.reason = fmt::format("asked for by {}{}", request.caller, run.attached ? ", joined what was under way" : "");
+    // Tenants that share a source see its fires, and not who asked.
+    const std::string& by = request.tenant == shared_tenant ? std::string{"an operator"} : request.caller;
+    row.reason = fmt::format("asked for by {}{}", by, run.attached ? ", joined what was under way" : "");
     // Not at an instant of the schedule's own: that one fires all the same.
     while (!write_fire(row, next_at)) row.nominal -= Millis{1};
     audit(request.tenant, request.caller, "run", request.name, "schedule");

@@ -38,6 +38,7 @@ struct AskRefresh {
     std::string tenant, key, source;
     Trigger trigger = Trigger::manual;
     std::string caller;            ///< who, for limits and the receipt
+    std::string by_tenant = {};    ///< of a shared source: whose caller that is; empty: `tenant`'s
     bool read_after_now = true;    ///< false: a flight that runs already will do (stale, cold, schedule)
     std::optional<Millis> max_age; ///< a flight that began within this will do
     bool attach_only = false;      ///< never start a flight (min_gen)

@@ -60,7 +60,7 @@ protected:
         for (const auto& notice : notices)
             for (const auto& of : notice->events)
                 for (const LedgerEntry& entry : of.entries)
-                    count += entry.event.kind == EventKind::fire && entry.event.topic == "schedules";
+                    count += entry.event.kind == EventKind::fire && entry.event.also == "schedules";
         return count;
     }
 };
@@ -362,7 +362,7 @@ TEST_F(Schedules, ARunTellsWhenTheScheduleFiresNext)
     std::string told;
     for (const auto& of : notices.back()->events)
         for (const LedgerEntry& entry : of.entries)
-            if (entry.event.topic == "schedules") told = entry.event.data;
+            if (entry.event.also == "schedules") told = entry.event.data;
     EXPECT_NE(told.find(to_rfc3339(*record().next_at)), std::string::npos) << told;
 }
 

@@ -120,7 +120,7 @@ void Run::decide_by_meta()
                [self = shared_from_this(), key = *key](InnerAnswer answer) {
                    if (self->gone_) return;
                    if (answer.is_problem() && answer.status < 500) return self->fail(answer);
-                   self->core_.view(self->caller_.tenant, key, [self, key](const auto& view) {
+                   self->core_.view(self->owner_of(self->caller_.tenant, key), key, [self, key](const auto& view) {
                        if (self->gone_) return;
                        const auto source = http::source_of(*self->definitions_, key);
                        if (!view || !source) return self->fail(http::store_problem());

@@ -15,6 +15,7 @@
 #include "facade/inner.hpp"
 #include "facade/inputs.hpp"
 #include "facade/row.hpp"
+#include "model/shared.hpp"
 #include "wire/json_out.hpp"
 
 #include <map>
@@ -57,7 +58,6 @@ private:
     void act();
     void read(const std::string& key, bool forced);
     void got_key(InnerAnswer answer, const std::string& key, bool refreshed);
-    void fail_late(const std::string& key);
     void with_view(const std::string& key, Next then);
     InnerAnswer foreign_answer() const;
     void told(std::size_t index, InnerAnswer answer, Next then);
@@ -68,6 +68,8 @@ private:
     void call(InnerRequest request);
     void after_keys();
     std::vector<Entry> expand(const std::vector<std::string>& templates);
+    /// Whose the key is for one who speaks for `tenant`. The view borrows from both.
+    std::string_view owner_of(std::string_view tenant, std::string_view key) const;
     http::Caller caller_for(const std::string& tenant) const;
     InnerRequest refresh_request(const std::string& key) const;
     Millis wait_left() const;

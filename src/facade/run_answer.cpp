@@ -159,7 +159,7 @@ void Run::add_entries()
         out.text("key", entry.key);
         // As it stands now: what the answer brought may have been followed by more.
         const KeyView* view = entry.answer.data ? entry.answer.data->view.get() : nullptr;
-        if (const KeyView* latest = core_.cached(entry.tenant, entry.key);
+        if (const KeyView* latest = core_.cached(owner_of(entry.tenant, entry.key), entry.key);
             latest != nullptr && (view == nullptr || latest->record.gen >= view->record.gen))
             view = latest;
         const bool foreign = entry.answer.is_problem() && entry.answer.status < 500 && entry.answer.status != 429;
@@ -331,7 +331,7 @@ void Run::problem(int status, std::string json, http::HttpResponse head)
     over_ = true; // what else comes of it is of no use any more
     document_.set("problem", json);
     if (!view_ && !key_.empty())
-        if (const KeyView* latest = core_.cached(caller_.tenant, key_); latest != nullptr)
+        if (const KeyView* latest = core_.cached(owner_of(caller_.tenant, key_), key_); latest != nullptr)
             view_ = std::make_shared<const KeyView>(*latest);
     add_key_parts();
     ShapeOrder order;

@@ -112,40 +112,39 @@ void Run::got_key(InnerAnswer answer, const std::string& key, bool refreshed)
     natural_ = std::move(answer.head);
     natural_body_ = std::move(answer.body);
     timed_out_ = row_->def.wait.count() > 0;
-    if (timed_out_ && row_->def.on_timeout == TimeoutAnswer::problem) return fail_late(key);
+    if (timed_out_ && row_->def.on_timeout == TimeoutAnswer::problem) {
+        Problem late = http::make_problem(504, "timed-out", "The refresh did not end in time",
+                                          fmt::format("It goes on; {} were waited.", to_text(row_->def.wait)),
+                                          "Look at the job, or ask again.");
+        late.key = key;
+        late.job = text_member_of(natural_body_, "id");
+        late.outcome = "pending";
+        late.retry_at = core_.now() + 1s;
+        return fail(std::move(late));
+    }
     with_view(key, &Run::look_up);
-}
-
-void Run::fail_late(const std::string& key)
-{
-    Problem late = http::make_problem(504, "timed-out", "The refresh did not end in time",
-                                      fmt::format("It goes on; {} were waited.", to_text(row_->def.wait)),
-                                      "Look at the job, or ask again.");
-    late.key = key;
-    late.job = text_member_of(natural_body_, "id");
-    late.outcome = "pending";
-    late.retry_at = core_.now() + 1s;
-    fail(std::move(late));
 }
 
 void Run::with_view(const std::string& key, Next then)
 {
-    core_.view(caller_.tenant, key, [self = shared_from_this(), key, then](const auto& view) {
+    core_.view(owner_of(caller_.tenant, key), key, [self = shared_from_this(), key, then](const auto& view) {
         if (self->gone_ || self->over_) return;
         if (!view) return self->fail(http::store_problem());
         self->view_ = view;
         self->source_ = http::source_of(*self->definitions_, key);
         self->from_cache_ = true;
-        if (self->timed_out_ && self->row_->def.on_timeout == TimeoutAnswer::stale) {
-            // Where there is no earlier data, none can be shown in its place.
-            if (!view->record.has_data) return self->fail_late(key);
+        if (self->timed_out_ && self->row_->def.on_timeout == TimeoutAnswer::stale && view->record.has_data)
             self->natural_status_ = 200;
-        }
         ((*self).*then)();
     });
 }
 
 // --- Several keys ---
+
+std::string_view Run::owner_of(std::string_view tenant, std::string_view key) const
+{
+    return key_tenant(*definitions_, tenant, key.substr(0, key.find('/')));
+}
 
 http::Caller Run::caller_for(const std::string& tenant) const
 {
@@ -345,7 +344,8 @@ void Run::call(InnerRequest request)
 void Run::watch_first_attempt(const http::Caller& caller, const std::string& key, std::function<void(Problem)> failed)
 {
     if (!row_->def.first_attempt || row_->def.wait.count() <= 0) return;
-    core_.view(caller.tenant, key, [self = shared_from_this(), tenant = caller.tenant, key, failed](const auto& view) {
+    const std::string tenant{owner_of(caller.tenant, key)};
+    core_.view(tenant, key, [self = shared_from_this(), tenant, key, failed](const auto& view) {
         if (!view || self->over_) return;
         const int before = view->record.attempts;
         const auto wait = self->core_.wait_key(

@@ -230,6 +230,14 @@ bool Connection::answer_plain(const RequestHead& head)
     } else {
         return false;
     }
+    if (core.has_shared()) {
+        const std::string_view source = path.substr(0, path.find('/'));
+        const Definitions& definitions = *core.definitions();
+        const std::string_view owner = key_tenant(definitions, tenant, source);
+        // What is one for all is shown to those who list it.
+        if (owner != tenant && !tenant_has_source(definitions, tenant, source)) return false;
+        tenant = owner;
+    }
     CacheEntry* entry = core.cache().find(tenant, path);
     if (entry == nullptr) return false;
     const auto ready = ready_answer(core, *entry, plain);

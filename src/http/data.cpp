@@ -42,7 +42,7 @@ public:
     }
 
 private:
-    const std::string& tenant() const { return exchange_->caller().tenant; }
+    const std::string& tenant() const { return exchange_->caller().key_tenant; }
     bool starts_work() const { return exchange_->request().method == "GET"; }
 
     Problem unknown_key() const
@@ -302,6 +302,7 @@ private:
         ask.source = source_->name;
         ask.trigger = trigger;
         ask.caller = exchange_->caller().name;
+        ask.by_tenant = exchange_->caller().tenant;
         ask.read_after_now = false;
         return ask;
     }

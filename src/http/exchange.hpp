@@ -34,6 +34,8 @@ struct Caller {
 
     std::uint64_t ticket = 0; ///< of the stream ticket it came with; 0: none
     bool session = false;     ///< it came with the console's cookie; `name` is the token's that it was signed in with
+    /// Of a route of a key: whose the key is, which of a shared source is nobody's who may ask (model/shared.hpp).
+    std::string key_tenant = {};
 
     /// True unless the caller is limited to other sources.
     bool has_source(std::string_view source) const;

@@ -6,6 +6,7 @@
 #include "http/problems.hpp"
 #include "http/status_answer.hpp"
 #include "http/streams/present.hpp"
+#include "model/shared.hpp"
 #include "wire/views.hpp"
 
 #include <fmt/format.h>
@@ -14,7 +15,7 @@ namespace freshet::http {
 
 namespace {
 
-void write_policy(JsonOut& out, const SourceDefinition& source)
+void write_policy(JsonOut& out, const Definitions& definitions, const SourceDefinition& source)
 {
     out.begin("policy");
     out.text("queue", source.queue);
@@ -28,6 +29,7 @@ void write_policy(JsonOut& out, const SourceDefinition& source)
     for (const std::string& other : source.after) out.text(other);
     out.end_list();
     out.whole("run_limit_ms", source.run_limit.count());
+    out.yes("shared", is_shared(definitions, source));
     out.end();
 }
 
@@ -44,7 +46,7 @@ void explain(Core& core, const ExchangePtr& exchange, std::span<const std::strin
     const auto found = std::make_shared<Found>();
     read_then(
         core, exchange,
-        [found, key, tenant = exchange->caller().tenant](Reads& reads) {
+        [found, key, tenant = exchange->caller().key_tenant](Reads& reads) {
             found->view = reads.meta(tenant, key);
             if (found->view->flight) found->refresh = reads.job(found->view->flight->id);
         },
@@ -61,7 +63,7 @@ void explain(Core& core, const ExchangePtr& exchange, std::span<const std::strin
             out.begin();
             out.text("key", key);
             out.raw_if("meta", meta_json(streams::meta_input(view, *definitions), core.now()));
-            write_policy(out, *source);
+            write_policy(out, *definitions, *source);
             if (found->refresh)
                 out.raw_if("refresh", streams::shown_job_json(*found->refresh,
                                                               terms_of(*definitions, *found->refresh,

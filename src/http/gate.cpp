@@ -333,6 +333,7 @@ std::optional<Problem> Gate::settle_tenant(Caller& caller, std::string_view name
 {
     const auto& tenants = definitions_->tenants;
     const auto exists = [&](std::string_view tenant) {
+        if (tenant == shared_tenant) return any_shared(*definitions_);
         return tenants.empty() ? tenant == default_tenant : tenants.contains(tenant);
     };
     if (caller.tenant != "*") {
@@ -374,6 +375,15 @@ std::optional<Problem> Gate::check_sources(const Caller& caller, const Route& ro
     return make_problem(403, "limited_token", "Not with a token of some sources",
                         fmt::format("{} is limited to: {}.", caller.name, fmt::join(caller.sources, ", ")),
                         "Use it for keys of these sources, their streams and their jobs.");
+}
+
+std::optional<Problem> check_shared(const Caller& caller, std::string_view owner, std::string_view what)
+{
+    if (owner != shared_tenant || caller.all_tenants) return std::nullopt;
+    return make_problem(403, "shared", "It is shared by several tenants",
+                        fmt::format("{} is one copy for all tenants that list it, and {} speaks for tenant {} only.",
+                                    what, caller.name, caller.tenant),
+                        "Use a token of all tenants (*). Reading and refreshing are yours.");
 }
 
 Problem Gate::forbidden(const Caller& caller, Right right)

@@ -14,9 +14,9 @@
 #include "base/time.hpp"
 #include "http/exchange.hpp"
 #include "http/route.hpp"
-#include "http/streams/topic.hpp"
 #include "model/definition.hpp"
 #include "model/records.hpp"
+#include "model/shared.hpp"
 
 #include <array>
 #include <expected>
@@ -93,6 +93,9 @@ private:
     bool open_ = true;          ///< no token exists: loopback is admin of "default"
 };
 
+/// 403 for a caller who speaks for one of the tenants that share `what`, and would change it for all of them.
+/// @param owner  the tenant whose it is
+std::optional<Problem> check_shared(const Caller& caller, std::string_view owner, std::string_view what);
 /// 64 lower-case hex digits: all that is kept of a token.
 std::string sha256_hex(std::string_view text);
 /// "NAME~ID" is a short token that NAME made.
@@ -107,6 +110,5 @@ std::string_view right_word(Right right);
 /// True for localhost, 127.0.0.0/8 and [::1], with or without a port.
 bool is_loopback_host(std::string_view host);
 bool is_safe_method(std::string_view method);
-using streams::tenant_has_source;
 
 } // namespace freshet::http

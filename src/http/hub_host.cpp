@@ -102,16 +102,19 @@ std::weak_ptr<streams::Hub> weak_hub_of(Core& core)
 void read_rows(Core& core, const std::string& tenant, std::function<void(Reads&)> work,
                std::function<streams::Rows()> rows, RowsThen then)
 {
-    const auto head = std::make_shared<Seq>(0);
-    const auto with_head = [work = std::move(work), head, tenant](Reads& reads) {
+    const auto head = std::make_shared<streams::Cursor>();
+    const bool both = tenant != shared_tenant && lists_shared(*core.definitions(), tenant);
+    const auto with_head = [work = std::move(work), head, tenant, both](Reads& reads) {
         work(reads);
-        *head = reads.ledger_head(tenant).head;
+        head->seq = reads.ledger_head(tenant).head;
+        if (both) head->shared = reads.ledger_head(shared_tenant).head;
     };
     core.off_loop(with_head, [hub = weak_hub_of(core), head, tenant, rows = std::move(rows),
                               then = std::move(then)](std::exception_ptr error) {
         if (error) return then(nullptr);
         if (const auto held = hub.lock())
-            held->when_applied(tenant, *head, [rows, then] { then(std::make_shared<const streams::Rows>(rows())); });
+            held->when_both_applied(tenant, head->seq, head->shared,
+                                    [rows, then] { then(std::make_shared<const streams::Rows>(rows())); });
     });
 }
 

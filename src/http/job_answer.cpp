@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/job_answer.hpp"
 
+#include "http/gate.hpp"
 #include "http/problems.hpp"
 #include "http/status_answer.hpp"
 
@@ -27,6 +28,28 @@ Problem no_such_job(std::string_view id)
                         "Look at the id and at the tenant; ended jobs are kept for a while only.");
 }
 
+bool sees_job(Core& core, const ExchangePtr& exchange, const Job& job)
+{
+    const std::string& tenant = exchange->caller().tenant;
+    return job.tenant == tenant || (job.tenant == shared_tenant && sees_shared(*core.definitions(), tenant, job.key));
+}
+
+void with_owner(Core& core, const ExchangePtr& exchange, JobId id, std::function<void(std::string)> then)
+{
+    const std::string& tenant = exchange->caller().tenant;
+    if (tenant == shared_tenant || !lists_shared(*core.definitions(), tenant)) return then(tenant);
+    const auto job = std::make_shared<std::optional<Job>>();
+    read_then(
+        core, exchange, [job, id](Reads& reads) { *job = reads.job(id); },
+        [&core, exchange, job, id, then = std::move(then)](streams::Cursor) {
+            if (!*job || (*job)->tenant != shared_tenant) return then(exchange->caller().tenant);
+            if (!sees_job(core, exchange, **job)) return exchange->fail(no_such_job(to_text(id)));
+            if (auto problem = check_shared(exchange->caller(), shared_tenant, (*job)->key))
+                return exchange->fail(std::move(*problem));
+            then(std::string{shared_tenant});
+        });
+}
+
 std::optional<JobId> job_id(const ExchangePtr& exchange, const std::string& text)
 {
     const auto id = parse_job_id(text);
@@ -51,8 +74,7 @@ void answer_attempts(Core& core, const ExchangePtr& exchange, const std::string&
             if (found->job) found->attempts = reads.attempts(id);
         },
         [&core, exchange, found, id = *id, write = std::move(write)](streams::Cursor cursor) {
-            if (!found->job || found->job->tenant != exchange->caller().tenant)
-                return exchange->fail(no_such_job(to_text(id)));
+            if (!found->job || !sees_job(core, exchange, *found->job)) return exchange->fail(no_such_job(to_text(id)));
             auto& attempts = found->attempts;
             const bool told = !attempts.empty() && attempts.back().fence == found->job->fence;
             if (const auto last = last_attempt(*found->job); last && !told) attempts.push_back(*last);

@@ -19,6 +19,11 @@ namespace freshet::http {
 inline constexpr std::size_t input_bytes_max = 256 << 10;
 
 Problem no_such_job(std::string_view id);
+/// Whether the request may see the job: it is of the tenant that it speaks for, or of a shared source that this lists.
+bool sees_job(Core& core, const ExchangePtr& exchange, const Job& job);
+/// For verbs on a job: whose job it is. Only where some source is shared the store is asked; a job of a shared source
+/// that the caller may see and not change, and one that it may not see, are answered here.
+void with_owner(Core& core, const ExchangePtr& exchange, JobId id, std::function<void(std::string)> then);
 /// The id; nullopt: it is none, and that was answered.
 std::optional<JobId> job_id(const ExchangePtr& exchange, const std::string& text);
 /// A list of what `write` tells of the job `id` and of its attempts, oldest first, the last hand-out included.

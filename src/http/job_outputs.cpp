@@ -42,8 +42,7 @@ void show_log(Core& core, const ExchangePtr& exchange, std::span<const std::stri
             });
         },
         [&core, exchange, found, id = *id, limit = static_cast<std::size_t>(query->limit)](streams::Cursor cursor) {
-            if (!found->job || found->job->tenant != exchange->caller().tenant)
-                return exchange->fail(no_such_job(to_text(id)));
+            if (!found->job || !sees_job(core, exchange, *found->job)) return exchange->fail(no_such_job(to_text(id)));
             const bool more = found->lines.size() > limit;
             if (more) found->lines.resize(limit);
             JsonOut out;
@@ -86,9 +85,8 @@ void show_result(Core& core, const ExchangePtr& exchange, std::span<const std::s
                     found->json = store.payload(job.result_payload);
             });
         },
-        [exchange, found, late, id = *id](streams::Cursor) {
-            if (!found->job || found->job->tenant != exchange->caller().tenant)
-                return exchange->fail(no_such_job(to_text(id)));
+        [&core, exchange, found, late, id = *id](streams::Cursor) {
+            if (!found->job || !sees_job(core, exchange, *found->job)) return exchange->fail(no_such_job(to_text(id)));
             if (found->json && !found->json->empty()) return respond_status(exchange, std::move(*found->json));
             const Job& job = *found->job;
             if (!late && !is_terminal(job.state))

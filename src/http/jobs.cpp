@@ -4,6 +4,7 @@
 //
 // A job is answered with 200 while it exists: failure is a word in the body, so that pollers end. Threads: the loop's.
 #include "http/body.hpp"
+#include "http/gate.hpp"
 #include "http/hub_host.hpp"
 #include "http/job_answer.hpp"
 #include "http/negotiate.hpp"
@@ -19,6 +20,7 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
+#include <set>
 
 namespace freshet::http {
 
@@ -60,6 +62,38 @@ void add_counts(JsonOut& out, const std::vector<JobCount>& counts, const std::st
     }
     out.whole("total", total);
     out.end();
+}
+
+// Of the shared sources that the tenant lists: each has a queue of its own, or shares one with sources that it may not
+// see. As many as a page of them shows are found however many of those lie between.
+void add_shared(StoreReads& store, const Definitions& definitions, const std::string& tenant, const JobFilter& filter,
+                std::vector<Job>& jobs, std::vector<JobCount>& counts)
+{
+    if (tenant == shared_tenant) return;
+    std::set<std::string, std::less<>> queues;
+    for (const auto& [name, source] : definitions.sources)
+        if (is_shared(definitions, *source) && tenant_has_source(definitions, tenant, name))
+            queues.insert(source->queue);
+    if (queues.empty()) return;
+    for (JobCount& count : store.job_counts(shared_tenant))
+        if (queues.contains(count.queue)) counts.push_back(std::move(count));
+    JobFilter of_shared = filter;
+    of_shared.tenant = shared_tenant;
+    for (const std::string& queue : queues) {
+        if (!filter.queue.empty() && filter.queue != queue) continue;
+        of_shared.queue = queue;
+        of_shared.before = filter.before;
+        for (int found = 0; found < filter.limit;) {
+            const std::vector<Job> page = store.jobs(of_shared);
+            for (const Job& job : page) {
+                of_shared.before = job.id;
+                if (!sees_shared(definitions, tenant, job.key)) continue;
+                jobs.push_back(job);
+                ++found;
+            }
+            if (page.size() < static_cast<std::size_t>(filter.limit)) break;
+        }
+    }
 }
 
 void list_jobs(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
@@ -110,13 +144,15 @@ void list_jobs(Core& core, const ExchangePtr& exchange, std::span<const std::str
     const auto found = std::make_shared<Found>();
     const std::vector<std::string> tenants = tenants_of(core, exchange);
     read_each_then(
-        core, exchange, tenants,
-        [found, filter, tenants](Reads& reads) {
+        core, exchange, ledgers_of(core, exchange),
+        [found, filter, tenants, definitions = core.definitions()](Reads& reads) {
             reads.in_one_view([&](StoreReads& store) {
                 for (JobFilter of_one = filter; const std::string& tenant : tenants) {
                     of_one.tenant = tenant;
                     for (Job& job : store.jobs(of_one)) found->jobs.push_back(std::move(job));
                     for (JobCount& count : store.job_counts(tenant)) found->counts.push_back(std::move(count));
+                    if (tenants.size() == 1)
+                        add_shared(store, *definitions, tenant, filter, found->jobs, found->counts);
                 }
                 found->paused = Pauses{store.paused()};
             });
@@ -151,9 +187,12 @@ void show_job(Core& core, const ExchangePtr& exchange, std::span<const std::stri
     if (!only_parameters(exchange, {"after_seq"}) || !has_tenant(exchange)) return;
     const auto id = job_id(exchange, captures[0]);
     if (!id) return;
-    const auto read = [&core, id = *id, caller = exchange->caller()](Reads& reads) -> std::optional<Watched> {
+    const auto read = [&core, id = *id, caller = exchange->caller(),
+                       definitions = core.definitions()](Reads& reads) -> std::optional<Watched> {
         const auto job = reads.job(id);
-        if (!job || job->tenant != caller.tenant || !sees(caller, *job)) return std::nullopt;
+        if (!job || !sees(caller, *job)) return std::nullopt;
+        const bool of_shared = job->tenant == shared_tenant && sees_shared(*definitions, caller.tenant, job->key);
+        if (job->tenant != caller.tenant && !of_shared) return std::nullopt;
         return Watched{job->seq, is_terminal(job->state), [&core, job = *job] { return shown(core, job); }};
     };
     answer_watched(core, exchange, {"job/" + to_text(*id), read, no_such_job(to_text(*id))});
@@ -182,22 +221,22 @@ void cancel_job(Core& core, const ExchangePtr& exchange, std::span<const std::st
     if (!only_parameters(exchange, {}) || !has_tenant(exchange)) return;
     const auto id = job_id(exchange, captures[0]);
     if (!id) return;
-    const bool taken =
-        core.post(CancelJob{*id, exchange->caller().tenant, exchange->caller().name}, [&core, exchange,
-                                                                                       id = *id](const Reply& reply) {
-            if (reply || reply.error().refusal != Refusal::already_over)
-                return answer_changed_job(core, exchange, reply);
-            // Cancelling twice is no mistake: the job as it ended, and that it was so already.
-            const auto found = std::make_shared<std::optional<Job>>();
-            read_then(
-                core, exchange, [found, id](Reads& reads) { *found = reads.job(id); },
-                [&core, exchange, found, id](streams::Cursor) {
-                    if (!*found) return exchange->fail(no_such_job(to_text(id)));
-                    respond_status(exchange, with_member("already", reported_state(**found, core.now(), false),
-                                                         shown(core, **found)));
-                });
-        });
-    if (!taken) exchange->fail(busy_problem());
+    const auto cancelled = [&core, exchange, id = *id](const Reply& reply) {
+        if (reply || reply.error().refusal != Refusal::already_over) return answer_changed_job(core, exchange, reply);
+        // Cancelling twice is no mistake: the job as it ended, and that it was so already.
+        const auto found = std::make_shared<std::optional<Job>>();
+        read_then(
+            core, exchange, [found, id](Reads& reads) { *found = reads.job(id); },
+            [&core, exchange, found, id](streams::Cursor) {
+                if (!*found) return exchange->fail(no_such_job(to_text(id)));
+                respond_status(
+                    exchange, with_member("already", reported_state(**found, core.now(), false), shown(core, **found)));
+            });
+    };
+    with_owner(core, exchange, *id, [&core, exchange, id = *id, cancelled](std::string owner) {
+        if (!core.post(CancelJob{id, std::move(owner), exchange->caller().name}, cancelled))
+            exchange->fail(busy_problem());
+    });
 }
 
 void retry_job(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
@@ -214,9 +253,12 @@ void retry_job(Core& core, const ExchangePtr& exchange, std::span<const std::str
     retry.input = body.json("input", input_bytes_max);
     body.end();
     if (reader.problem()) return exchange->fail(*reader.problem());
-    const bool taken = core.post(std::move(retry),
-                                 [&core, exchange](const Reply& reply) { answer_changed_job(core, exchange, reply); });
-    if (!taken) exchange->fail(busy_problem());
+    with_owner(core, exchange, *id, [&core, exchange, retry = std::move(retry)](std::string owner) mutable {
+        retry.tenant = std::move(owner);
+        const bool taken = core.post(
+            std::move(retry), [&core, exchange](const Reply& reply) { answer_changed_job(core, exchange, reply); });
+        if (!taken) exchange->fail(busy_problem());
+    });
 }
 
 void run_job(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
@@ -224,9 +266,12 @@ void run_job(Core& core, const ExchangePtr& exchange, std::span<const std::strin
     if (!only_parameters(exchange, {}) || !has_tenant(exchange)) return;
     const auto id = job_id(exchange, captures[0]);
     if (!id) return;
-    const bool taken = core.post(RunJob{*id, exchange->caller().tenant, exchange->caller().name},
-                                 [&core, exchange](const Reply& reply) { answer_changed_job(core, exchange, reply); });
-    if (!taken) exchange->fail(busy_problem());
+    with_owner(core, exchange, *id, [&core, exchange, id = *id](std::string owner) {
+        const bool taken =
+            core.post(RunJob{id, std::move(owner), exchange->caller().name},
+                      [&core, exchange](const Reply& reply) { answer_changed_job(core, exchange, reply); });
+        if (!taken) exchange->fail(busy_problem());
+    });
 }
 
 // --- Adopting ---
@@ -259,10 +304,12 @@ void adopt_job(Core& core, const ExchangePtr& exchange, std::span<const std::str
     if (!only_parameters(exchange, {}) || !has_tenant(exchange)) return;
     const auto id = job_id(exchange, captures[0]);
     if (!id) return;
-    const AdoptJob adopt{*id, exchange->caller().tenant, exchange->caller().name, {}};
-    post_adopt(core, exchange, adopt, [&core, exchange, adopt](const Reply& reply) {
-        if (!reply && reply.error().refusal == Refusal::unprepared) return adopt_prepared(core, exchange, adopt);
-        answer_changed_job(core, exchange, reply);
+    with_owner(core, exchange, *id, [&core, exchange, id = *id](std::string owner) {
+        const AdoptJob adopt{id, std::move(owner), exchange->caller().name, {}};
+        post_adopt(core, exchange, adopt, [&core, exchange, adopt](const Reply& reply) {
+            if (!reply && reply.error().refusal == Refusal::unprepared) return adopt_prepared(core, exchange, adopt);
+            answer_changed_job(core, exchange, reply);
+        });
     });
 }
 

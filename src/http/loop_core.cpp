@@ -36,7 +36,8 @@ std::pair<std::string_view, std::string_view> split(std::string_view name)
 
 LoopCore::LoopCore(boost::asio::io_context& io, LoopCoreOptions options)
     : io_{io}, options_{std::move(options)}, cache_{options_.cache_bytes},
-      gate_{options_.definitions, options_.tokens, options_.local_token}, timer_{io}
+      gate_{options_.definitions, options_.tokens, options_.local_token},
+      has_shared_{any_shared(*options_.definitions)}, timer_{io}
 {
 }
 
@@ -80,6 +81,7 @@ void LoopCore::apply(const std::shared_ptr<const Notice>& notice)
 {
     if (notice->definitions) {
         options_.definitions = notice->definitions;
+        has_shared_ = any_shared(*options_.definitions);
         ++definitions_version_;
         cache_.forget_prepared();
     }

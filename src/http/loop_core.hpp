@@ -83,6 +83,8 @@ public:
     ReadCache& cache() { return cache_; }
     /// Grows with each set of definitions: what was derived from older ones is to be derived anew.
     std::uint64_t definitions_version() const { return definitions_version_; }
+    /// Some source is shared: whose a key is has to be looked up.
+    bool has_shared() const { return has_shared_; }
     /// Grows with each set of definitions or tokens: what the gate said before is to be asked anew.
     std::uint64_t access_version() const { return access_version_; }
     /// What an Accept-Encoding takes. The last text is remembered: clients of one kind say the same again and again.
@@ -143,6 +145,7 @@ private:
     std::deque<std::shared_ptr<const Notice>> untold_; ///< taken from the inbox, in order; empty but within drain()
     std::uint64_t definitions_version_ = 1, access_version_ = 1;
     Gate gate_;
+    bool has_shared_ = false; ///< by the definitions in force
     std::string accept_text_;
     AcceptedCodings accepted_ = accepted_codings({});
     std::atomic<bool> wake_posted_{false};

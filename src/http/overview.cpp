@@ -42,6 +42,14 @@ struct Rows {
     bool counted = true;
     std::set<std::string, std::less<>> read; ///< sources without parameters whose key is on disk
 
+    /// Two parts of one tenant's rows, each in the order of keys, become one.
+    void merge(const Rows& other, std::size_t limit)
+    {
+        append(other, shown.size() + other.shown.size());
+        std::ranges::sort(shown, {}, [](const auto& view) -> const std::string& { return view->record.key; });
+        if (shown.size() > limit) shown.resize(limit), more = true;
+    }
+
     /// Behind the rows of this tenant come those of the next.
     void append(const Rows& next, std::size_t limit)
     {
@@ -60,6 +68,7 @@ struct RowsQuery {
     std::string tenant, source, after;
     std::optional<SnapshotState> state;
     std::size_t limit = list_limit;
+    std::string reader; ///< of the tenant of shared sources: who is shown those that it lists; empty: all
 };
 
 void read_rows(Reads& reads, const RowsQuery& query, const Definitions& definitions, WallTime now, Rows& rows)
@@ -68,8 +77,9 @@ void read_rows(Reads& reads, const RowsQuery& query, const Definitions& definiti
     for (;;) {
         const Views page = reads.keys(query.tenant, query.source, at, scan_page);
         for (const auto& view : page) {
-            // Keys of sources that left the config answer 404 and are not shown.
-            if (definitions.source(view->record.source) == nullptr) continue;
+            // Keys of sources that left the config, or are shared by now, answer 404 and are not shown.
+            if (source_within(definitions, query.tenant, view->record.source) == nullptr) continue;
+            if (!query.reader.empty() && !tenant_has_source(definitions, query.reader, view->record.source)) continue;
             if (view->record.key == view->record.source) rows.read.insert(view->record.source);
             const SnapshotState state = state_of(*view, definitions, now);
             ++rows.total;
@@ -95,7 +105,7 @@ void read_rows(Reads& reads, const RowsQuery& query, const Definitions& definiti
 void add_unread(Rows& rows, const RowsQuery& query, const Definitions& definitions)
 {
     if (rows.more || (query.state && *query.state != SnapshotState::empty)) return;
-    for (auto& view : streams::unread_keys(definitions, query.tenant, rows.read))
+    for (auto& view : streams::unread_keys(definitions, query.tenant, rows.read, query.reader))
         if ((query.source.empty() || query.source == view->record.source) && view->record.key > query.after)
             rows.shown.push_back(std::move(view));
     std::ranges::sort(rows.shown, {}, [](const auto& view) -> const std::string& { return view->record.key; });
@@ -162,13 +172,20 @@ void show_freshness(Core& core, const ExchangePtr& exchange, std::span<const std
         if (wanted.tenant == "*" && tenant > after_tenant) of_one.after.clear();
         found->emplace_back(std::move(of_one), Rows{});
     }
+    const auto ledgers = ledgers_of(core, exchange);
+    const bool with_shared = ledgers.size() > tenants.size();
+    if (with_shared) {
+        RowsQuery of_shared = wanted;
+        of_shared.reader = std::exchange(of_shared.tenant, std::string{shared_tenant});
+        found->emplace_back(std::move(of_shared), Rows{});
+    }
     const auto definitions = core.definitions();
     read_each_then(
-        core, exchange, tenants,
+        core, exchange, ledgers,
         [found, definitions, now = core.now()](Reads& reads) {
             for (auto& [of_one, rows] : *found) read_rows(reads, of_one, *definitions, now, rows);
         },
-        [&core, exchange, found, limit = wanted.limit](streams::Cursor cursor) {
+        [&core, exchange, found, with_shared, limit = wanted.limit](streams::Cursor cursor) {
             Rows all;
             for (auto& [of_one, rows] : *found) {
                 const std::size_t known = rows.shown.size();
@@ -178,7 +195,10 @@ void show_freshness(Core& core, const ExchangePtr& exchange, std::span<const std
                 rows.total += unread;
                 rows.by_state[static_cast<std::size_t>(SnapshotState::empty)] += unread;
                 if (rows.shown.size() > of_one.limit) rows.shown.resize(of_one.limit), rows.more = of_one.limit > 0;
-                all.append(rows, limit);
+                if (with_shared)
+                    all.merge(rows, limit);
+                else
+                    all.append(rows, limit);
             }
             answer_rows(core, exchange, all, cursor);
         });
@@ -196,10 +216,12 @@ void pause_source(Core& core, const ExchangePtr& exchange, const std::string& na
         return exchange->fail(make_problem(404, "unknown_source", "No such source",
                                            fmt::format("There is no source \"{}\".", name.substr(0, 128)),
                                            "GET /v1/freshness lists what there is."));
-    const bool taken = core.post(PauseSource{name, paused, caller.tenant, caller.name},
-                                 [&core, exchange, name, paused](const Reply& reply) {
-                                     respond_paused(core, exchange, reply, "source", name, paused);
-                                 });
+    const std::string owner{key_tenant(*core.definitions(), caller.tenant, name)};
+    if (auto problem = check_shared(caller, owner, name)) return exchange->fail(std::move(*problem));
+    const bool taken =
+        core.post(PauseSource{name, paused, owner, caller.name}, [&core, exchange, name, paused](const Reply& reply) {
+            respond_paused(core, exchange, reply, "source", name, paused);
+        });
     if (!taken) exchange->fail(busy_problem());
 }
 

@@ -23,7 +23,9 @@ bool look_up_source(LoopCore& core, CacheEntry& entry)
     const Definitions& definitions = *core.definitions();
     const auto found = definitions.sources.find(key.substr(0, key.find('/')));
     if (found == definitions.sources.end()) return false;
-    if (!tenant_has_source(definitions, name.substr(0, line), found->first)) return false;
+    const std::string_view tenant = name.substr(0, line);
+    if (!tenant_has_source(definitions, tenant, found->first)) return false;
+    if (source_within(definitions, tenant, found->first) == nullptr) return false;
     entry.source = found->second;
     return true;
 }

@@ -18,6 +18,7 @@
 #include <fmt/format.h>
 #include <functional>
 #include <map>
+#include <set>
 
 namespace freshet::http {
 
@@ -30,19 +31,39 @@ struct QueuesRead {
     std::map<std::string, WallTime, std::less<>> oldest; ///< when the job that waits longest was asked for
 };
 
-void read_queues(Reads& reads, const std::string& tenant, const std::string& only, QueuesRead& found)
+void read_counts(StoreReads& store, const std::string& tenant, const std::function<bool(const std::string&)>& shows,
+                 QueuesRead& found)
 {
+    for (JobCount& one : store.job_counts(tenant)) {
+        if (!shows(one.queue)) continue;
+        // An id begins with the millisecond in which it was made.
+        if (one.state == JobState::queued)
+            if (const JobId oldest = store.oldest_queued(tenant, one.queue)) {
+                const WallTime at = from_ms(oldest.value >> 20);
+                const auto [known, is_new] = found.oldest.emplace(one.queue, at);
+                if (!is_new) known->second = std::min(known->second, at);
+            }
+        found.counts.push_back(std::move(one));
+    }
+}
+
+// Of the tenant, and of the shared sources that it lists.
+void read_queues(Reads& reads, const Definitions& definitions, const std::string& tenant, const std::string& only,
+                 QueuesRead& found)
+{
+    std::set<std::string, std::less<>> shared;
+    for (const auto& [name, source] : definitions.sources)
+        if (tenant != shared_tenant && is_shared(definitions, *source) && tenant_has_source(definitions, tenant, name))
+            shared.insert(source->queue);
+    const auto asked = [&](const std::string& queue) { return only.empty() || queue == only; };
     reads.in_one_view([&](StoreReads& store) {
-        found.counts = store.job_counts(tenant);
-        if (!only.empty()) std::erase_if(found.counts, [&](const JobCount& one) { return one.queue != only; });
+        read_counts(store, tenant, asked, found);
+        if (!shared.empty())
+            read_counts(
+                store, std::string{shared_tenant},
+                [&](const std::string& queue) { return asked(queue) && shared.contains(queue); }, found);
         found.paused = Pauses{store.paused()};
         found.limits = store.queue_limits();
-        for (const JobCount& one : found.counts) {
-            if (one.state != JobState::queued) continue;
-            // An id begins with the millisecond in which it was made.
-            if (const JobId oldest = store.oldest_queued(tenant, one.queue))
-                found.oldest.emplace(one.queue, from_ms(oldest.value >> 20));
-        }
     });
 }
 
@@ -83,7 +104,7 @@ std::map<std::string, QueueRow, std::less<>> rows_of(Core& core, const std::stri
             row.concurrency = queue->second.concurrency;
             row.rate = queue->second.rate;
         }
-        row.paused = found.paused.contains(tenant, name);
+        row.paused = found.paused.contains(key_tenant(definitions, tenant, name), name);
         if (const auto set = std::ranges::find(found.limits, name, &QueueLimits::queue); set != found.limits.end()) {
             row.concurrency = set->concurrency.value_or(row.concurrency);
             row.rate = set->rate.value_or(row.rate);
@@ -109,7 +130,9 @@ void list_queues(Core& core, const ExchangePtr& exchange, std::span<const std::s
     const auto found = std::make_shared<QueuesRead>();
     read_then(
         core, exchange,
-        [found, tenant = exchange->caller().tenant](Reads& reads) { read_queues(reads, tenant, {}, *found); },
+        [found, definitions = core.definitions(), tenant = exchange->caller().tenant](Reads& reads) {
+            read_queues(reads, *definitions, tenant, {}, *found);
+        },
         [&core, exchange, found, query = *query](streams::Cursor cursor) {
             const auto rows = rows_of(core, exchange->caller().tenant, *found);
             JsonOut out;
@@ -140,7 +163,9 @@ void answer_queue(Core& core, const ExchangePtr& exchange, const std::string& na
     const auto found = std::make_shared<QueuesRead>();
     read_then(
         core, exchange,
-        [found, name, tenant = exchange->caller().tenant](Reads& reads) { read_queues(reads, tenant, name, *found); },
+        [found, name, definitions = core.definitions(), tenant = exchange->caller().tenant](Reads& reads) {
+            read_queues(reads, *definitions, tenant, name, *found);
+        },
         [&core, exchange, found, name](streams::Cursor) {
             auto rows = rows_of(core, exchange->caller().tenant, *found);
             const auto row = rows.find(name);
@@ -163,8 +188,8 @@ void with_queue(Core& core, const ExchangePtr& exchange, const std::string& name
     const auto tenants = tenants_of(core, exchange);
     read_each_then(
         core, exchange, tenants,
-        [found, name, tenants](Reads& reads) {
-            for (const std::string& tenant : tenants) read_queues(reads, tenant, name, (*found)[tenant]);
+        [found, name, tenants, definitions = core.definitions()](Reads& reads) {
+            for (const std::string& tenant : tenants) read_queues(reads, *definitions, tenant, name, (*found)[tenant]);
         },
         [&core, exchange, found, name, then = std::move(then)](streams::Cursor) {
             for (const auto& [tenant, read] : *found)
@@ -178,7 +203,9 @@ void set_paused(Core& core, const ExchangePtr& exchange, const std::string& name
     if (!only_parameters(exchange, {})) return;
     with_queue(core, exchange, name, [&core, exchange, name, paused] {
         const Caller& caller = exchange->caller();
-        const bool taken = core.post(PauseQueue{name, paused, caller.tenant, caller.name},
+        const std::string owner{key_tenant(*core.definitions(), caller.tenant, name)};
+        if (auto problem = check_shared(caller, owner, name)) return exchange->fail(std::move(*problem));
+        const bool taken = core.post(PauseQueue{name, paused, owner, caller.name},
                                      [&core, exchange, name, paused](const Reply& reply) {
                                          if (!reply) return fail_refused(core, exchange, reply.error());
                                          if (exchange->caller().tenant == "*")
@@ -248,7 +275,10 @@ void queue_rows(Core& core, const std::string& tenant, RowsThen then)
 {
     const auto found = std::make_shared<QueuesRead>();
     read_rows(
-        core, tenant, [found, tenant](Reads& reads) { read_queues(reads, tenant, {}, *found); },
+        core, tenant,
+        [found, tenant, definitions = core.definitions()](Reads& reads) {
+            read_queues(reads, *definitions, tenant, {}, *found);
+        },
         [&core, tenant, found] {
             streams::Rows rows;
             for (const auto& [name, row] : rows_of(core, tenant, *found)) rows.emplace(name, queue_json(row));

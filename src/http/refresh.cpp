@@ -4,6 +4,7 @@
 // A refresh answers success only with data that was read after it was asked for: it waits for its own job's end, never
 // for the key to look newer. Threads: the loop's.
 #include "http/data_answer.hpp"
+#include "http/gate.hpp"
 #include "http/problems.hpp"
 #include "http/route.hpp"
 #include "model/key.hpp"
@@ -68,7 +69,8 @@ public:
         const Preferences preferred = preferences(request.header("prefer"));
         if (preferred.wait && !preferred.respond_async) wait_ = std::min(*preferred.wait, wait_max);
         AskRefresh ask;
-        ask.tenant = exchange_->caller().tenant;
+        ask.tenant = exchange_->caller().key_tenant;
+        ask.by_tenant = exchange_->caller().tenant;
         ask.key = key_;
         ask.source = source_->name;
         ask.trigger = Trigger::manual;
@@ -116,7 +118,7 @@ private:
     // The key as it stands now, then the answer.
     void with_view(void (Refreshing::*then)())
     {
-        core_.view(exchange_->caller().tenant, key_,
+        core_.view(exchange_->caller().key_tenant, key_,
                    [self = shared_from_this(), then](const std::shared_ptr<const KeyView>& view) {
                        if (self->gone_) return;
                        if (!view) return self->exchange_->fail(store_problem());
@@ -248,7 +250,7 @@ std::string view_meta(Core& core, const std::shared_ptr<const KeyView>& view)
 void delete_key(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
 {
     const std::string& key = captures[0];
-    PurgeKey purge{exchange->caller().tenant, key, key.substr(0, key.find('/')), PurgeMode::hard,
+    PurgeKey purge{exchange->caller().key_tenant, key, key.substr(0, key.find('/')), PurgeMode::hard,
                    exchange->caller().name};
     const bool taken = core.post(std::move(purge), [&core, exchange, key](const Reply& reply) {
         if (!reply) return respond_refused(core, exchange, reply.error(), key);
@@ -261,7 +263,7 @@ void delete_key(Core& core, const ExchangePtr& exchange, std::span<const std::st
 // One answer for many keys: each is its own request to the engine, the last reply sends the answer.
 struct Purging {
     struct Row {
-        std::string key, meta, job, problem;
+        std::string key, meta, job, problem, tenant;
     };
     std::vector<Row> rows;
     std::size_t open = 0;
@@ -356,7 +358,14 @@ void purge_keys(Core& core, const ExchangePtr& exchange, std::span<const std::st
                 400, "bad_key", "A key can not be used",
                 key ? fmt::format("{} goes on after its last parameter.", text.substr(0, 200)) : key.error().message,
                 "Name keys as in /v1/data/KEY."));
-        purging->rows.push_back({to_text(key->key), {}, {}, {}});
+        const std::string& source = key->key.source;
+        const std::string_view owner = key_tenant(*core.definitions(), exchange->caller().tenant, source);
+        if (!tenant_has_source(*core.definitions(), exchange->caller().tenant, source))
+            return exchange->fail(make_problem(400, "bad_key", "A key can not be used",
+                                               fmt::format("There is no source \"{}\".", source),
+                                               "Look at the sources of your tenant."));
+        if (auto problem = check_shared(exchange->caller(), owner, source)) return exchange->fail(std::move(*problem));
+        purging->rows.push_back({to_text(key->key), {}, {}, {}, std::string{owner}});
     }
     purging->open = purging->rows.size();
     for (std::size_t i = 0; i < purging->rows.size(); ++i) {
@@ -371,7 +380,7 @@ void purge_keys(Core& core, const ExchangePtr& exchange, std::span<const std::st
             }
             if (--purging->open == 0) respond_purged(exchange, *purging);
         };
-        PurgeKey purge{exchange->caller().tenant, key, key.substr(0, key.find('/')), order->mode,
+        PurgeKey purge{purging->rows[i].tenant, key, key.substr(0, key.find('/')), order->mode,
                        exchange->caller().name};
         if (!core.post(std::move(purge), done)) done(std::unexpected(Refused{Refusal::busy, {}, {}, {}, 0, {}}));
     }
@@ -395,11 +404,11 @@ void decide_held(Core& core, const ExchangePtr& exchange, const std::string& key
                                                R"(Send {"job": "j_..."} as shown with the held result, or no body.)"));
         if (id) shown = *id;
     }
-    core.view(exchange->caller().tenant, key,
+    core.view(exchange->caller().key_tenant, key,
               [&core, exchange, key, accept, shown](const std::shared_ptr<const KeyView>& view) {
                   if (!view) return exchange->fail(store_problem());
                   DecideHeld decide;
-                  decide.tenant = exchange->caller().tenant;
+                  decide.tenant = exchange->caller().key_tenant;
                   decide.key = key;
                   decide.source = key.substr(0, key.find('/'));
                   decide.accept = accept;

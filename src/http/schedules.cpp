@@ -139,19 +139,21 @@ void schedule_row(JsonOut& out, Core& core, const Scheduled& one, const SourceDe
 // --- The list ---
 
 void read_schedules(Reads& reads, const Definitions& definitions, const std::string& tenant, const ListQuery& query,
-                    std::size_t limit, std::vector<Scheduled>& found)
+                    bool own_only, std::size_t limit, std::vector<Scheduled>& found)
 {
     // Keys in byte order follow their sources in name order, but for names that begin alike: each source by itself.
     for (const auto& [name, source] : definitions.sources) {
         if (!source->schedule.any() || (!query.source.empty() && query.source != name) ||
             !tenant_has_source(definitions, tenant, name))
             continue;
+        const std::string owner{key_tenant(definitions, tenant, name)};
+        if (own_only && owner != tenant) continue;
         const std::string_view after_source = std::string_view{query.after}.substr(0, query.after.find('/'));
         if (name < after_source) continue;
         const std::string after = name == after_source ? query.after : std::string{};
-        for (auto& view : reads.keys(tenant, name, after, schedules_max)) {
+        for (auto& view : reads.keys(owner, name, after, schedules_max)) {
             if (found.size() > limit) return;
-            auto fires = reads.fires(tenant, view->record.key, fires_shown);
+            auto fires = reads.fires(owner, view->record.key, fires_shown);
             found.push_back({std::move(view), std::move(fires)});
         }
     }
@@ -164,6 +166,7 @@ std::vector<std::string> tenants_asked(const Definitions& definitions, const Cal
     std::vector<std::string> names;
     for (const auto& [name, tenant] : definitions.tenants) names.push_back(name);
     if (names.empty()) names.emplace_back("default");
+    if (any_shared(definitions)) names.emplace_back(shared_tenant);
     std::ranges::sort(names);
     return names;
 }
@@ -177,12 +180,15 @@ struct SchedulePage {
     {
         ScheduleStands& of_tenant = stands[tenant] = read_stands(reads, definitions, tenant);
         if (!query.source.empty()) of_tenant.tasks.clear();
+        if (!of_all && tenant != shared_tenant && lists_shared(definitions, tenant))
+            stands[std::string{shared_tenant}].records = reads.schedules(shared_tenant);
         if (of_all && !query.after.empty()) {
             const std::string reached = query.after.substr(0, query.after.find('/'));
             if (tenant < reached) return;
             query.after = tenant == reached ? query.after.substr(std::min(reached.size() + 1, query.after.size())) : "";
         }
-        read_schedules(reads, definitions, tenant, query, static_cast<std::size_t>(query.limit), found);
+        // Of all, the shared ones are rows of their own tenant, once.
+        read_schedules(reads, definitions, tenant, query, of_all, static_cast<std::size_t>(query.limit), found);
     }
 };
 
@@ -229,6 +235,26 @@ void list_schedules(Core& core, const ExchangePtr& exchange, std::span<const std
 
 // --- Verbs ---
 
+// Whose schedule that is for the caller: of a key of a shared source nobody's who may ask.
+std::string owner_of(Core& core, const ExchangePtr& exchange, const std::string& name)
+{
+    return std::string{key_tenant(*core.definitions(), exchange->caller().tenant, name.substr(0, name.find('/')))};
+}
+
+// False: it is shared, and the caller may not change it for all, or not see it; that was answered.
+bool may_change(Core& core, const ExchangePtr& exchange, const std::string& name)
+{
+    const Caller& caller = exchange->caller();
+    const std::string owner = owner_of(core, exchange, name);
+    if (owner != shared_tenant || caller.all_tenants) return true;
+    if (!sees_shared(*core.definitions(), caller.tenant, name))
+        exchange->fail(make_problem(404, "not_found", "No such schedule", "there is no such schedule.",
+                                    "GET /v1/schedules lists what there is."));
+    else if (auto problem = check_shared(caller, owner, name))
+        exchange->fail(std::move(*problem));
+    return false;
+}
+
 /// Answers with the schedule after the verb, as the list shows it. `more` adds members in front.
 void answer_schedule(Core& core, const ExchangePtr& exchange, const std::string& name,
                      std::function<std::string(std::string)> more = {})
@@ -241,7 +267,7 @@ void answer_schedule(Core& core, const ExchangePtr& exchange, const std::string&
     const auto definitions = core.definitions();
     read_then(
         core, exchange,
-        [found, definitions, name, tenant = exchange->caller().tenant](Reads& reads) {
+        [found, definitions, name, tenant = owner_of(core, exchange, name)](Reads& reads) {
             found->stands = read_stands(reads, *definitions, tenant);
             if (definitions->schedules.contains(name)) return;
             found->of_key = {reads.meta(tenant, name), reads.fires(tenant, name, fires_shown)};
@@ -266,10 +292,13 @@ void answer_schedule(Core& core, const ExchangePtr& exchange, const std::string&
 
 void pause_schedule(Core& core, const ExchangePtr& exchange, const std::string& name, bool paused)
 {
-    if (!only_parameters(exchange, {}) || !has_tenant(exchange)) return;
+    if (!only_parameters(exchange, {})) return;
+    const std::string owner = owner_of(core, exchange, name);
+    if (owner != shared_tenant && !has_tenant(exchange)) return;
+    if (!may_change(core, exchange, name)) return;
     const Caller& caller = exchange->caller();
     const bool taken =
-        core.post(PauseSchedule{name, paused, caller.tenant, caller.name}, [&core, exchange, name](const Reply& reply) {
+        core.post(PauseSchedule{name, paused, owner, caller.name}, [&core, exchange, name](const Reply& reply) {
             if (!reply) return fail_refused(core, exchange, reply.error());
             answer_schedule(core, exchange, name);
         });
@@ -331,9 +360,10 @@ void run(Core& core, const ExchangePtr& exchange, std::span<const std::string> c
     if (!only_parameters(exchange, {})) return;
     const Caller& caller = exchange->caller();
     const std::string& name = captures[0];
+    if (!may_change(core, exchange, name)) return;
     if (caller.tenant == "*") return run_everywhere(core, exchange, name);
-    const bool taken =
-        core.post(RunSchedule{name, caller.tenant, caller.name}, [&core, exchange, name](const Reply& reply) {
+    const bool taken = core.post(
+        RunSchedule{name, owner_of(core, exchange, name), caller.name}, [&core, exchange, name](const Reply& reply) {
             if (!reply) return fail_refused(core, exchange, reply.error());
             const AddedJob& run = std::get<Added>(*reply).jobs.at(0);
             answer_schedule(core, exchange, name,
@@ -357,19 +387,22 @@ void schedule_rows(Core& core, const std::string& tenant, RowsThen then)
 {
     const auto found = std::make_shared<std::vector<Scheduled>>();
     const auto stands = std::make_shared<ScheduleStands>();
+    const auto of_shared = std::make_shared<ScheduleStands>();
     const auto definitions = core.definitions();
     read_rows(
         core, tenant,
-        [found, stands, definitions, tenant](Reads& reads) {
+        [found, stands, of_shared, definitions, tenant](Reads& reads) {
             *stands = read_stands(reads, *definitions, tenant);
-            read_schedules(reads, *definitions, tenant, {}, static_cast<std::size_t>(schedules_max), *found);
+            if (tenant != shared_tenant && lists_shared(*definitions, tenant))
+                of_shared->records = reads.schedules(shared_tenant);
+            read_schedules(reads, *definitions, tenant, {}, false, static_cast<std::size_t>(schedules_max), *found);
         },
-        [&core, found, stands, definitions] {
+        [&core, found, stands, of_shared, definitions, tenant] {
             streams::Rows rows;
             for (const Scheduled& one : *found) {
                 JsonOut out;
                 schedule_row(out, core, one, *definitions->source(one.view->record.source),
-                             stands->paused(one.view->record.key));
+                             (one.view->record.tenant == tenant ? stands : of_shared)->paused(one.view->record.key));
                 rows.emplace(one.view->record.key, out.take());
             }
             for (const auto& [record, fires] : stands->tasks) {

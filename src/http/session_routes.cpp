@@ -30,6 +30,7 @@ void put_caller(Core& core, JsonOut& out, const Caller& caller)
         for (const std::string& source : caller.sources) out.text(source);
         out.end_list();
     }
+    out.yes("all_tenants", caller.all_tenants);
     out.yes("session", caller.session);
     out.time_if("expires_at", caller.expires_at);
     out.time("now", core.now());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/status_answer.hpp"
 
+#include "http/gate.hpp"
 #include "http/hub_host.hpp"
 #include "http/negotiate.hpp"
 #include "http/problems.hpp"
@@ -56,13 +57,26 @@ std::vector<std::string> tenants_of(Core& core, const ExchangePtr& exchange)
     const std::string& tenant = exchange->caller().tenant;
     if (tenant != "*") return {tenant};
     std::vector<std::string> names;
+    if (any_shared(*core.definitions()))
+        names.emplace_back(shared_tenant); // before any name of a config, in byte order
     for (const auto& [name, definition] : core.definitions()->tenants) names.push_back(name);
+    return names;
+}
+
+std::vector<std::string> ledgers_of(Core& core, const ExchangePtr& exchange)
+{
+    std::vector<std::string> names = tenants_of(core, exchange);
+    const std::string& tenant = exchange->caller().tenant;
+    if (tenant != "*" && tenant != shared_tenant && lists_shared(*core.definitions(), tenant))
+        names.emplace_back(shared_tenant);
     return names;
 }
 
 void read_then(Core& core, const ExchangePtr& exchange, std::function<void(Reads&)> work, ReadThen then)
 {
-    read_each_then(core, exchange, {exchange->caller().tenant}, std::move(work), std::move(then));
+    std::vector<std::string> ledgers{exchange->caller().tenant};
+    if (exchange->caller().tenant != "*") ledgers = ledgers_of(core, exchange);
+    read_each_then(core, exchange, std::move(ledgers), std::move(work), std::move(then));
 }
 
 void read_each_then(Core& core, const ExchangePtr& exchange, std::vector<std::string> tenants,
@@ -86,7 +100,12 @@ void read_each_then(Core& core, const ExchangePtr& exchange, std::vector<std::st
         if (error) return exchange->fail(store_problem());
         const auto all_told = [&core, heads] {
             const bool one = heads->tenants.size() == 1;
-            heads->then(one ? streams::Cursor{core.services().epoch, heads->before[0]} : streams::Cursor{});
+            const bool with_shared = heads->tenants.size() == 2 && heads->tenants[1] == shared_tenant;
+            streams::Cursor cursor;
+            if (one || with_shared) cursor = {core.services().epoch, heads->before[0]};
+            if (with_shared) cursor.shared = heads->before[1];
+            if (one && heads->tenants[0] == shared_tenant) std::swap(cursor.seq, cursor.shared);
+            heads->then(cursor);
         };
         if (heads->tenants.empty()) return all_told();
         for (std::size_t i = 0; i < heads->tenants.size(); ++i)

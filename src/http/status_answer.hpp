@@ -23,6 +23,8 @@ void respond_status(const ExchangePtr& exchange, std::string json, int status = 
 using ReadThen = std::function<void(streams::Cursor)>;
 /// Names of the tenants that the caller's list is of: the one it speaks for, or all.
 std::vector<std::string> tenants_of(Core& core, const ExchangePtr& exchange);
+/// The same, and behind a tenant's own ledger that of shared sources if it lists one: for lists that show both.
+std::vector<std::string> ledgers_of(Core& core, const ExchangePtr& exchange);
 /// As read_then(), of each of these tenants; the cursor is of the one tenant, or none (epoch 0) for several.
 void read_each_then(Core& core, const ExchangePtr& exchange, std::vector<std::string> tenants,
                     std::function<void(Reads&)> work, ReadThen then);

@@ -57,7 +57,7 @@ void list_versions(Core& core, const ExchangePtr& exchange, std::span<const std:
     const std::size_t limit = static_cast<std::size_t>(query->limit);
     read_then(
         core, exchange,
-        [versions, key, before, limit, tenant = exchange->caller().tenant](Reads& reads) {
+        [versions, key, before, limit, tenant = exchange->caller().key_tenant](Reads& reads) {
             *versions = reads.versions(tenant, key, before == 0 ? INT64_MAX : before, static_cast<int>(limit) + 1);
         },
         [&core, exchange, versions, key, limit](streams::Cursor cursor) {
@@ -92,7 +92,7 @@ void show_version(Core& core, const ExchangePtr& exchange, std::span<const std::
     const AcceptedCodings accepted = accepted_codings(exchange->request().header("accept-encoding"));
     read_then(
         core, exchange,
-        [found, key, ver = *ver, accepted, tenant = exchange->caller().tenant](Reads& reads) {
+        [found, key, ver = *ver, accepted, tenant = exchange->caller().key_tenant](Reads& reads) {
             found->version = reads.version(tenant, key, ver);
             if (!found->version) return;
             const auto& body = found->version->body;
@@ -213,7 +213,7 @@ void show_diff(Core& core, const ExchangePtr& exchange, std::span<const std::str
                                            fmt::format("Accept: {} or {}.", diff_type, patch_type)));
     const auto source = source_of(*core.definitions(), captures[0]);
     const auto work = std::make_shared<DiffWork>();
-    work->tenant = exchange->caller().tenant;
+    work->tenant = exchange->caller().key_tenant;
     work->key = captures[0];
     work->base_url = exchange->base_url();
     work->from = *from;

@@ -12,6 +12,7 @@ namespace freshet::streams {
 
 std::string to_text(Cursor cursor)
 {
+    if (cursor.shared > 0) return fmt::format("{}:{}.{}", cursor.epoch, cursor.seq, cursor.shared);
     return fmt::format("{}:{}", cursor.epoch, cursor.seq);
 }
 
@@ -26,9 +27,12 @@ std::optional<Cursor> parse_cursor(std::string_view text)
         return value;
     };
     const auto epoch = number(text.substr(0, colon));
-    const auto seq = number(text.substr(colon + 1));
-    if (!epoch || !seq) return std::nullopt;
-    return Cursor{*epoch, *seq};
+    const std::string_view seqs = text.substr(colon + 1);
+    const auto dot = seqs.find('.');
+    const auto seq = number(seqs.substr(0, dot));
+    const auto shared = dot == std::string_view::npos ? std::optional<std::uint64_t>{0} : number(seqs.substr(dot + 1));
+    if (!epoch || !seq || !shared || (dot != std::string_view::npos && *shared == 0)) return std::nullopt;
+    return Cursor{*epoch, *seq, *shared};
 }
 
 Frame::Frame(std::string_view event, std::string_view id, std::string_view data, Millis retry)
@@ -75,11 +79,19 @@ const FramePtr& Message::frame(bool with_id) const
     return made;
 }
 
-FramePtr Message::conflated(bool with_id, std::uint64_t missed) const
+const FramePtr& Message::frame_as(Cursor id) const
+{
+    const std::string text = to_text(id);
+    if (!with_both_ || with_both_->id() != text) with_both_ = std::make_shared<const Frame>(event_, text, data_);
+    return with_both_;
+}
+
+FramePtr Message::conflated(std::string_view id, std::uint64_t missed) const
 {
     simdjson::dom::parser parser;
     simdjson::dom::object members;
-    if (parser.parse(data_.data(), data_.size()).get(members) != simdjson::SUCCESS) return frame(with_id);
+    if (parser.parse(data_.data(), data_.size()).get(members) != simdjson::SUCCESS)
+        return std::make_shared<const Frame>(event_, id, data_);
     JsonOut out;
     out.begin();
     for (const auto& [name, value] : members) {
@@ -89,7 +101,7 @@ FramePtr Message::conflated(bool with_id, std::uint64_t missed) const
     }
     out.unsigned_whole("missed", missed);
     out.end();
-    return std::make_shared<const Frame>(event_, with_id ? to_text(id_) : std::string{}, out.take());
+    return std::make_shared<const Frame>(event_, id, out.take());
 }
 
 MessagePtr Message::without(std::string_view member) const

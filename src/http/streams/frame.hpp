@@ -15,14 +15,16 @@
 
 namespace freshet::streams {
 
-/// Where a stream stands: all of the tenant's ledger up to `seq` was sent on it. Seq 0 always resets.
+/// Where a stream stands: all of the tenant's ledger up to `seq` was sent on it, and all that it is told of the ledger
+/// of shared sources up to `shared`. Both 0 always resets.
 struct Cursor {
     std::uint64_t epoch = 0;
     Seq seq = 0;
+    Seq shared = 0; ///< 0: nothing of that ledger
     friend bool operator==(const Cursor&, const Cursor&) = default;
 };
 
-/// "epoch:seq", both in decimal.
+/// "epoch:seq", both in decimal; of a stream that reads shared sources, too, "epoch:seq.shared".
 std::string to_text(Cursor cursor);
 /// nullopt for anything that to_text() does not print.
 std::optional<Cursor> parse_cursor(std::string_view text);
@@ -66,14 +68,21 @@ public:
     }
 
     const FramePtr& frame(bool with_id) const;
+    /// With the id of a stream that reads two ledgers; the last such frame is kept, for streams stand alike.
+    const FramePtr& frame_as(Cursor id) const;
     /// The same with a member `missed`, and without `diff`, whose base the reader does not have.
-    FramePtr conflated(bool with_id, std::uint64_t missed) const;
+    /// @param id  empty: none
+    FramePtr conflated(std::string_view id, std::uint64_t missed) const;
 
     /// The same without a member; made anew with each call.
     std::shared_ptr<const Message> without(std::string_view member) const;
 
     const std::string& topic() const { return topic_; }
+    /// Of its ledger alone: `seq` or `shared` is 0.
     Cursor id() const { return id_; }
+    /// Its place in the ledger that it is of.
+    Seq seq() const { return is_shared() ? id_.shared : id_.seq; }
+    bool is_shared() const { return id_.shared > 0; }
     std::size_t bytes() const { return data_.size() + topic_.size() + 64; }
 
 private:
@@ -81,7 +90,7 @@ private:
     Cursor id_;
     std::string_view data_;
     std::shared_ptr<const void> keep_;
-    mutable FramePtr with_id_, without_id_;
+    mutable FramePtr with_id_, without_id_, with_both_;
 };
 
 using MessagePtr = std::shared_ptr<const Message>;

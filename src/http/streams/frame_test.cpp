@@ -32,8 +32,8 @@ TEST(Message, DropsTheDiffWhenItSaysHowManyWereMissed)
 {
     const auto message =
         make_message("change", "data/rates", {5, 7}, R"({"topic":"data/rates","base":3,"diff":{"added":[]},"seq":7})");
-    EXPECT_EQ(message->conflated(true, 4)->data(), R"({"topic":"data/rates","base":3,"seq":7,"missed":4})");
-    EXPECT_EQ(message->conflated(false, 4)->id(), "");
+    EXPECT_EQ(message->conflated("1:7", 4)->data(), R"({"topic":"data/rates","base":3,"seq":7,"missed":4})");
+    EXPECT_EQ(message->conflated("", 4)->id(), "");
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 #include "http/streams/hub_parts.hpp"
 #include "http/streams/present.hpp"
 
+#include "model/shared.hpp"
 #include "wire/json_out.hpp"
 
 #include <algorithm>
@@ -12,6 +13,22 @@ namespace freshet::streams {
 namespace {
 
 constexpr std::uint64_t beat_slots = 15; ///< a fifteenth of the streams beats each second
+
+LedgerFilters filters_of(const std::vector<Topic>& topics, const std::string& tenant, bool both,
+                         const Definitions& definitions)
+{
+    if (tenant == shared_tenant) return {{}, TopicFilter{topics}};
+    LedgerFilters filters{TopicFilter{topics}, {}};
+    std::set<std::string, std::less<>> all, seen;
+    for (const auto& [name, source] : definitions.sources) {
+        if (!is_shared(definitions, *source)) continue;
+        all.insert(name);
+        if (tenant_has_source(definitions, tenant, name)) seen.insert(name);
+    }
+    if (both) filters.shared.emplace(topics).limit_to(std::move(seen));
+    filters.own.leave_out(std::move(all));
+    return filters;
+}
 
 StreamRefusal busy()
 {
@@ -98,7 +115,7 @@ std::uint64_t Hub::open(OpenStream request, Ready ready)
     stream->poll = request.poll;
     stream->grant = std::move(request.grant);
     stream->topics = found->topics;
-    stream->filter = TopicFilter{stream->topics};
+    see_shared(*stream);
     // Registered before anything is read: what happens from here on collects in `pending`.
     streams_.emplace(stream->number, stream);
     for (const Topic& topic : stream->topics) subscribe(stream, topic);
@@ -124,30 +141,38 @@ std::uint64_t Hub::open(OpenStream request, Ready ready)
 void Hub::look_up(const StreamPtr& stream, const std::shared_ptr<Opened>& found,
                   std::function<void(std::optional<StreamRefusal>)> then)
 {
-    const auto work = [found, grant = stream->grant, name = stream->tenant, filter = stream->filter,
-                       epoch = options_.epoch](Reads& reads) {
+    found->filters = filters_of(found->topics, stream->tenant, stream->reads_shared, *host_->definitions());
+    const auto work = [found, grant = stream->grant, name = stream->tenant, both = stream->reads_shared,
+                       definitions = host_->definitions(), epoch = options_.epoch](Reads& reads) {
         for (const Topic& topic : found->topics) {
             if (topic.kind == Topic::Kind::job) {
                 const auto job = reads.job(topic.job);
-                if (!job || job->tenant != name || !grant.has_source(source_of(job->key))) found->missing = topic;
+                const bool sees = job && (job->tenant == name || (both && job->tenant == shared_tenant &&
+                                                                  sees_shared(*definitions, name, job->key)));
+                if (!sees || !grant.has_source(source_of(job->key))) found->missing = topic;
             } else if (topic.kind == Topic::Kind::batch) {
                 const auto batch = read_batch(reads, topic.batch);
                 if (!batch || batch->tenant != name || !grant.sources.empty()) found->missing = topic;
             }
         }
         if (found->missing) return;
-        if (found->cursor) found->replay = read_replay(reads, name, *found->cursor, epoch, filter);
+        if (found->cursor) found->replay = read_replay(reads, name, *found->cursor, epoch, found->filters);
         found->head_on_disk = reads.ledger_head(name).head;
+        if (both) found->shared_on_disk = reads.ledger_head(shared_tenant).head;
     };
-    host_->off_loop(
-        work, if_alive([this, found, name = stream->tenant, then = std::move(then)](std::exception_ptr error) {
-            if (error) return then(busy());
-            if (found->missing)
-                return then(StreamRefusal{404, "not_found", fmt::format("there is no {}", found->missing->text),
-                                          "what has ended is kept for a while only"});
-            learn_head(name, found->head_on_disk,
-                       [then](bool known) { then(known ? std::nullopt : std::optional{busy()}); });
-        }));
+    host_->off_loop(work, if_alive([this, found, name = stream->tenant, both = stream->reads_shared,
+                                    then = std::move(then)](std::exception_ptr error) {
+                        if (error) return then(busy());
+                        if (found->missing)
+                            return then(StreamRefusal{404, "not_found",
+                                                      fmt::format("there is no {}", found->missing->text),
+                                                      "what has ended is kept for a while only"});
+                        const auto known = [then](bool learnt) { then(learnt ? std::nullopt : std::optional{busy()}); };
+                        learn_head(name, found->head_on_disk, if_alive([this, found, both, known](bool learnt) {
+                                       if (!learnt || !both) return known(learnt);
+                                       learn_head(shared_tenant, found->shared_on_disk, known);
+                                   }));
+                    }));
 }
 
 // The head that is applied here is what notices say. Before any notice it is the disk's, as soon as all that was on
@@ -168,18 +193,24 @@ void Hub::learn_head(std::string_view tenant_name, Seq on_disk, std::function<vo
 void Hub::begin(const StreamPtr& stream, Opened& found)
 {
     Stream& s = *stream;
-    const Seq head = tenant(s.tenant).head;
+    const Cursor head = heads(s);
     std::string reason = !found.cursor_text ? ""
                          : !found.cursor    ? "unknown"
                          : s.overflowed     ? "slow"
                                             : found.replay.reset_reason;
     const bool ok = found.cursor && reason.empty();
     s.overflowed = false;
-    s.covered = ok ? std::min(head, found.replay.head) : head;
+    s.covered = head;
+    if (ok) {
+        s.covered.seq = std::min(head.seq, found.replay.head);
+        s.covered.shared = std::min(head.shared, found.replay.shared_head);
+    }
     s.sent = ok ? *found.cursor : Cursor{options_.epoch, 0};
+    if (head.shared == 0) s.sent.shared = 0; // it was listed once
     // Rows of freshness may tell of what is in no ledger, such as a pause; without a replay all rows are sent anyway.
     std::erase_if(s.pending, [&](const Pending& pending) {
-        return pending.message->id().seq <= s.covered && !(ok && pending.message->topic() == "freshness");
+        const Seq covered = pending.message->is_shared() ? s.covered.shared : s.covered.seq;
+        return pending.message->seq() <= covered && !(ok && pending.message->topic() == "freshness");
     });
     s.pending_bytes = 0;
     for (const Pending& pending : s.pending) s.pending_bytes += pending.message->bytes();
@@ -189,7 +220,7 @@ void Hub::begin(const StreamPtr& stream, Opened& found)
     out.text("stream", s.name);
     out.text("resume", ok ? "ok" : found.cursor_text ? "reset" : "new");
     out.text_if("reason", reason);
-    out.text("head", to_text(Cursor{options_.epoch, head}));
+    out.text("head", to_text(head));
     out.whole("beat_ms", beat_every.count());
     out.time("now", host_->now());
     out.text("server", options_.server);
@@ -218,13 +249,19 @@ void Hub::resume(Stream& s, Opened& found)
         rows.keys.assign(replay.rows.begin(), replay.rows.end());
         s.steps.push_back(std::move(rows));
     }
-    for (LedgerEntry& entry : replay.entries) {
-        if (entry.seq > s.covered) break;
-        const Cursor id{options_.epoch, entry.seq};
-        const bool with_id = replay.metas.empty() || entry.seq < replay.metas_from;
+    const auto put = [&](LedgerEntry& entry, Cursor id, Seq metas_from) {
+        const bool with_id = metas_from == 0 || entry.seq < metas_from;
         s.replay.push_back(
             {make_message(to_text(entry.event.kind), std::move(entry.event.topic), id, std::move(entry.event.data)), 0,
              with_id});
+    };
+    for (LedgerEntry& entry : replay.entries) {
+        if (entry.seq > s.covered.seq) break;
+        put(entry, {options_.epoch, entry.seq}, replay.metas_from.seq);
+    }
+    for (LedgerEntry& entry : replay.shared) {
+        if (entry.seq > s.covered.shared) break;
+        put(entry, {options_.epoch, 0, entry.seq}, replay.metas_from.shared);
     }
     for (const std::string& key : replay.metas) s.steps_after.push_back({StateStep::Kind::meta, key});
     for (const Topic& topic : s.topics) {
@@ -236,11 +273,52 @@ void Hub::resume(Stream& s, Opened& found)
     }
 }
 
+// --- Topics, and the ledgers that tell of them ---
+
+std::string_view Hub::tenant_of(const Stream& stream, std::string_view key) const
+{
+    return key_tenant(*host_->definitions(), stream.tenant, source_of(key));
+}
+
+void Hub::see_shared(Stream& stream) const
+{
+    const Definitions& definitions = *host_->definitions();
+    stream.shared_sources.clear();
+    if (stream.tenant != shared_tenant)
+        for (const auto& [name, source] : definitions.sources)
+            if (is_shared(definitions, *source) && tenant_has_source(definitions, stream.tenant, name))
+                stream.shared_sources.push_back(name);
+    stream.reads_shared = !stream.shared_sources.empty();
+}
+
+bool Hub::may_see(const Stream& stream, const Job& job) const
+{
+    return job.tenant == stream.tenant || (stream.reads_shared && job.tenant == shared_tenant &&
+                                           sees_shared(*host_->definitions(), stream.tenant, job.key));
+}
+
+Cursor Hub::heads(const Stream& stream)
+{
+    const bool is_shared = stream.tenant == shared_tenant;
+    return {options_.epoch, is_shared ? 0 : tenant(stream.tenant).head,
+            is_shared || stream.reads_shared ? tenant(shared_tenant).head : 0};
+}
+
 void Hub::subscribe(const StreamPtr& stream, const Topic& topic)
 {
-    Tenant& of = tenant(stream->tenant);
     volatile_topics_ += topic.is_volatile() ? 1 : 0;
     batch_topics_ += topic.kind == Topic::Kind::batch ? 1 : 0;
+    if (topic.kind == Topic::Kind::key || topic.kind == Topic::Kind::source)
+        return subscribe_to(std::string{tenant_of(*stream, topic.name)}, stream, topic);
+    subscribe_to(stream->tenant, stream, topic);
+    const bool has_shared = topic.kind == Topic::Kind::job || topic.kind == Topic::Kind::queue ||
+                            topic.kind == Topic::Kind::freshness || topic.kind == Topic::Kind::schedules;
+    if (stream->reads_shared && has_shared) subscribe_to(std::string{shared_tenant}, stream, topic);
+}
+
+void Hub::subscribe_to(const std::string& ledger, const StreamPtr& stream, const Topic& topic)
+{
+    Tenant& of = tenant(ledger);
     if (!topic.is_list()) {
         of.readers[topic.text].push_back(stream);
         return;
@@ -252,9 +330,16 @@ void Hub::subscribe(const StreamPtr& stream, const Topic& topic)
 
 void Hub::unsubscribe(const Stream& stream, const Topic& topic)
 {
-    Tenant& of = tenant(stream.tenant);
     volatile_topics_ -= topic.is_volatile() ? 1 : 0;
     batch_topics_ -= topic.kind == Topic::Kind::batch ? 1 : 0;
+    // From both: which of them tells of the topic may have changed with the definitions.
+    unsubscribe_from(stream.tenant, stream, topic);
+    if (tenants_.contains(shared_tenant)) unsubscribe_from(shared_tenant, stream, topic);
+}
+
+void Hub::unsubscribe_from(std::string_view ledger, const Stream& stream, const Topic& topic)
+{
+    Tenant& of = tenant(ledger);
     const auto same = [&](const StreamPtr& other) { return other.get() == &stream; };
     if (topic.is_list()) {
         const auto feed = of.feeds.find(topic.text);
@@ -267,6 +352,17 @@ void Hub::unsubscribe(const Stream& stream, const Topic& topic)
     if (readers == of.readers.end()) return;
     std::erase_if(readers->second, same);
     if (readers->second.empty()) of.readers.erase(readers);
+}
+
+// A source may have become shared, or one that is may have been listed: what tells of the topics is looked up anew.
+bool Hub::join_definitions(const StreamPtr& stream)
+{
+    const std::vector<std::string> before = stream->shared_sources;
+    see_shared(*stream);
+    if (before == stream->shared_sources) return true;
+    for (const Topic& topic : stream->topics) unsubscribe(*stream, topic);
+    for (const Topic& topic : stream->topics) subscribe(stream, topic);
+    return std::ranges::includes(stream->shared_sources, before);
 }
 
 void Hub::leave(std::uint64_t number)
@@ -329,7 +425,6 @@ void Hub::change(std::string_view name, std::string_view tenant_name, const std:
                     subscribe(stream, topic);
                     put_steps(stream->steps, topic);
                 }
-                stream->filter = TopicFilter{stream->topics};
                 std::vector<std::string> now;
                 for (const Topic& topic : stream->topics) now.push_back(topic.text);
                 then(std::move(now));

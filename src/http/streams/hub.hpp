@@ -80,6 +80,8 @@ public:
     /// Says goodbye to everyone and ends all streams; none begins any more.
     void stop(std::string_view reason);
 
+    /// As when_applied() of the tenant, and of the ledger of shared sources where `shared` is above 0.
+    void when_both_applied(std::string_view tenant, Seq seq, Seq shared, std::function<void()> then);
     /// Calls `then` once everything of the tenant's ledger up to `seq` has been published and applied on this loop: who
     /// read the disk waits with it before telling. Later readers on any loop then see no less (F4).
     void when_applied(std::string_view tenant, Seq seq, std::function<void()> then);
@@ -105,7 +107,18 @@ private:
     void begin(const StreamPtr& stream, Opened& found);
     void resume(Stream& stream, Opened& found);
     void subscribe(const StreamPtr& stream, const Topic& topic);
+    void subscribe_to(const std::string& ledger, const StreamPtr& stream, const Topic& topic);
     void unsubscribe(const Stream& stream, const Topic& topic);
+    void unsubscribe_from(std::string_view ledger, const Stream& stream, const Topic& topic);
+    /// Whose the key is for the stream's tenant, by the definitions in force.
+    std::string_view tenant_of(const Stream& stream, std::string_view key) const;
+    void see_shared(Stream& stream) const;
+    /// The stream may be told of the job: it is its tenant's, or of a shared source that its tenant lists.
+    bool may_see(const Stream& stream, const Job& job) const;
+    /// Where the ledgers stand here, as far as the stream is told of them.
+    Cursor heads(const Stream& stream);
+    /// False: its tenant does not list any more what it was told of.
+    bool join_definitions(const StreamPtr& stream);
     void drop(const StreamPtr& stream);
     void goodbye(const StreamPtr& stream, std::string_view reason);
     void end_revoked();
@@ -130,6 +143,9 @@ private:
     void flush_lists();
     void flush_when_due();
     void flush_feed(Tenant& tenant, Feed& feed, std::set<std::uint64_t>& told);
+    std::vector<MessagePtr> messages_of(const Tenant& tenant, const Feed& feed,
+                                        const std::function<bool(const std::string&)>& seen) const;
+    Cursor cursor_of(const Tenant& tenant, Seq seq) const;
     void flush_items(Tenant& tenant);
     void flush_workers(Feed& feed);
     void flush_queues(Tenant& tenant, Feed& feed);
@@ -153,8 +169,8 @@ private:
     void step_batch(const StreamPtr& stream, const StateStep& step, const Done& done);
     void step_batches(const StreamPtr& stream, const StateStep& step, const Done& done);
     void step_list(const StreamPtr& stream, const StateStep& step, const Done& done);
-    std::vector<std::string> complete_rows(std::string_view tenant, std::vector<std::shared_ptr<const KeyView>>& views,
-                                           std::vector<std::string> seen, bool more);
+    std::vector<std::string> complete_rows(const Stream& stream, const StateStep& step,
+                                           std::vector<std::shared_ptr<const KeyView>>& views, bool full);
     void step_rows(const StreamPtr& stream, const StateStep& step, const Done& done);
     void send_state(Stream& stream, std::string_view event, std::string_view data);
     /// Reads the disk for a step and waits until what was read is published to every loop.

@@ -2,6 +2,7 @@
 // From one commit's notice to the streams that want it.
 #include "http/streams/hub_parts.hpp"
 #include "http/streams/present.hpp"
+#include "model/shared.hpp"
 #include "wire/batch_views.hpp"
 #include "wire/json_out.hpp"
 #include "wire/views.hpp"
@@ -66,12 +67,18 @@ void Hub::apply(const std::shared_ptr<const Notice>& notice)
     mark_lists(*notice);
     if (notice->definitions) {
         // Any key's word may have changed with the policies: told, and followed by state.
+        std::vector<StreamPtr> ended;
         for (const auto& [number, stream] : streams_) {
+            if (!join_definitions(stream)) {
+                ended.push_back(stream);
+                continue;
+            }
             const bool shows_config = std::ranges::any_of(stream->topics, &Topic::shows_config);
             if (!shows_config || stream->phase == Stream::Phase::opening) continue;
             reset(*stream, "config");
             touched_.insert(number);
         }
+        for (const StreamPtr& stream : ended) goodbye(stream, "config");
     }
     for (const Done& then : ready) then();
     withhold_ids();
@@ -98,6 +105,13 @@ void Hub::when_applied(std::string_view name, Seq seq, std::function<void()> the
     of.waiters.emplace(seq, std::move(then));
 }
 
+void Hub::when_both_applied(std::string_view name, Seq seq, Seq shared, std::function<void()> then)
+{
+    if (shared == 0) return when_applied(name, seq, std::move(then));
+    when_applied(name, seq,
+                 if_alive([this, shared, then = std::move(then)] { when_applied(shared_tenant, shared, then); }));
+}
+
 void Hub::tell_entry(Tenant& of, const std::shared_ptr<const Notice>& notice, const LedgerEntry& entry)
 {
     const Event& event = entry.event;
@@ -110,7 +124,7 @@ void Hub::tell_entry(Tenant& of, const std::shared_ptr<const Notice>& notice, co
     if (exact == of.readers.end() && wide == of.readers.end() && feed == of.feeds.end()) return;
 
     // What is JSON already lies in the notice, which the message keeps; a job's is made here, once for all who see it.
-    const Cursor id{options_.epoch, entry.seq};
+    const Cursor id = cursor_of(of, entry.seq);
     const MessagePtr message =
         event.told ? make_message(to_text(event.kind), event.topic, id, event_json(event))
                    : std::make_shared<const Message>(to_text(event.kind), event.topic, id, event.data, notice);
@@ -119,7 +133,10 @@ void Hub::tell_entry(Tenant& of, const std::shared_ptr<const Notice>& notice, co
     if (wide != of.readers.end())
         for (const StreamPtr& stream : wide->second)
             if (stream->pending.empty() || stream->pending.back().message != message) enqueue(*stream, message, true);
-    if (feed != of.feeds.end()) feed->second.events.insert_or_assign(event.topic, message), lists_wait_ = true;
+    if (feed != of.feeds.end()) {
+        feed->second.events.insert_or_assign(event.topic, message), lists_wait_ = true;
+        if (of.name == shared_tenant) feed->second.event_keys.insert_or_assign(event.topic, key_told_of(event));
+    }
     for (const auto* readers :
          {exact != of.readers.end() ? &exact->second : nullptr, wide != of.readers.end() ? &wide->second : nullptr})
         if (readers != nullptr)
@@ -133,6 +150,11 @@ void Hub::tell_metas(const Notice& notice)
         const auto found = tenants_.find(view->record.tenant);
         if (found == tenants_.end()) continue;
         Tenant& of = *found->second;
+        // What a tenant keeps of a source that is shared by now is shown to nobody.
+        const Definitions& definitions = *host_->definitions();
+        if (definitions.source(view->record.source) != nullptr &&
+            source_within(definitions, of.name, view->record.source) == nullptr)
+            continue;
         const std::string topic = "data/" + view->record.key;
         if (const auto feed = of.feeds.find("freshness"); feed != of.feeds.end()) {
             feed->second.rows.insert_or_assign(view->record.key, view);
@@ -182,7 +204,8 @@ void Hub::tell_progress(const Notice& notice)
         if (const auto readers = found->second->readers.find(topic); readers != found->second->readers.end())
             for (const StreamPtr& stream : readers->second) tell(stream);
         if (const auto feed = found->second->feeds.find("jobs/" + job->queue); feed != found->second->feeds.end())
-            for (const StreamPtr& stream : feed->second.readers) tell(stream);
+            for (const StreamPtr& stream : feed->second.readers)
+                if (may_see(*stream, *job)) tell(stream);
         if (!job->batch || batch_topics_ == 0) continue;
         const std::string batch = "batch/" + freshet::to_text(job->batch);
         if (!found->second->readers.contains(batch)) continue;
@@ -206,7 +229,9 @@ void Hub::mark_lists(const Notice& notice)
         }
         const auto feed = of->feeds.find("queues");
         if (feed == of->feeds.end()) continue;
-        const auto own = [&name = name](const auto& one) { return one->tenant == name; };
+        const auto own = [&name = name](const auto& one) {
+            return one->tenant == name || one->tenant == shared_tenant;
+        };
         if (notice.queues.empty() && std::ranges::none_of(notice.jobs, own) &&
             std::ranges::none_of(notice.workers, own))
             continue;
@@ -282,12 +307,15 @@ void Hub::keep_bounds(Stream& stream)
 
 bool Hub::lists_wait(const Stream& stream) const
 {
-    const auto found = tenants_.find(stream.tenant);
-    return std::ranges::any_of(stream.topics, [&](const Topic& topic) {
-        if (!topic.is_list()) return false;
-        const auto feed = found->second->feeds.find(topic.text);
-        return feed != found->second->feeds.end() && feed->second.waits();
-    });
+    const auto waits = [&](std::string_view ledger) {
+        const auto found = tenants_.find(ledger);
+        return found != tenants_.end() && std::ranges::any_of(stream.topics, [&](const Topic& topic) {
+                   if (!topic.is_list()) return false;
+                   const auto feed = found->second->feeds.find(topic.text);
+                   return feed != found->second->feeds.end() && feed->second.waits();
+               });
+    };
+    return waits(stream.tenant) || (stream.reads_shared && waits(shared_tenant));
 }
 
 void Hub::flush_when_due()
@@ -327,31 +355,57 @@ void Hub::flush_lists()
 void Hub::flush_feed(Tenant& of, Feed& feed, std::set<std::uint64_t>& told)
 {
     if (!feed.waits()) return;
-    std::vector<MessagePtr> messages;
-    for (const auto& [topic, message] : feed.events)
-        messages.push_back(feed.topic.kind == Topic::Kind::batches ? message->without("items") : message);
-    std::ranges::sort(messages, {}, [](const MessagePtr& message) { return message->id().seq; });
-    std::vector<std::shared_ptr<const KeyView>> rows;
-    for (const auto& [key, view] : feed.rows) rows.push_back(view);
-    for (std::size_t at = 0; at < rows.size(); at += rows_per_frame) {
-        const auto part = std::span{rows}.subspan(at, std::min(rows_per_frame, rows.size() - at));
-        messages.push_back(make_message("change", "freshness", {options_.epoch, of.head},
-                                        rows_json(part, *host_->definitions(), false, host_->now())));
-    }
+    // Of shared sources each tenant is told what it lists; tenants that list the same could share, and are few.
+    std::map<std::string, std::vector<MessagePtr>, std::less<>> by_tenant;
     for (const StreamPtr& stream : feed.readers) {
+        const std::string reader = of.name == shared_tenant ? stream->tenant : of.name;
+        const auto seen = [&](const std::string& key) {
+            return reader == of.name || sees_shared(*host_->definitions(), reader, key);
+        };
         touched_.insert(stream->number);
         if (feed.topic.kind == Topic::Kind::freshness && stream->phase == Stream::Phase::state) {
             // A page that was read later may be newer than these rows: they are read again behind it.
-            for (const auto& [key, view] : feed.rows) stream->rows_again.insert(key);
+            for (const auto& [key, view] : feed.rows)
+                if (seen(key)) stream->rows_again.insert(key);
             if (stream->rows_again.size() > rows_again_max)
                 stream->rows_again.clear(), stream->steps.push_back({StateStep::Kind::rows_all});
             continue;
         }
-        for (const MessagePtr& message : messages) enqueue(*stream, message, false);
-        told.insert(stream->number);
+        const auto [messages, is_new] = by_tenant.try_emplace(reader);
+        if (is_new) messages->second = messages_of(of, feed, seen);
+        for (const MessagePtr& message : messages->second) enqueue(*stream, message, false);
+        if (!messages->second.empty()) told.insert(stream->number);
     }
     feed.events.clear();
+    feed.event_keys.clear();
     feed.rows.clear();
+}
+
+std::vector<MessagePtr> Hub::messages_of(const Tenant& of, const Feed& feed,
+                                         const std::function<bool(const std::string&)>& seen) const
+{
+    std::vector<MessagePtr> messages;
+    for (const auto& [topic, message] : feed.events) {
+        if (const auto key = feed.event_keys.find(topic); key != feed.event_keys.end() && !seen(key->second)) continue;
+        messages.push_back(feed.topic.kind == Topic::Kind::batches ? message->without("items") : message);
+    }
+    std::ranges::sort(messages, {}, [](const MessagePtr& message) { return message->seq(); });
+    std::vector<std::shared_ptr<const KeyView>> rows;
+    for (const auto& [key, view] : feed.rows)
+        if (seen(key)) rows.push_back(view);
+    for (std::size_t at = 0; at < rows.size(); at += rows_per_frame) {
+        const auto part = std::span{rows}.subspan(at, std::min(rows_per_frame, rows.size() - at));
+        messages.push_back(make_message("change", "freshness", cursor_of(of, of.head),
+                                        rows_json(part, *host_->definitions(), false, host_->now())));
+    }
+    return messages;
+}
+
+// An id of this ledger alone.
+Cursor Hub::cursor_of(const Tenant& of, Seq seq) const
+{
+    if (of.name == shared_tenant) return {options_.epoch, 0, seq};
+    return {options_.epoch, seq};
 }
 
 void Hub::flush_items(Tenant& of)
@@ -413,8 +467,7 @@ void Hub::flush_queues(Tenant& of, Feed& feed)
                         end_rows(out, false);
                         // Each holds what changed since the one before: none replaces another.
                         if (any) {
-                            const auto message =
-                                make_message("change", "queues", {options_.epoch, of.head}, out.take());
+                            const auto message = make_message("change", "queues", cursor_of(of, of.head), out.take());
                             for (const StreamPtr& stream : now.readers) {
                                 enqueue(*stream, message, false);
                                 keep_bounds(*stream);

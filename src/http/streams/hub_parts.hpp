@@ -10,7 +10,8 @@ namespace freshet::streams {
 struct Hub::Feed {
     Topic topic;
     std::vector<StreamPtr> readers;
-    std::map<std::string, MessagePtr> events; ///< of what the ledger tells: latest by topic of the job, batch ...
+    std::map<std::string, MessagePtr> events;      ///< of what the ledger tells: latest by topic of the job, batch ...
+    std::map<std::string, std::string> event_keys; ///< by the same topic; of the feeds of shared sources
     std::map<std::string, std::shared_ptr<const KeyView>, std::less<>> rows;       ///< of freshness: latest by key
     std::map<std::string, std::shared_ptr<const WorkerView>, std::less<>> workers; ///< latest by id
     bool queues_changed = false; ///< some row of the list of queues may be another now
@@ -36,8 +37,9 @@ struct Hub::Opened {
     std::vector<Topic> topics;
     std::optional<std::string> cursor_text;
     std::optional<Cursor> cursor;
+    LedgerFilters filters;
     Replay replay;
-    Seq head_on_disk = 0;
+    Seq head_on_disk = 0, shared_on_disk = 0;
     std::optional<Topic> missing; ///< a job or batch that is not there, or not this tenant's
 };
 

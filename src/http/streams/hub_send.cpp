@@ -65,7 +65,8 @@ bool Hub::pump_once(const StreamPtr& stream)
     }
     s.resets = 0;
     if (lists_wait(s)) return false;
-    s.sent = {options_.epoch, std::max(tenant(s.tenant).head, s.sent.seq)};
+    const Cursor head = heads(s);
+    s.sent = {options_.epoch, std::max(head.seq, s.sent.seq), std::max(head.shared, s.sent.shared)};
     const auto sink = s.sink;
     sink->caught_up(s.sent);
     return false;
@@ -77,10 +78,21 @@ bool Hub::send_front(Stream& stream, std::deque<Pending>& queue)
     const Pending next = std::move(queue.front());
     queue.pop_front();
     if (&queue == &stream.pending) stream.pending_bytes -= next.message->bytes();
-    const FramePtr frame =
-        next.missed > 0 ? next.message->conflated(next.with_id, next.missed) : next.message->frame(next.with_id);
+    Cursor id = next.message->id();
+    if (stream.reads_shared) {
+        // Of the other ledger: as far as was sent.
+        id.seq = std::max(id.seq, stream.sent.seq);
+        id.shared = std::max(id.shared, stream.sent.shared);
+    }
+    FramePtr frame;
+    if (next.missed > 0)
+        frame = next.message->conflated(next.with_id ? to_text(id) : std::string{}, next.missed);
+    else if (next.with_id && stream.reads_shared)
+        frame = next.message->frame_as(id);
+    else
+        frame = next.message->frame(next.with_id);
     stream.sink->send(frame);
-    if (next.with_id) stream.sent = next.message->id();
+    if (next.with_id) stream.sent = id;
     return true;
 }
 
@@ -97,7 +109,7 @@ void Hub::reset(Stream& stream, std::string_view reason)
     stream.steps.clear();
     stream.steps_after.clear();
     stream.rows_again.clear();
-    stream.covered = tenant(stream.tenant).head;
+    stream.covered = heads(stream);
     stream.phase = Stream::Phase::state;
 
     JsonOut out;
@@ -114,7 +126,7 @@ void Hub::reset(Stream& stream, std::string_view reason)
 void Hub::begin_live(Stream& stream)
 {
     stream.phase = Stream::Phase::live;
-    stream.sent = {options_.epoch, stream.covered};
+    stream.sent = stream.covered;
     JsonOut out;
     out.begin();
     out.text("head", to_text(stream.sent));

@@ -2,6 +2,7 @@
 // Present state, one piece at a time: each step sends what it found before the next one is begun.
 #include "http/streams/hub_parts.hpp"
 #include "http/streams/present.hpp"
+#include "model/shared.hpp"
 #include "wire/batch_views.hpp"
 #include "wire/json_out.hpp"
 
@@ -55,21 +56,24 @@ void Hub::send_state(Stream& stream, std::string_view event, std::string_view da
 
 void Hub::read_for(const StreamPtr& stream, std::function<void(Reads&)> work, Done then)
 {
-    const auto head = std::make_shared<Seq>(0);
-    const auto with_head = [work = std::move(work), head, name = stream->tenant](Reads& reads) {
+    const auto head = std::make_shared<Cursor>();
+    const auto with_head = [work = std::move(work), head, name = stream->tenant,
+                            both = stream->reads_shared](Reads& reads) {
         work(reads);
-        *head = reads.ledger_head(name).head;
+        head->seq = reads.ledger_head(name).head;
+        if (both) head->shared = reads.ledger_head(shared_tenant).head;
     };
     host_->off_loop(with_head, in_turn(stream, [this, stream, head, then = std::move(then)](std::exception_ptr error) {
                         if (error) return goodbye(stream, "store_failed");
-                        when_applied(stream->tenant, *head, in_turn(stream, then));
+                        when_both_applied(stream->tenant, head->seq, head->shared, in_turn(stream, then));
                     }));
 }
 
 void Hub::step_key(const StreamPtr& stream, const StateStep& step, const Done& done)
 {
     host_->view(
-        stream->tenant, step.name, in_turn(stream, [this, stream, step, done](std::shared_ptr<const KeyView> view) {
+        tenant_of(*stream, step.name), step.name,
+        in_turn(stream, [this, stream, step, done](std::shared_ptr<const KeyView> view) {
             if (!view) return goodbye(stream, "store_failed");
             Stream& s = *stream;
             const std::string topic = "data/" + step.name;
@@ -83,7 +87,7 @@ void Hub::step_key(const StreamPtr& stream, const StateStep& step, const Done& d
                 send_state(s, "snapshot",
                            key_snapshot_json(*view, *host_->definitions(), s.base_url, inline_max, host_->now()));
                 std::erase_if(s.pending, [&](const Pending& p) {
-                    return p.message->topic() == topic && p.message->id().seq <= view->record.seq;
+                    return p.message->topic() == topic && p.message->seq() <= view->record.seq;
                 });
             }
             s.progress.erase(topic);
@@ -96,7 +100,7 @@ void Hub::step_source(const StreamPtr& stream, const StateStep& step, const Done
     const auto keys = std::make_shared<std::vector<std::string>>();
     read_for(
         stream,
-        [keys, tenant_name = stream->tenant, step](Reads& reads) {
+        [keys, tenant_name = std::string{tenant_of(*stream, step.name)}, step](Reads& reads) {
             for (const auto& view : reads.keys(tenant_name, step.name, step.after, keys_per_page))
                 keys->push_back(view->record.key);
         },
@@ -123,7 +127,7 @@ void Hub::step_job(const StreamPtr& stream, const StateStep& step, const Done& d
         [this, stream, found, step, done] {
             const std::optional<Job>& job = *found;
             // A job whose time of keeping is over has no state to tell; its end was told while it was there.
-            if (!job || job->tenant != stream->tenant) return done();
+            if (!job || !may_see(*stream, *job)) return done();
             const bool over = is_terminal(job->state);
             const std::string topic = "job/" + freshet::to_text(job->id);
             const std::string data =
@@ -131,7 +135,7 @@ void Hub::step_job(const StreamPtr& stream, const StateStep& step, const Done& d
             if (step.kind == StateStep::Kind::job) {
                 send_state(*stream, "snapshot", data);
                 std::erase_if(stream->pending, [&](const Pending& p) {
-                    return p.message->topic() == topic && p.message->id().seq <= job->seq;
+                    return p.message->topic() == topic && p.message->seq() <= job->seq;
                 });
             } else if (over) {
                 send_state(*stream, "job", data);
@@ -146,12 +150,19 @@ void Hub::step_queue(const StreamPtr& stream, const StateStep& step, const Done&
     const auto jobs = std::make_shared<std::vector<Job>>();
     read_for(
         stream,
-        [jobs, tenant_name = stream->tenant, queue = step.name](Reads& reads) {
+        [jobs, tenant_name = stream->tenant, queue = step.name, both = stream->reads_shared,
+         definitions = host_->definitions()](Reads& reads) {
             JobFilter filter;
             filter.tenant = tenant_name;
             filter.queue = queue;
             filter.limit = jobs_shown;
             *jobs = reads.jobs(filter);
+            if (!both) return;
+            filter.tenant = shared_tenant;
+            for (Job& job : reads.jobs(filter))
+                if (sees_shared(*definitions, tenant_name, job.key)) jobs->push_back(std::move(job));
+            std::ranges::sort(*jobs, std::greater{}, &Job::id);
+            if (jobs->size() > jobs_shown) jobs->resize(jobs_shown);
         },
         [this, stream, jobs, step, done] {
             JsonOut out;
@@ -165,7 +176,7 @@ void Hub::step_queue(const StreamPtr& stream, const StateStep& step, const Done&
                 seq = std::max(seq, job.seq);
                 const std::string topic = "job/" + freshet::to_text(job.id);
                 std::erase_if(stream->pending, [&](const Pending& p) {
-                    return p.message->topic() == topic && p.message->id().seq <= job.seq;
+                    return p.message->topic() == topic && p.message->seq() <= job.seq;
                 });
             }
             out.end_list();
@@ -193,7 +204,7 @@ void Hub::step_batch(const StreamPtr& stream, const StateStep& step, const Done&
             send_state(*stream, snapshot ? "snapshot" : "batch", batch_state_json(*found, paused, host_->now()));
             const std::string topic = "batch/" + freshet::to_text(batch.id);
             std::erase_if(stream->pending, [&](const Pending& p) {
-                return snapshot && p.message->topic() == topic && p.message->id().seq <= batch.seq;
+                return snapshot && p.message->topic() == topic && p.message->seq() <= batch.seq;
             });
             if (over) stream->progress.erase(topic + "/items");
             done();
@@ -220,7 +231,7 @@ void Hub::step_batches(const StreamPtr& stream, const StateStep&, const Done& do
                 const bool read_itself =
                     std::ranges::any_of(stream->topics, [&](const Topic& one) { return one.text == topic; });
                 std::erase_if(stream->pending, [&](const Pending& p) {
-                    return !read_itself && p.message->topic() == topic && p.message->id().seq <= batch.seq;
+                    return !read_itself && p.message->topic() == topic && p.message->seq() <= batch.seq;
                 });
             }
             end_rows(out, batches->size() == batches_shown);
@@ -261,50 +272,73 @@ void Hub::step_list(const StreamPtr& stream, const StateStep& step, const Done& 
                 }));
 }
 
-// The rows of GET /v1/freshness: without keys of sources that left the config, and behind the last page with those that
-// nobody read yet. Gives the sources whose keys were seen up to here.
-std::vector<std::string> Hub::complete_rows(std::string_view tenant, std::vector<std::shared_ptr<const KeyView>>& views,
-                                            std::vector<std::string> seen, bool more)
+// A page of the rows of GET /v1/freshness: without keys of sources that left the config or are kept elsewhere by now,
+// and behind the last page of a ledger with those that nobody read yet. Gives the sources whose keys were seen up to
+// here.
+std::vector<std::string> Hub::complete_rows(const Stream& stream, const StateStep& step,
+                                            std::vector<std::shared_ptr<const KeyView>>& views, bool full)
 {
     const Definitions& definitions = *host_->definitions();
-    std::erase_if(views, [&](const auto& view) { return definitions.source(view->record.source) == nullptr; });
+    const std::string_view ledger = step.of_shared ? shared_tenant : std::string_view{stream.tenant};
+    const std::string_view reader = step.of_shared ? std::string_view{stream.tenant} : std::string_view{};
+    std::erase_if(views, [&](const auto& view) {
+        const std::string& source = view->record.source;
+        return source_within(definitions, ledger, source) == nullptr ||
+               (!reader.empty() && !tenant_has_source(definitions, reader, source));
+    });
+    std::vector<std::string> seen = step.keys;
     for (const auto& view : views)
         if (view->record.key == view->record.source) seen.push_back(view->record.source);
-    if (!more)
-        std::ranges::move(unread_keys(definitions, tenant, {seen.begin(), seen.end()}), std::back_inserter(views));
+    if (!full)
+        std::ranges::move(unread_keys(definitions, ledger, {seen.begin(), seen.end()}, reader),
+                          std::back_inserter(views));
     return seen;
 }
 
+// Rows of all keys: the tenant's own, then those of shared sources.
 void Hub::step_rows(const StreamPtr& stream, const StateStep& step, const Done& done)
 {
-    const auto views = std::make_shared<std::vector<std::shared_ptr<const KeyView>>>();
+    struct Page {
+        std::vector<std::shared_ptr<const KeyView>> views;
+        std::string last;
+        bool full = false;
+    };
+    const auto page = std::make_shared<Page>();
     const bool all = step.kind == StateStep::Kind::rows_all;
     read_for(
         stream,
-        [views, all, tenant_name = stream->tenant, step](Reads& reads) {
-            if (all)
-                *views = reads.keys(tenant_name, {}, step.after, keys_per_page);
-            else
-                for (const std::string& key : step.keys) views->push_back(reads.meta(tenant_name, key));
+        [page, all, tenant_name = stream->tenant, step, definitions = host_->definitions()](Reads& reads) {
+            if (all) {
+                page->views = reads.keys(step.of_shared ? shared_tenant : std::string_view{tenant_name}, {}, step.after,
+                                         keys_per_page);
+                page->full = page->views.size() == keys_per_page;
+                if (page->full) page->last = page->views.back()->record.key;
+                return;
+            }
+            for (const std::string& key : step.keys)
+                page->views.push_back(reads.meta(key_tenant(*definitions, tenant_name, source_of(key)), key));
         },
-        [this, stream, views, all, step, done] {
-            const bool more = all && views->size() == keys_per_page;
-            const std::string last = more ? views->back()->record.key : std::string{};
+        [this, stream, page, all, step, done] {
+            auto& views = page->views;
+            const bool shared_follows = all && !page->full && !step.of_shared && stream->reads_shared;
+            const bool more = page->full || shared_follows;
             StateStep next{StateStep::Kind::rows_all};
-            if (all) next.keys = complete_rows(stream->tenant, *views, step.keys, more);
-            for (auto& view : *views) {
+            if (all) next.keys = complete_rows(*stream, step, views, page->full);
+            for (auto& view : views) {
                 if (!host_->paused(view->record.tenant, view->record.key)) continue;
                 auto paused = std::make_shared<KeyView>(*view);
                 paused->paused = true;
                 view = std::move(paused);
             }
             // A key that is not on disk any more keeps its row as the client has it until it asks for the list again.
-            if (!all) std::erase_if(*views, [](const auto& view) { return view->record.source.empty(); });
-            if (all || !views->empty())
+            if (!all) std::erase_if(views, [](const auto& view) { return view->record.source.empty(); });
+            if (all || !views.empty())
                 send_state(*stream, all ? "snapshot" : "change",
-                           rows_json(*views, *host_->definitions(), more, host_->now()));
+                           rows_json(views, *host_->definitions(), more, host_->now()));
             if (more) {
-                next.after = last;
+                next.after = page->last;
+                next.of_shared = step.of_shared || shared_follows;
+                if (shared_follows) next.keys.clear();
                 stream->steps.push_front(std::move(next));
             }
             done();

@@ -2,6 +2,7 @@
 #include "http/streams/present.hpp"
 
 #include "model/key.hpp"
+#include "model/shared.hpp"
 #include "wire/batch_views.hpp"
 #include "wire/work_views.hpp"
 
@@ -75,11 +76,14 @@ std::string rows_json(std::span<const std::shared_ptr<const KeyView>> views, con
 }
 
 std::vector<std::shared_ptr<const KeyView>> unread_keys(const Definitions& definitions, std::string_view tenant,
-                                                        const std::set<std::string, std::less<>>& read)
+                                                        const std::set<std::string, std::less<>>& read,
+                                                        std::string_view reader)
 {
     std::vector<std::shared_ptr<const KeyView>> unread;
     for (const auto& [name, source] : definitions.sources) {
-        if (!source->params.empty() || read.contains(name) || !tenant_has_source(definitions, tenant, name)) continue;
+        if (!source->params.empty() || read.contains(name)) continue;
+        if (source_within(definitions, tenant, name) == nullptr) continue;
+        if (!tenant_has_source(definitions, reader.empty() ? tenant : reader, name)) continue;
         auto view = std::make_shared<KeyView>();
         view->record.tenant = tenant;
         view->record.key = view->record.source = name;

@@ -37,9 +37,11 @@ std::string rows_json(std::span<const std::shared_ptr<const KeyView>> views, con
 
 /// Rows for the tenant's sources without parameters of which no key is on disk: each has exactly one, which nobody read
 /// yet.
-/// @param read  sources whose key is on disk
+/// @param read    sources whose key is on disk
+/// @param reader  of the tenant of shared sources: who is shown those that it lists; empty: the tenant
 std::vector<std::shared_ptr<const KeyView>> unread_keys(const Definitions& definitions, std::string_view tenant,
-                                                        const std::set<std::string, std::less<>>& read);
+                                                        const std::set<std::string, std::less<>>& read,
+                                                        std::string_view reader = {});
 
 /// A job as everyone is shown it: a refresh with its receipt.
 std::string shown_job_json(const Job& job, const JobTerms& terms, WallTime now);

@@ -51,6 +51,7 @@ struct StateStep {
     std::string after;                       ///< source, rows_all: the page begins behind this key
     std::vector<std::string> keys;           ///< rows
     bool listed = false;                     ///< key: one of many, found by `source`
+    bool of_shared = false;                  ///< rows_all: those of shared sources, behind the tenant's own
 };
 
 struct Stream {
@@ -61,13 +62,14 @@ struct Stream {
     std::string tenant, base_url;
     Grant grant;
     std::vector<Topic> topics;
-    TopicFilter filter;
     bool poll = false; ///< one answer: no beats, no data of many keys
     Phase phase = Phase::opening;
     std::shared_ptr<FrameSink> sink; ///< null while opening
 
-    Cursor sent;     ///< all up to it was sent
-    Seq covered = 0; ///< what the ledger holds up to it is in the state or the replay
+    bool reads_shared = false; ///< its tenant lists shared sources: two ledgers are told, and its ids are of both
+    std::vector<std::string> shared_sources; ///< those, in order
+    Cursor sent;                             ///< all up to it was sent
+    Cursor covered;                          ///< what the ledgers hold up to it is in the state or the replay
     std::deque<Pending> pending;
     std::size_t pending_bytes = 0;
     bool overflowed = false; ///< while opening

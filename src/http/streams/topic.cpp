@@ -2,20 +2,13 @@
 #include "http/streams/topic.hpp"
 
 #include "model/key.hpp"
+#include "model/shared.hpp"
 
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
 
 namespace freshet::streams {
-
-bool tenant_has_source(const Definitions& definitions, std::string_view tenant, std::string_view source)
-{
-    const auto found = definitions.tenants.find(tenant);
-    if (found == definitions.tenants.end()) return definitions.tenants.empty();
-    const auto& sources = found->second.sources;
-    return sources.empty() || std::ranges::find(sources, source) != sources.end();
-}
 
 namespace {
 
@@ -96,6 +89,13 @@ TopicFilter::TopicFilter(std::span<const Topic> topics)
         else if (!topic.is_volatile())
             exact_.insert(topic.text);
     }
+}
+
+bool TopicFilter::may_see(std::string_view key) const
+{
+    const std::string_view source = source_of(key);
+    if (limited_to_ && !limited_to_->contains(source)) return false;
+    return !left_out_.contains(source);
 }
 
 bool TopicFilter::wants(const Event& event) const

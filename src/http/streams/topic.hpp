@@ -6,6 +6,7 @@
 #include "model/event.hpp"
 
 #include <expected>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -53,9 +54,6 @@ struct StreamRefusal {
     std::string code, detail, try_;
 };
 
-/// The tenant may read the source: it lists it, or lists none.
-bool tenant_has_source(const Definitions& definitions, std::string_view tenant, std::string_view source);
-
 /// Reads one topic, of what the tenant may see.
 std::expected<Topic, StreamRefusal> parse_topic(std::string_view text, const Definitions& definitions,
                                                 std::string_view tenant);
@@ -65,6 +63,12 @@ class TopicFilter {
 public:
     TopicFilter() = default;
     explicit TopicFilter(std::span<const Topic> topics);
+    /// Of the ledger of shared sources: nothing but what is of these is told.
+    void limit_to(std::set<std::string, std::less<>> sources) { limited_to_ = std::move(sources); }
+    /// Of a tenant's own ledger: nothing that is of these is told, for they are shared by now.
+    void leave_out(std::set<std::string, std::less<>> sources) { left_out_ = std::move(sources); }
+    /// False for what is of a source that is not told of here. @param key  empty: of none
+    bool may_see(std::string_view key) const;
 
     /// True if the event is told in full to a reader of these topics.
     bool wants(const Event& event) const;
@@ -76,6 +80,8 @@ private:
     std::set<std::string, std::less<>> exact_;   ///< every other topic that the ledger tells
     std::set<std::string, std::less<>> sources_; ///< of data/{source}/*
     bool freshness_ = false;
+    std::optional<std::set<std::string, std::less<>>> limited_to_;
+    std::set<std::string, std::less<>> left_out_;
 };
 
 /// The source that a key in its text form belongs to.

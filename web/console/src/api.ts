@@ -22,6 +22,11 @@ function make(): Client {
 }
 
 export const can = (right: Right): boolean => me?.rights.includes(right) ?? false;
+/** The tenant of sources that have one copy for all tenants that list them. */
+const sharedTenant = "*shared";
+export const isShared = (of: { tenant?: string }): boolean => of.tenant === sharedTenant;
+/** What changes a key for all who share it takes a token of all tenants. */
+export const canChange = (of: { tenant?: string }): boolean => can("operate") && (!isShared(of) || (me?.all_tenants ?? false));
 export const onSession = (listener: () => void): (() => void) => (heard.add(listener), () => heard.delete(listener));
 const tell = () => heard.forEach((listener) => listener());
 

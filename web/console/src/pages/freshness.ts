@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The home: every key, its state, its age, what its time allows, and why.
 import { stateOf, type FreshnessRow } from "@freshet/client";
-import { can, client } from "../api.js";
+import { can, client, isShared } from "../api.js";
 import { Follow, Page } from "../controllers.js";
 import { List } from "../list.js";
 import { href, place } from "../router.js";
@@ -50,7 +50,7 @@ export class FreshnessPage extends Page {
     }
     const cols: Col<FreshnessRow>[] = [
       { head: t("state"), cls: "c-state", cell: (row) => html`${badge(stateOf(row, now))}${row.paused ? badge("paused") : nothing}${row.held ? badge("held") : nothing}` },
-      { head: t("key"), cls: "c-key", cell: (row) => html`<a href=${href("source", row.key)}>${own(row.key)}</a>` },
+      { head: t("key"), cls: "c-key", cell: (row) => html`<a href=${href("source", row.key)}>${own(row.key)}</a>${isShared(row) ? html` <span class="soft">${t("shared")}</span>` : nothing}` },
       { head: t("checked"), cls: "c-num", cell: (row) => ago(row.checked_at) },
       { head: t("budget"), cls: "c-bar", cell: (row) => this.budget(row, now) },
       { head: t("asOf"), cls: "c-num", cell: (row) => ago(row.as_of) },

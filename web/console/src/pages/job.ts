@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One job: what it is, why, its attempts and log; to run again, also with another input; to cancel; to adopt what came late.
 import { isOver, type Attempt, type Job, type Page as ListPage } from "@freshet/client";
-import { can, client } from "../api.js";
+import { canChange, client } from "../api.js";
 import { Follow, Page, Read } from "../controllers.js";
 import { bytes, clearsText, errorText, num, span, whyText } from "../i18n.js";
 import { href } from "../router.js";
@@ -54,7 +54,7 @@ export class JobPage extends Page {
     const title = html`${t("job")} ${ltr(this.what)}`;
     if (!job) return html`${head(title)}${this.first.problem ? problemBox(this.first.problem) : html`<p class="none">${t("reading")}</p>`}`;
     return html`
-      ${head(title, { sub: html`${jobState(job)} ${tw("kind", job.kind)} · <a href=${href("jobs", { queue: job.queue })}>${own(job.queue)}</a>`, copy: [cli("jobs", "show", job.id), curl(path)], actions: can("operate") ? this.actions(job) : nothing })}
+      ${head(title, { sub: html`${jobState(job)} ${tw("kind", job.kind)} · <a href=${href("jobs", { queue: job.queue })}>${own(job.queue)}</a>`, copy: [cli("jobs", "show", job.id), curl(path)], actions: canChange(job) ? this.actions(job) : nothing })}
       <freshet-task job=${job.id}></freshet-task>
       ${job.late_result ? html`<p class="banner alert">${badge("held", t("lateResult"))} ${own(job.late_result.worker)} ${ago(job.late_result.at)} ${bytes(job.late_result.bytes)}</p>` : nothing}
       <div class="columns">

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What runs by itself: when next, and what became of the last times.
 import type { Schedule } from "@freshet/client";
-import { can, client } from "../api.js";
+import { can, canChange, client } from "../api.js";
 import { Follow, Page } from "../controllers.js";
 import { List } from "../list.js";
 import { span } from "../i18n.js";
@@ -24,7 +24,7 @@ export class SchedulesPage extends Page {
       { head: t("overlap"), cell: (one) => html`<span class="soft">${own(tw("overlap", one.overlap))}</span>` },
       { head: t("fires"), cls: "c-why", cell: (one) => one.last.slice(0, 3).map((fire) => html`<div class="fire">${badge(fire.decision)} ${when(fire.nominal)} ${fire.job ? idLink(href("jobs", fire.job), fire.job) : nothing} <span class="soft">${own(fire.reason ?? "")}</span></div>`) },
     ];
-    if (can("operate")) cols.push({ head: t("actions"), cls: "c-act off-head", cell: (one) => this.actions(one) });
+    if (can("operate")) cols.push({ head: t("actions"), cls: "c-act off-head", cell: (one) => (canChange(one) ? this.actions(one) : nothing) });
     return html`
       ${head(t("schedules"), { copy: [cli("schedules"), curl("v1/schedules")] })}
       ${this.list.problem ? problemBox(this.list.problem, this.list.again) : nothing}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One key: its state, a result that is held back, how refreshes went, its versions and what changed between them.
 import type { FreshnessRow, Job, Meta, Page as ListPage, Version } from "@freshet/client";
-import { can, client } from "../api.js";
+import { can, canChange, client, isShared } from "../api.js";
 import { Follow, Page, Read } from "../controllers.js";
 import { bytes, clearsText, errorText, lang, moment, num, span, whyText } from "../i18n.js";
 import { refreshOf } from "../refresh.js";
@@ -63,13 +63,14 @@ export class SourcePage extends Page {
       ${head(own(key), {
         sub: html`<freshet-badge .meta=${meta}></freshet-badge>`,
         copy: [cli("get", key, "--meta"), curl(path)],
-        actions: html`${can("operate") ? this.pauseButton(meta) : nothing}${can("refresh") ? refreshOf(meta) : nothing}`,
+        actions: html`${canChange(meta) ? this.pauseButton(meta) : nothing}${can("refresh") ? refreshOf(meta) : nothing}`,
       })}
       ${meta.error ? html`<div class="problem">${badge("failing", meta.error.code)}<div><p>${own(errorText(meta.error))}</p>${meta.retry_at ? html`<p class="soft">${t("next")} ${until(meta.retry_at)}</p>` : nothing}</div></div>` : nothing}
       ${meta.held && row?.held_result ? this.heldCard(row) : nothing}
       <div class="columns">
         ${card(t("details"), facts([
           [t("why"), meta.why && html`${own(whyText(meta.why))}${meta.why.clears ? html`<br><span class="soft">${t("clearsBy")} ${own(clearsText(meta.why))}</span>` : nothing}`],
+          [t("shared"), isShared(meta) ? t("sharedNote") : undefined],
           [t("checked"), meta.checked_at && html`${ago(meta.checked_at)} <span class="soft">${when(meta.checked_at)}</span>`],
           [meta.as_of_by === "source" ? t("asOf") : t("asOfFetch"), meta.as_of && html`${ago(meta.as_of)} <span class="soft">${when(meta.as_of)}</span>`],
           [t("changed"), meta.changed_at && html`${ago(meta.changed_at)} <span class="soft">${when(meta.changed_at)}</span>`],
@@ -108,7 +109,7 @@ export class SourcePage extends Page {
     return html`<section class="card alert"><header><h2>${badge("held", t("heldTitle"))}</h2></header>
       <p>${tw("held", held.reason)} ${held.message && lang === "en" ? own(held.message) : nothing}</p>
       ${facts([[t("rows"), ltr(num(held.rows))], [t("outcome"), ltr(`+${held.counts.added} −${held.counts.removed} ~${held.counts.changed}`)], [t("at"), ago(held.held_at)], [t("job"), idLink(href("jobs", held.job), held.job)]])}
-      ${can("operate") ? html`<p class="buttons">${action(t("accept"), () => decide("accept"), "primary")}${action(t("discard"), () => decide("discard"), "danger")}</p>` : nothing}
+      ${canChange(row) ? html`<p class="buttons">${action(t("accept"), () => decide("accept"), "primary")}${action(t("discard"), () => decide("discard"), "danger")}</p>` : nothing}
     </section>`;
   }
 

@@ -26,7 +26,7 @@ export const en = {
   refresh: "Refresh", refreshKey: "Refresh {key}", "phase.queued": "waiting", refreshing: "refreshing",
   "outcome.updated": "Updated", "outcome.unchanged": "Checked, nothing new", "outcome.failed": "Failed", "outcome.limited": "Too often", "outcome.pending": "Still running", "outcome.held": "Held",
   added: "added", removed: "removed", changedN: "changed", showingOld: "showing the data of {at}",
-  pauseSource: "Pause the source", resumeSource: "Resume the source", sourcePaused: "{key} is paused", sourceResumed: "{key} goes on",
+  shared: "Shared", sharedNote: "One copy for all tenants that list it", pauseSource: "Pause the source", resumeSource: "Resume the source", sourcePaused: "{key} is paused", sourceResumed: "{key} goes on",
   accept: "Accept", discard: "Discard", heldTitle: "A result is held back", acceptAsk: "Publish the held result?", acceptBody: "It replaces the good version that is shown now.", discardAsk: "Throw the held result away?", discardBody: "The good version stays; the next refresh is judged anew.", accepted: "The held result is published", discarded: "The held result is thrown away",
   "held.empty": "It has no rows, where there were some.", "held.shrunk": "It has far fewer rows than before.", "held.wrong_shape": "Its shape is another one.", "held.as_of_back": "Its time goes back.", "held.as_of_future": "Its time lies in the future.",
   versions: "Versions", diff: "What changed", diffOf: "From v{from} to v{to}", noDiff: "Nothing differs.", before: "Before", after: "After", field: "Row", moved: "{n} row moved|{n} rows moved",

@@ -29,7 +29,7 @@ export const he: Words = {
   refresh: "רענון", refreshKey: "רענון {key}", "phase.queued": "ממתין", refreshing: "מתרענן",
   "outcome.updated": "עודכן", "outcome.unchanged": "נבדק, אין חדש", "outcome.failed": "נכשל", "outcome.limited": "תכוף מדי", "outcome.pending": "עדיין רץ", "outcome.held": "מוחזק",
   added: "נוספו", removed: "הוסרו", changedN: "השתנו", showingOld: "מוצגים הנתונים של {at}",
-  pauseSource: "השהיית המקור", resumeSource: "המשך המקור", sourcePaused: "{key} מושהה", sourceResumed: "{key} ממשיך",
+  shared: "משותף", sharedNote: "עותק אחד לכל הדיירים שמונים אותו", pauseSource: "השהיית המקור", resumeSource: "המשך המקור", sourcePaused: "{key} מושהה", sourceResumed: "{key} ממשיך",
   accept: "קבלה", discard: "השלכה", heldTitle: "תוצאה מוחזקת", acceptAsk: "לפרסם את התוצאה המוחזקת?", acceptBody: "היא תחליף את הגרסה הטובה שמוצגת כעת.", discardAsk: "להשליך את התוצאה המוחזקת?", discardBody: "הגרסה הטובה נשארת; הרענון הבא ייבחן מחדש.", accepted: "התוצאה המוחזקת פורסמה", discarded: "התוצאה המוחזקת הושלכה",
   "held.empty": "אין בה שורות, אף שהיו.", "held.shrunk": "יש בה הרבה פחות שורות מקודם.", "held.wrong_shape": "צורתה אחרת.", "held.as_of_back": "זמנה הולך אחורה.", "held.as_of_future": "זמנה בעתיד.",
   versions: "גרסאות", diff: "מה השתנה", diffOf: "מגרסה v{from} לגרסה v{to}", noDiff: "אין הבדל.", before: "לפני", after: "אחרי", field: "שורה", moved: "שורה אחת זזה|{n} שורות זזו",
