@@ -58,6 +58,7 @@ private:
     void act();
     void read(const std::string& key, bool forced);
     void got_key(InnerAnswer answer, const std::string& key, bool refreshed);
+    void fail_late(const std::string& key);
     void with_view(const std::string& key, Next then);
     InnerAnswer foreign_answer() const;
     void told(std::size_t index, InnerAnswer answer, Next then);

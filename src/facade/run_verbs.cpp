@@ -112,17 +112,20 @@ void Run::got_key(InnerAnswer answer, const std::string& key, bool refreshed)
     natural_ = std::move(answer.head);
     natural_body_ = std::move(answer.body);
     timed_out_ = row_->def.wait.count() > 0;
-    if (timed_out_ && row_->def.on_timeout == TimeoutAnswer::problem) {
-        Problem late = http::make_problem(504, "timed-out", "The refresh did not end in time",
-                                          fmt::format("It goes on; {} were waited.", to_text(row_->def.wait)),
-                                          "Look at the job, or ask again.");
-        late.key = key;
-        late.job = text_member_of(natural_body_, "id");
-        late.outcome = "pending";
-        late.retry_at = core_.now() + 1s;
-        return fail(std::move(late));
-    }
+    if (timed_out_ && row_->def.on_timeout == TimeoutAnswer::problem) return fail_late(key);
     with_view(key, &Run::look_up);
+}
+
+void Run::fail_late(const std::string& key)
+{
+    Problem late = http::make_problem(504, "timed-out", "The refresh did not end in time",
+                                      fmt::format("It goes on; {} were waited.", to_text(row_->def.wait)),
+                                      "Look at the job, or ask again.");
+    late.key = key;
+    late.job = text_member_of(natural_body_, "id");
+    late.outcome = "pending";
+    late.retry_at = core_.now() + 1s;
+    fail(std::move(late));
 }
 
 void Run::with_view(const std::string& key, Next then)
@@ -133,8 +136,11 @@ void Run::with_view(const std::string& key, Next then)
         self->view_ = view;
         self->source_ = http::source_of(*self->definitions_, key);
         self->from_cache_ = true;
-        if (self->timed_out_ && self->row_->def.on_timeout == TimeoutAnswer::stale && view->record.has_data)
+        if (self->timed_out_ && self->row_->def.on_timeout == TimeoutAnswer::stale) {
+            // Where there is no earlier data, none can be shown in its place.
+            if (!view->record.has_data) return self->fail_late(key);
             self->natural_status_ = 200;
+        }
         ((*self).*then)();
     });
 }

@@ -117,6 +117,28 @@ respond = '{total: (.data | length), source: (if .timed_out then "stale" elif .f
     upstream.release("/offers");
 }
 
+TEST(Facade, HasNoOldDataToShowWhereTimeIsUpBeforeTheFirst)
+{
+    Upstream upstream;
+    upstream.set("/offers", "[]");
+    upstream.hold("/offers");
+    Server server{offers_source(upstream) + R"(
+[[facade]]
+on = "GET /api/offers"
+access = "public"
+read = "offers"
+force_when = '.request.query.refresh == "1"'
+wait = "1s"
+on_timeout = "stale"
+respond = '{items: .data, seconds: (.meta.age_ms / 1000)}'
+)"};
+    const Answer answer = server.client().get("/api/offers?refresh=1");
+    EXPECT_EQ(answer.status, 504) << answer.body;
+    EXPECT_EQ(answer.json("/code"), "timed-out");
+    EXPECT_TRUE(answer.json("/job").has_value()) << answer.body;
+    upstream.release("/offers");
+}
+
 TEST(Facade, SaysTimedOutWhereTheClientIsToBeTold)
 {
     Upstream upstream;
