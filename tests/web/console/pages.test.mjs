@@ -55,6 +55,17 @@ test("no page scrolls sideways, on a phone in either direction of writing, nor o
   }
 });
 
+test("as many keys are counted as are listed, also those that nobody read yet", async () => {
+  const page = await person.newPage();
+  await open(page, "");
+  const rows = await page.getByRole("table", { name: "Freshness" }).locator("tbody tr").count();
+  assert.equal(rows, 3, "list, strip and broken");
+  const counts = (await page.locator(".chip").allInnerTexts()).map((text) => Number(/\d+/.exec(text)[0]));
+  assert.deepEqual([counts[0], counts.slice(1).reduce((sum, one) => sum + one)], [rows, rows]);
+  assert.match(await page.getByRole("row").filter({ hasText: "strip" }).innerText(), /empty/);
+  await page.close();
+});
+
 test("a deep link with its filters is the same page after a reload, and back leads back", async () => {
   const page = await person.newPage();
   await open(page, "jobs?queue=mail&kind=item");

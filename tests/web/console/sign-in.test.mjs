@@ -65,6 +65,22 @@ test("a token signs in, a wrong one is told in words, signing out ends it", asyn
   assert.equal((await person.cookies()).length, 0);
 });
 
+test("a Hebrew page tells a refusal, and what was done by hand, in Hebrew", async () => {
+  const token = world.token("hebrew", "admin");
+  const person = await world.person({ locale: "he" });
+  const page = await person.newPage();
+  await page.goto(`${world.url}/console/system`);
+  await page.getByLabel("אסימון").fill("fsh_wrong");
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").filter({ hasText: "האסימון אינו מוכר" }).waitFor();
+  await page.getByLabel("אסימון").fill(token);
+  await page.keyboard.press("Enter");
+  const row = page.getByRole("table", { name: "ביקורת" }).getByRole("row").filter({ hasText: "hebrew" });
+  await row.first().waitFor();
+  assert.match(await row.first().innerText(), /אסימון חדש\s+hebrew\s+מנהל/);
+  await person.close();
+});
+
 test("a token in the address is exchanged for the cookie and gone from it", async () => {
   const page = await (await world.person()).newPage();
   await page.goto(`${world.url}/console/jobs?state=failed&token=${operator}`);
