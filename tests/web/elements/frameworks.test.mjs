@@ -2,6 +2,7 @@
 // The elements and the hooks in apps as other teams build them, React 19 and Vue 3 (web/apps), on pages of another origin
 // that live by a short token.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join } from "node:path";
@@ -116,3 +117,8 @@ for (const app of ["react", "vue"])
     assert.deepEqual(person.complaints, []);
     await person.close();
   });
+
+test("The types that React gets know each element's attributes, properties and events", () => {
+  const { status, stdout } = spawnSync(process.execPath, [join(top, "web/node_modules/typescript/bin/tsc"), "-p", join(top, "web/apps")], { encoding: "utf8" });
+  assert.equal(status, 0, stdout);
+});
