@@ -97,7 +97,7 @@ test("Only one voice speaks, politely, and the focus never moves", async () => {
   await person.close();
 });
 
-test("The keyboard alone refreshes, and a busy button keeps the focus", async () => {
+test("The keyboard alone refreshes; a busy button keeps the focus, and another press starts nothing", async () => {
   const person = await world.person();
   const page = await person.newPage();
   await world.site({ delay_ms: 700 });
@@ -107,7 +107,11 @@ test("The keyboard alone refreshes, and a busy button keeps the focus", async ()
   await page.keyboard.press("Enter");
   const focused = () => page.evaluate(() => document.activeElement?.shadowRoot?.activeElement?.getAttribute("aria-disabled") ?? document.activeElement?.shadowRoot?.activeElement?.localName);
   await until("busy, with the focus", async () => (await focused()) === "true");
+  // Another press starts nothing.
+  const before = (await world.api("GET", "/v1/jobs?kind=refresh&limit=500")).items.length;
+  await page.keyboard.press("Enter");
   await until("over, with the focus", async () => (await focused()) === "button");
+  assert.equal((await world.api("GET", "/v1/jobs?kind=refresh&limit=500")).items.length, before, "one flight");
   await world.site({ delay_ms: 0 });
   await person.close();
 });
