@@ -46,6 +46,7 @@ public:
         }
         check_params_used();
         check_shape();
+        check_tags();
         check_schedule();
         warn();
     }
@@ -107,6 +108,7 @@ private:
     void check_command();
     void check_sql();
     void check_shape();
+    void check_tags();
     void check_schedule();
     void warn();
 
@@ -256,6 +258,14 @@ void SourceCheck::check_shape()
         problem("format", "of HTML or XML needs rows", "rows = \"//tr\"");
     for (const std::string& field : source_.key)
         if (field.empty()) problem("key", "has an empty field name", "key = [\"id\"]");
+}
+
+void SourceCheck::check_tags()
+{
+    constexpr std::size_t bytes_max = 64;
+    for (const std::string& tag : source_.tags)
+        if (tag.empty() || tag.size() > bytes_max)
+            return problem("tags", fmt::format("takes words of 1 to {} bytes", bytes_max), "tags = [\"market\"]");
 }
 
 void SourceCheck::check_schedule()

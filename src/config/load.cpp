@@ -21,8 +21,8 @@ constexpr std::uintmax_t file_bytes_max = 4 << 20;
 
 // Names of the API's own actions: as a source's name they would make a path that reads two ways.
 constexpr std::array<std::string_view, 5> action_words{"refresh", "versions", "diff", "held", "explain"};
-constexpr std::array<std::string_view, 9> top_words{"server", "defaults", "source", "queue", "schedule",
-                                                    "tenant", "token",    "facade", "page"};
+constexpr std::array<std::string_view, 10> top_words{"server",   "retention", "defaults", "source", "queue",
+                                                     "schedule", "tenant",    "token",    "facade", "page"};
 
 bool good_name(std::string_view name)
 {
@@ -93,7 +93,7 @@ void check_top(Reading& reading, const TomlNode& root)
     }
 }
 
-// A table that may stand once: [server], [defaults].
+// A table that may stand once: [server], [retention], [defaults].
 void read_single(Reading& reading, const TomlNode& root, const char* name, const SettingTable& table, void* into,
                  bool defaults)
 {
@@ -209,6 +209,7 @@ Definitions read_all(Reading& reading, const TomlNode& root, FacadeSet& facades)
     Definitions definitions;
     check_top(reading, root);
     read_single(reading, root, "server", server_table(), &definitions.server, false);
+    read_single(reading, root, "retention", retention_table(), &definitions.retention, false);
     SourceDefinition defaults;
     read_single(reading, root, "defaults", source_table(), &defaults, true);
     each_named(reading, root, "source", [&](const std::string& name, const TomlNode& node, const std::string& path) {

@@ -170,6 +170,27 @@ TEST(Config, KeepsParametersInTheOrderOfTheFile)
     EXPECT_EQ(params[2].pattern, "x{1,3}");
 }
 
+TEST(Config, ReadsWhatIsKeptAndTheTagsOfASource)
+{
+    const auto result = parse("[retention]\njobs_keep='7d'\njobs_max=5\njobs_max_bytes='2MiB'\nversions_keep='1d'\n"
+                              "versions_max_bytes='1GiB'\naudit_keep='30d'\naudit_max=9\n"
+                              "[source.a]\nkind='command'\nrun=['df']\ntags=['disk', 'host']");
+    ASSERT_TRUE(result.has_value()) << to_lines(result.error(), "t");
+    const RetentionLimits& kept = result->definitions->retention;
+    EXPECT_EQ(kept.jobs_keep, 168h);
+    EXPECT_EQ(kept.jobs_max, 5);
+    EXPECT_EQ(kept.jobs_bytes_max, 2 << 20);
+    EXPECT_EQ(kept.versions_keep, 24h);
+    EXPECT_EQ(kept.versions_bytes_max, 1 << 30);
+    EXPECT_EQ(kept.audit_keep, 720h);
+    EXPECT_EQ(kept.audit_max, 9);
+    EXPECT_THAT(result->definitions->source("a")->tags, ElementsAre("disk", "host"));
+    const auto untagged = parse("[source.a]\nkind='command'\nrun=['df']");
+    ASSERT_TRUE(untagged.has_value());
+    EXPECT_EQ(result->definitions->source("a")->hash, untagged->definitions->source("a")->hash)
+        << "a tag is policy: what is kept stays fresh";
+}
+
 struct Mistake {
     const char* what;
     const char* text;

@@ -20,6 +20,7 @@ struct Section {
 void each_section(const std::function<void(const Section&)>& each)
 {
     ServerDefinition server;
+    RetentionLimits retention;
     SourceDefinition source;
     QueueDefinition queue;
     TaskSchedule schedule;
@@ -28,6 +29,7 @@ void each_section(const std::function<void(const Section&)>& each)
     FacadeDefinition facade;
     PageDefinition page;
     each({server_table(), &server, "[server]"});
+    each({retention_table(), &retention, "[retention]"});
     each({source_table(), &source, "[source.NAME]"});
     each({queue_table(), &queue, "[queue.NAME]"});
     each({task_schedule_table(), &schedule, "[schedule.NAME]"});

@@ -166,6 +166,7 @@ Definitions apply_speed(const Definitions& definitions, double speed)
     Definitions faster = definitions;
     faster.speed = definitions.speed * speed;
     speed_up(server_table(), &faster.server, speed);
+    speed_up(retention_table(), &faster.retention, speed);
     for (auto& [name, source] : faster.sources) {
         auto copy = std::make_shared<SourceDefinition>(*source);
         speed_up(source_table(), copy.get(), speed);

@@ -88,6 +88,7 @@ struct SettingTable {
 };
 
 const SettingTable& server_table();
+const SettingTable& retention_table();
 const SettingTable& source_table();
 const SettingTable& queue_table();
 const SettingTable& tenant_table();

@@ -173,7 +173,7 @@ void check_table(const SettingTable& table)
 TEST(Tables, HaveNoNameTwiceAndATextForEach)
 {
     for (const SettingTable* table :
-         {&server_table(), &source_table(), &queue_table(), &tenant_table(), &token_table()})
+         {&server_table(), &retention_table(), &source_table(), &queue_table(), &tenant_table(), &token_table()})
         check_table(*table);
 }
 

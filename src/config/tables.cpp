@@ -454,6 +454,11 @@ constexpr std::array source_rows{
             .access = to<&Source::after>(),
             .max = 64,
             .text = "Sources that make this one stale, and refresh it, when they publish something new."},
+    Setting{.name = "tags",
+            .type = text_list,
+            .access = to<&Source::tags>(),
+            .max = 20,
+            .text = "Words by which a purge may name all keys of this source, with those of others."},
     // who sees it
     Setting{.name = "public", .type = yes_no, .access = to<&Source::is_public>(), .text = "Shared caches may keep it."},
     Setting{.name = "edge",

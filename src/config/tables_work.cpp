@@ -80,7 +80,8 @@ constexpr std::array limits_rows{
     Setting{.name = "storage",
             .type = size,
             .access = to<&TenantLimits::storage_bytes>(),
-            .text = "Bytes of data on disk: what is shown, its versions and what is held.",
+            .text = "Bytes on disk: data with its versions and what is held, inputs of jobs, what is kept of ended "
+                    "ones, log lines.",
             .default_words = "no limit of its own"},
     Setting{.name = "keys",
             .type = count,

@@ -57,6 +57,18 @@ void refuse(CommitSink& sink, Posted& posted, std::string_view words)
     sink.publish(nullptr, std::move(one));
 }
 
+// What was committed stands whatever becomes of this, so nobody is refused for it. A store that can write no more says
+// so at the next commit.
+void settle(Store& store)
+{
+    try {
+        store.settle();
+    } catch (const StoreFailure& failure) {
+        log::warn("the store could not tidy up after a commit, which stands; it tries again after the next one",
+                  {{"words", failure.what()}});
+    }
+}
+
 } // namespace
 
 Engine::Engine(Store& store, CommitSink& sink, Metrics& metrics, EngineOptions options)
@@ -115,7 +127,7 @@ std::optional<WallTime> Engine::step(std::vector<Posted> posted, WallTime now)
         std::optional<WallTime> wake = group->next_wake();
         group->commit();
         group.reset();
-        state.store.settle();
+        settle(state.store);
         if (rate_wake) wake = std::min(wake.value_or(*rate_wake), *rate_wake);
         const WallTime upkeep_at = std::min(state.upkeep_at, state.walk.next_at);
         wake = std::min(wake.value_or(upkeep_at), upkeep_at);

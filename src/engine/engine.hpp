@@ -33,21 +33,11 @@ struct Posted {
 inline constexpr std::size_t group_requests_max = 512;
 inline constexpr std::size_t group_bytes_max = 4 << 20;
 
-/// What is kept of what is over: by age, and per tenant by number and bytes.
-struct RetentionLimits {
-    Millis jobs_keep = 48h;                  ///< ended jobs and batches
-    std::int64_t jobs_max = 1'000'000;       ///< ended jobs of one tenant
-    std::int64_t jobs_bytes_max = 1LL << 30; ///< their records and results
-    Millis versions_keep = 24h * 90;         ///< versions that are not the current one
-    Millis audit_keep = 24h * 90;
-};
-
 struct EngineOptions {
     std::shared_ptr<const Definitions> definitions;
     std::string boot; ///< names this process in the worker ids of its built-in runners: "builtin-{boot}"
     /// By how much the wall clock is ahead of the `now` of the steps: schedules follow it. Empty: never.
     std::function<Millis()> wall_ahead{};
-    RetentionLimits retention{};
     /// Words of why the disk takes nothing new, or empty; asked at each step. While it has words no work is taken on or
     /// handed out, and what runs can end. Empty: there is always room.
     std::function<std::string()> disk_full{};

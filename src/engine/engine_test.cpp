@@ -4,7 +4,9 @@
 namespace freshet {
 namespace {
 
-struct Refreshing : ::testing::Test, EngineWorld {};
+struct Refreshing : ::testing::Test, EngineWorld {
+    SnapshotState state() { return derive_freshness(key(), *definitions->source("prices"), now).state; }
+};
 
 TEST_F(Refreshing, PublishesTheFirstResultInTheCommitThatEndsTheJob)
 {
@@ -349,6 +351,110 @@ TEST_F(Refreshing, AHardPurgeRefusesTheFlightThatBeganBeforeIt)
     complete(claim().at(0), "[3]");
     EXPECT_EQ(key().gen, 2) << "numbers go on where they were";
     EXPECT_EQ(key().ver, 2);
+}
+
+TEST_F(Refreshing, ASoftPurgeMarksStaleAndRefreshesInTheBackground)
+{
+    start();
+    refresh();
+    complete(claim().at(0), "[1]");
+    const auto read_at = key().read_at;
+    now += 10s;
+    const Reply reply = ask_engine(PurgeKey{"default", "prices", "prices", PurgeMode::soft, "somebody"});
+    ASSERT_TRUE(reply.has_value());
+    const auto& purged = std::get<Purged>(*reply);
+    ASSERT_TRUE(purged.job);
+    EXPECT_TRUE(key().has_data) << "shown on until the new one is there";
+    EXPECT_EQ(state(), SnapshotState::stale);
+    EXPECT_EQ(key().read_at, read_at) << "a purge is no reader";
+    EXPECT_EQ(job(purged.job).trigger, Trigger::purge);
+    EXPECT_EQ(job(purged.job).priority, 1) << "in the background";
+    complete(claim().at(0), "[2]");
+    EXPECT_EQ(job(purged.job).outcome, Outcome::updated);
+    EXPECT_EQ(state(), SnapshotState::fresh);
+}
+
+TEST_F(Refreshing, ASoftPurgeQueuesOneJobBehindAFlightThatBeganBeforeIt)
+{
+    start();
+    refresh();
+    complete(claim().at(0), "[1]");
+    const Asked asked = refresh();
+    const auto flight = claim();
+    JobId behind;
+    for (int i = 0; i < 2; ++i) {
+        const Reply reply = ask_engine(PurgeKey{"default", "prices", "prices", PurgeMode::soft, "somebody"});
+        ASSERT_TRUE(reply.has_value());
+        behind = std::get<Purged>(*reply).job;
+    }
+    EXPECT_NE(behind, asked.job->id);
+    complete(flight[0], "[2]");
+    EXPECT_EQ(state(), SnapshotState::stale) << "it was read before the purge";
+    const auto trailing = claim();
+    ASSERT_EQ(trailing.size(), 1U);
+    EXPECT_EQ(trailing[0].job->id, behind);
+    complete(trailing[0], "[3]");
+    EXPECT_EQ(state(), SnapshotState::fresh);
+    EXPECT_TRUE(claim().empty()) << "one for both";
+}
+
+TEST_F(Refreshing, ASoftPurgeMarksStaleWhereNothingCanBeRefreshed)
+{
+    start();
+    refresh();
+    complete(claim().at(0), "[1]");
+    const PurgeKey soft{"default", "prices", "prices", PurgeMode::soft, "somebody"};
+    PurgeKey refreshing = soft;
+    refreshing.mode = PurgeMode::refresh;
+    no_room = "the disk is full";
+    const Reply refused = ask_engine(refreshing);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().refusal, Refusal::storage_full);
+    EXPECT_EQ(state(), SnapshotState::fresh) << "what is refused changes nothing";
+    const Reply reply = ask_engine(soft);
+    ASSERT_TRUE(reply.has_value());
+    EXPECT_FALSE(std::get<Purged>(*reply).job);
+    EXPECT_EQ(state(), SnapshotState::stale);
+}
+
+TEST_F(Refreshing, ASoftPurgeDoesNotTryASourceAgainTooEarly)
+{
+    source("prices").retry.attempts = 1;
+    start();
+    refresh();
+    complete(claim().at(0), "[1]");
+    refresh();
+    fail(claim().at(0));
+    ASSERT_TRUE(key().retry_at);
+    const Reply soft = ask_engine(PurgeKey{"default", "prices", "prices", PurgeMode::soft, "somebody"});
+    ASSERT_TRUE(soft.has_value());
+    EXPECT_FALSE(std::get<Purged>(*soft).job);
+    const Reply refreshing = ask_engine(PurgeKey{"default", "prices", "prices", PurgeMode::refresh, "somebody"});
+    ASSERT_TRUE(refreshing.has_value());
+    EXPECT_TRUE(std::get<Purged>(*refreshing).job) << "as a person asks";
+}
+
+TEST_F(Refreshing, ASoftPurgeLetsNobodyGoOnFromWhatWasReadBeforeIt)
+{
+    start();
+    refresh();
+    complete(claim().at(0), "[1]");
+    const Asked asked = refresh();
+    const auto first = claim();
+    Beat beat{.fence = first.at(0).job->fence};
+    beat.checkpoint = R"({"page":4})";
+    ASSERT_TRUE(ask_engine(BeatWork{worker(), {{asked.job->id, beat}}}));
+    fail(first[0]);
+    ASSERT_EQ(job(asked.job->id).state, JobState::queued);
+    const Reply soft = ask_engine(PurgeKey{"default", "prices", "prices", PurgeMode::soft, "somebody"});
+    ASSERT_TRUE(soft.has_value());
+    EXPECT_EQ(std::get<Purged>(*soft).job, asked.job->id);
+    now += 1min;
+    const auto again = claim();
+    ASSERT_EQ(again.size(), 1U);
+    EXPECT_EQ(again[0].job->checkpoint, "");
+    complete(again[0], "[2]");
+    EXPECT_EQ(state(), SnapshotState::fresh);
 }
 
 TEST_F(Refreshing, AFlightOfAnOldDefinitionMayNotPublish)

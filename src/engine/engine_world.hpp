@@ -53,10 +53,12 @@ public:
         ++boot;
         position = 0;
         metrics = std::make_unique<Metrics>();
-        engine =
-            std::make_unique<Engine>(*store, *this, *metrics,
-                                     EngineOptions{definitions, std::to_string(boot), [this] { return wall_ahead; },
-                                                   retention, [this] { return no_room; }});
+        auto kept = std::make_shared<Definitions>(*definitions);
+        kept->retention = retention;
+        definitions = std::move(kept);
+        engine = std::make_unique<Engine>(*store, *this, *metrics,
+                                          EngineOptions{definitions, std::to_string(boot),
+                                                        [this] { return wall_ahead; }, [this] { return no_room; }});
         engine->start(now);
     }
     std::string worker() const { return "builtin-" + std::to_string(boot); }

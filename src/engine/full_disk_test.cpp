@@ -7,7 +7,9 @@
 namespace freshet {
 namespace {
 
+using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 class FullDisk : public ::testing::Test, public EngineWorld {
 protected:
@@ -105,6 +107,44 @@ TEST_F(FullDisk, GivesNoTimeToALeaseOfAnotherLife)
     step();
     EXPECT_EQ(job(restored.id).state, JobState::queued);
     EXPECT_EQ(job(restored.id).lost, 1);
+}
+
+/// Keeps what it is given, and then can not tidy up.
+class Untidy : public Store {
+public:
+    std::unique_ptr<Transaction> begin() override { return memory.begin(); }
+    void settle() override
+    {
+        ++asked;
+        throw StoreFailure{"page 7 could not be read"};
+    }
+    std::int64_t begin_ahead() override { return memory.begin_ahead(); }
+    void append_ahead(std::int64_t payload, std::string_view chunk) override { memory.append_ahead(payload, chunk); }
+    std::unique_ptr<Reader> reader() override { return memory.reader(); }
+    std::int64_t bytes_stored() override { return 0; }
+
+    MemoryStore memory;
+    int asked = 0;
+};
+
+TEST(UntidyStore, CostsNobodyWhatWasCommittedAndIsToldInItsOwnWords)
+{
+    auto given = std::make_unique<Untidy>();
+    const Untidy& store = *given;
+    EngineWorld world{std::move(given)};
+    world.start();
+    testing::internal::CaptureStdout(); // of the log
+    const Asked asked = world.refresh();
+    const std::string said = testing::internal::GetCapturedStdout();
+    EXPECT_EQ(store.asked, 1);
+    EXPECT_THAT(said, HasSubstr("after a commit, which stands"));
+    EXPECT_THAT(said, HasSubstr("page 7 could not be read"));
+    EXPECT_THAT(said, Not(HasSubstr("commit failed")));
+    EXPECT_FALSE(world.engine->store_failing());
+    EXPECT_EQ(world.job(asked.job->id).state, JobState::queued);
+    world.complete(world.claim().at(0), "[1]");
+    EXPECT_EQ(world.key().gen, 1);
+    EXPECT_GT(store.asked, 1) << "it is asked again";
 }
 
 } // namespace

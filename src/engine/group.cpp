@@ -232,7 +232,6 @@ void Group::put_quietly(const Job& job)
 
 void Group::note_live(const Job* before, const Job& after)
 {
-    count_live(before, after);
     LiveCount& live = state_.live[{after.tenant, after.queue}];
     const auto count = [&](JobState state, int by) {
         if (state == JobState::queued) live.queued += by;

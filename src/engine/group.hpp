@@ -235,13 +235,11 @@ private:
     std::optional<Refused> over_storage(const std::string& tenant);
     std::optional<Refused> over_keys(const std::string& tenant);
     std::int64_t& stored_of(const std::string& tenant);
-    std::int64_t& live_bytes_of(const std::string& tenant);
-    /// Every change of what a job that is not over brings along. @param before  null: it is new
-    void count_live(const Job* before, const Job& after);
     /// Every change of a version's or a held result's bytes. @param bytes  negative: they go
     void count_stored(const std::string& tenant, std::int64_t bytes);
 
     // group_keep.cpp
+    std::expected<Asked, Refused> refresh_purged(const PurgeKey& request);
     Reply purge(const PurgeKey& request);
     Reply decide_held(const DecideHeld& request);
     Reply pause(const PauseSource& request);
@@ -273,6 +271,8 @@ private:
     void drop_ended_job(JobId id, const std::string& tenant, UpkeepLeft& left);
     void walk_keys();
     void drop_old_versions(const KeyRecord& record);
+    bool over_versions(const std::string& tenant);
+    void drop_versions_beyond(const KeyRecord& record);
     void drop_if_removed_long(const KeyRecord& record);
     void note_returned_sources();
 

@@ -155,43 +155,8 @@ void Group::count_stored(const std::string& tenant, std::int64_t bytes)
     if (found != state_.stored.end()) found->second += bytes;
 }
 
-namespace {
-
-std::int64_t bytes_of_live(const Job& job)
-{
-    return is_terminal(job.state) ? 0 : static_cast<std::int64_t>(job.input.size() + job.checkpoint.size());
-}
-
-} // namespace
-
-std::int64_t& Group::live_bytes_of(const std::string& tenant)
-{
-    const auto [at, fresh] = state_.live_bytes.try_emplace(tenant, 0);
-    if (!fresh) return at->second;
-    std::int64_t bytes = 0;
-    for (const JobState state : {JobState::queued, JobState::running}) {
-        JobFilter filter;
-        filter.tenant = tenant;
-        filter.state = state;
-        filter.limit = page;
-        for (bool more = true; more;) {
-            const std::vector<Job> jobs = tx_->jobs(filter);
-            for (const Job& job : jobs) bytes += bytes_of_live(job);
-            more = jobs.size() == static_cast<std::size_t>(page);
-            if (more) filter.before = jobs.back().id;
-        }
-    }
-    return at->second = bytes;
-}
-
-void Group::count_live(const Job* before, const Job& after)
-{
-    const auto found = state_.live_bytes.find(after.tenant);
-    if (found == state_.live_bytes.end()) return;
-    found->second += bytes_of_live(after) - (before == nullptr ? 0 : bytes_of_live(*before));
-}
-
-// What is shown and its versions, what is held, what jobs bring along, and what is kept of those that ended.
+// What is shown and its versions, what is held, what jobs bring along, what is kept of those that ended, and the lines
+// of both.
 std::optional<Refused> Group::over_storage(const std::string& tenant)
 {
     const auto found = definitions_->tenants.find(tenant);
@@ -199,11 +164,14 @@ std::optional<Refused> Group::over_storage(const std::string& tenant)
     const std::int64_t most = found->second.limits.storage_bytes;
     if (most <= 0) return std::nullopt;
     const std::int64_t data = stored_of(tenant);
-    const std::int64_t jobs = live_bytes_of(tenant) + tx_->ended_figures(tenant).bytes;
-    if (data + jobs < most) return std::nullopt;
+    const KeptFigures kept = tx_->kept_figures(tenant);
+    const std::int64_t jobs = kept.live_bytes + kept.ended_bytes;
+    const std::int64_t all = data + jobs + kept.log_bytes;
+    if (all < most) return std::nullopt;
     return refused(Refusal::storage_full,
-                   fmt::format("tenant {} keeps {} bytes ({} of data, {} of jobs), limits.storage allows {}", tenant,
-                               data + jobs, data, jobs, most));
+                   fmt::format("tenant {} keeps {} bytes ({} of data, {} of jobs, {} of their logs), limits.storage "
+                               "allows {}",
+                               tenant, all, data, jobs, kept.log_bytes, most));
 }
 
 std::optional<Refused> Group::over_keys(const std::string& tenant)

@@ -199,6 +199,50 @@ TEST_F(GroupAccess, CountsWhatJobsBringAndLeaveAsStorage)
         << "F9: another tenant's room is its own";
 }
 
+TEST_F(GroupAccess, CountsTheLinesOfLogsAsStorage)
+{
+    limits().storage_bytes = 50'000;
+    world.start();
+    const auto add = [&] { return world.ask_engine(world.adding({world.task("mails")})); };
+    ASSERT_TRUE(add());
+    const auto claimed = world.claim_from("mails");
+    ASSERT_EQ(claimed.size(), 1U);
+    const AddLog lines{claimed[0].job->id, claimed[0].job->fence, "*", {{"info", std::string(30'000, 'l')}}};
+    ASSERT_TRUE(world.ask_engine(lines));
+    ASSERT_TRUE(add()) << "there is room yet";
+    ASSERT_TRUE(world.ask_engine(lines));
+    for (const bool restart : {false, true}) {
+        if (restart) world.start();
+        const auto refused = add();
+        ASSERT_FALSE(refused.has_value());
+        EXPECT_EQ(refused.error().refusal, Refusal::storage_full);
+        EXPECT_THAT(refused.error().message, HasSubstr("60064 of their logs"));
+        EXPECT_EQ(refusal(lines), Refusal::storage_full) << "nor more lines";
+    }
+    ASSERT_TRUE(world.end(world.done(claimed[0], "1"))) << "what runs can end";
+    world.now += 49h;
+    for (int i = 0; i < 10; ++i) world.now += 1s, world.step();
+    EXPECT_TRUE(add()) << "they went with their job";
+}
+
+TEST_F(GroupAccess, CountsACheckpointUntilItsJobIsOver)
+{
+    limits().storage_bytes = 50'000;
+    world.start();
+    const auto add = [&] { return world.ask_engine(world.adding({world.task("mails")})); };
+    ASSERT_TRUE(add());
+    const auto claimed = world.claim_from("mails");
+    ASSERT_EQ(claimed.size(), 1U);
+    Beat beat{.fence = claimed[0].job->fence};
+    beat.checkpoint = '"' + std::string(50'000, 'c') + '"';
+    ASSERT_TRUE(world.ask_engine(BeatWork{"w1", {{claimed[0].job->id, beat}}}));
+    EXPECT_FALSE(add());
+    world.start();
+    EXPECT_FALSE(add());
+    ASSERT_TRUE(world.end(world.done(claimed[0], "1")));
+    EXPECT_TRUE(add()) << "nobody goes on from there";
+}
+
 TEST_F(GroupAccess, CountsStorageAsAWholeCountAfterARestartDoes)
 {
     limits().storage_bytes = 60'000;

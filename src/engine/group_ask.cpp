@@ -126,8 +126,14 @@ std::expected<Asked, Refused> Group::ask_for(const AskRefresh& request, bool per
     if (const auto* attach = std::get_if<AskAttach>(&decision)) {
         const Job& before = live.running && live.running->id == attach->to ? *live.running : *live.queued;
         Job after = before;
-        // Background wishes leave no trace on the job that serves them: readers cost nothing.
-        if (!person) return Asked{std::make_shared<const Job>(before), true, false, terms.head};
+        if (!person) {
+            // Background wishes leave no trace on the job that serves them: readers cost nothing. But one that goes on
+            // from what it had read before must begin anew for whoever needs newer data.
+            const bool goes_on = attach->raise_asked && before.asked < before.data_fence;
+            if (!goes_on) return Asked{std::make_shared<const Job>(before), true, false, terms.head};
+            after.asked = std::max(after.asked, terms.head);
+            return Asked{put_job(&before, std::move(after)), true, false, terms.head};
+        }
         ++after.callers;
         after.priority = std::max(after.priority, priority);
         if (attach->raise_asked) after.asked = std::max(after.asked, terms.head);

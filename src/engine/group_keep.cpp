@@ -96,6 +96,20 @@ std::optional<Refused> Group::no_room(const Request& request) const
     return refused(Refusal::storage_full, state_.no_room);
 }
 
+// Soft: what is stale is refreshed as after a source that it depends on, in the background and not before a failed one
+// may be tried again; where that can not be, the mark stays and the next reader or fire sees it. Refresh: as a person
+// asks, and told when it can not be.
+std::expected<Asked, Refused> Group::refresh_purged(const PurgeKey& request)
+{
+    if (!state_.no_room.empty()) return std::unexpected(refused(Refusal::storage_full, state_.no_room));
+    return ask_for({.tenant = request.tenant,
+                    .key = request.key,
+                    .source = request.source,
+                    .trigger = Trigger::purge,
+                    .caller = request.caller},
+                   request.mode == PurgeMode::refresh);
+}
+
 Reply Group::purge(const PurgeKey& request)
 {
     KeyWork& work = key(request.tenant, request.key, request.source);
@@ -103,25 +117,22 @@ Reply Group::purge(const PurgeKey& request)
         return std::unexpected(refused(Refusal::not_found, "nothing is kept of this key"));
     KeyRecord& record = work.record;
     const Seq head = tx_->ledger_head(request.tenant).head;
+    Purged purged;
+    if (request.mode != PurgeMode::hard) {
+        auto asked = refresh_purged(request);
+        if (asked)
+            purged.job = asked->job->id;
+        else if (request.mode == PurgeMode::refresh)
+            return std::unexpected(std::move(asked.error()));
+    }
     work.told = true;
     record.stale_seq = std::max(record.stale_seq, head);
-    Purged purged;
     if (request.mode == PurgeMode::hard) {
         record.gone_seq = std::max(record.gone_seq, head);
         record.attempts = 0;
         record.error.reset();
         record.retry_at.reset();
         drop_versions(work);
-    }
-    if (request.mode == PurgeMode::refresh) {
-        auto asked = ask_for({.tenant = request.tenant,
-                              .key = request.key,
-                              .source = request.source,
-                              .trigger = Trigger::purge,
-                              .caller = request.caller},
-                             true);
-        if (!asked) return std::unexpected(std::move(asked.error()));
-        purged.job = asked->job->id;
     }
     constexpr std::string_view words[]{"soft", "hard", "refresh"};
     audit(request.tenant, request.caller, "purge", request.key, words[static_cast<std::size_t>(request.mode)]);

@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace freshet {
 
@@ -40,10 +41,14 @@ std::string removed_name(const KeyRecord& record, bool moved)
 
 void Group::drop_ended_job(JobId id, const std::string& tenant, UpkeepLeft& left)
 {
-    const std::int64_t before = tx_->ended_figures(tenant).bytes;
+    const auto bytes = [&] {
+        const KeptFigures kept = tx_->kept_figures(tenant);
+        return kept.ended_bytes + kept.log_bytes;
+    };
+    const std::int64_t before = bytes();
     tx_->drop_job(id);
     --left.rows;
-    left.bytes -= before - tx_->ended_figures(tenant).bytes;
+    left.bytes -= before - bytes();
 }
 
 bool Group::drop_ended_batch(BatchId id, const std::string& tenant, UpkeepLeft& left)
@@ -61,7 +66,7 @@ bool Group::drop_ended_batch(BatchId id, const std::string& tenant, UpkeepLeft& 
 
 bool Group::drop_ended_of_age(const std::string& tenant, UpkeepLeft& left)
 {
-    const WallTime before = now_ - state_.retention.jobs_keep;
+    const WallTime before = now_ - definitions_->retention.jobs_keep;
     for (const auto& [id, at] : tx_->ended_jobs(tenant, before, left.rows)) {
         drop_ended_job(id, tenant, left);
         if (left.is_spent()) return false;
@@ -73,10 +78,10 @@ bool Group::drop_ended_of_age(const std::string& tenant, UpkeepLeft& left)
 
 bool Group::drop_ended_beyond(const std::string& tenant, UpkeepLeft& left)
 {
-    const RetentionLimits& most = state_.retention;
+    const RetentionLimits& most = definitions_->retention;
     const auto is_over = [&] {
-        const EndedFigures kept = tx_->ended_figures(tenant);
-        return kept.jobs > most.jobs_max || kept.bytes > most.jobs_bytes_max;
+        const KeptFigures kept = tx_->kept_figures(tenant);
+        return kept.ended > most.jobs_max || kept.ended_bytes > most.jobs_bytes_max;
     };
     if (!is_over()) return true;
     const WallTime before = now_ - std::min(receipt_least, most.jobs_keep);
@@ -97,9 +102,30 @@ bool Group::drop_ended_beyond(const std::string& tenant, UpkeepLeft& left)
 
 // Versions.
 
+bool Group::over_versions(const std::string& tenant)
+{
+    const std::int64_t most = definitions_->retention.versions_bytes_max;
+    return most > 0 && stored_of(tenant) > most;
+}
+
+// Whatever walk over the keys is under way takes from each the older half of what it need not keep: all give before one
+// gives everything.
+void Group::drop_versions_beyond(const KeyRecord& record)
+{
+    if (!over_versions(record.tenant)) return;
+    const auto old = tx_->versions(record.tenant, record.key, record.ver, versions_per_key);
+    for (std::size_t i = old.size(); i > old.size() / 2 && over_versions(record.tenant); --i) {
+        const VersionRecord& version = old[i - 1];
+        tx_->drop_version(record.tenant, record.key, version.ver);
+        count_stored(record.tenant, -version.bytes);
+        state_.walk.dropped_beyond = true;
+        wrote_ = true;
+    }
+}
+
 void Group::drop_old_versions(const KeyRecord& record)
 {
-    const WallTime before = now_ - state_.retention.versions_keep;
+    const WallTime before = now_ - definitions_->retention.versions_keep;
     for (const VersionRecord& old : tx_->versions(record.tenant, record.key, record.ver, versions_per_key)) {
         if (old.changed_at >= before) continue;
         tx_->drop_version(record.tenant, record.key, old.ver);
@@ -150,15 +176,20 @@ void Group::walk_keys()
         const std::vector<KeyRecord> page = tx_->keys(*tenant, {}, walk.key, left);
         for (const KeyRecord& record : page) {
             walk.key = record.key;
-            if (source_of(record.tenant, record.source) != nullptr)
+            if (source_of(record.tenant, record.source) != nullptr) {
                 drop_old_versions(record);
-            else
+                drop_versions_beyond(record);
+            } else {
                 drop_if_removed_long(record);
+            }
         }
         left -= std::max(1, static_cast<int>(page.size())); // a tenant without keys costs a question
         if (left <= 0) return;
     }
-    walk = {.tenant = {}, .key = {}, .next_at = now_ + walk_every};
+    // As long as each walk finds something to give there may be more.
+    const bool again =
+        walk.dropped_beyond && std::ranges::any_of(tenants, [&](auto& name) { return over_versions(name); });
+    walk = {.tenant = {}, .key = {}, .next_at = now_ + (again ? walk_page_every : walk_every)};
 }
 
 // All of it.
@@ -192,7 +223,12 @@ void Group::upkeep()
     drop_expired_tokens();
     tx_->drop_idempotency(now_);
     tx_->drop_fires(now_ - fires_kept);
-    tx_->drop_audit(now_ - state_.retention.audit_keep);
+    tx_->drop_audit(now_ - definitions_->retention.audit_keep);
+    // Also of a tenant to which nothing happened but that somebody acted on it, and of all of them ("*").
+    std::set<std::string> acted_on{tenants.begin(), tenants.end()};
+    acted_on.insert({"*", "default"});
+    for (const auto& [name, definition] : definitions_->tenants) acted_on.insert(name);
+    for (const std::string& tenant : acted_on) tx_->trim_audit(tenant, definitions_->retention.audit_max);
     state_.upkeep_at = now_ + upkeep_every;
     std::erase_if(state_.put_results, [&](const auto& put) {
         if (put.second.at > now_ - put_results_kept) return false;

@@ -97,7 +97,6 @@ void Group::read_memory()
         }
     state_.keys.clear();
     state_.stored.clear();
-    state_.live_bytes.clear();
     state_.paused = Pauses{tx_->paused()};
     state_.removed_sources.clear();
     for (RemovedSource& source : tx_->removed_sources()) state_.removed_sources[source.name] = source.removed_at;

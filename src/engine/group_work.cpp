@@ -87,10 +87,7 @@ BeatAnswer Group::beat_one(const BeatWork& work, const BeatJob& request)
     const bool worn = *before->lease_until - now_ < policy.lease * 3 / 4;
     const bool untold = moved && now_ - before->beat_at.value_or(now_) >= progress_written_every;
     const bool written = worn || untold || request.beat.checkpoint;
-    if (written) {
-        count_live(&*before, *after); // a checkpoint is kept
-        put_quietly(*after);
-    }
+    if (written) put_quietly(*after);
     // Nobody is promised more than what is on disk.
     return {request.job, before->cancel_requested_at ? BeatWord::cancel : BeatWord::ok,
             written ? after->lease_until : before->lease_until};

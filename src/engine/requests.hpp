@@ -65,7 +65,8 @@ struct RetryJob {
 };
 
 enum class PurgeMode : std::uint8_t { soft, hard, refresh };
-/// Purge of one key; DELETE is `hard`.
+/// Purge of one key; DELETE is `hard`. soft marks stale and refreshes in the background; refresh does so as by a
+/// person, and is refused where that can not be.
 struct PurgeKey {
     std::string tenant, key, source;
     PurgeMode mode = PurgeMode::soft;
@@ -73,7 +74,7 @@ struct PurgeKey {
 };
 struct Purged {
     std::shared_ptr<const KeyView> view;
-    JobId job;
+    JobId job; ///< that refreshes it; 0: none does
 };
 
 struct DecideHeld {

@@ -24,17 +24,17 @@ protected:
         return id;
     }
     bool is_kept(JobId id) { return store->begin()->job(id).has_value(); }
-    EndedFigures ended(const std::string& tenant = "default")
+    KeptFigures ended(const std::string& tenant = "default")
     {
         const auto t = store->begin();
-        return t->ended_figures(tenant);
+        return t->kept_figures(tenant);
     }
     std::vector<RemovedSource> removed()
     {
         const auto t = store->begin();
         return t->removed_sources();
     }
-    std::int64_t kept(const std::string& tenant = "default") { return ended(tenant).jobs; }
+    std::int64_t kept(const std::string& tenant = "default") { return ended(tenant).ended; }
     /// A day in the life of upkeep: steps until it rests.
     int tidy()
     {
@@ -124,7 +124,7 @@ TEST_F(Retention, DropsTheOldestOfATenantThatKeepsTooManyBytes)
     EXPECT_FALSE(is_kept(first));
     EXPECT_TRUE(is_kept(second));
     EXPECT_TRUE(is_kept(third));
-    EXPECT_LE(ended().bytes, 250'000);
+    EXPECT_LE(ended().ended_bytes, 250'000);
 }
 
 TEST_F(Retention, DropsABatchWithItsItemsAndNeverOfALiveOne)
@@ -244,6 +244,44 @@ TEST_F(Retention, DropsOldVersionsAndNeverTheCurrentOne)
     wait(300h);
     EXPECT_THAT(versions(), ElementsAre(3)) << "F8: the last good data survives";
     EXPECT_TRUE(key().has_data);
+}
+
+TEST_F(Retention, DropsTheOldestVersionsOfATenantThatKeepsTooManyBytes)
+{
+    retention.versions_bytes_max = 60'000;
+    start();
+    for (const char word : {'a', 'b', 'c', 'd', 'e'}) publish_prices("[\"" + std::string(20'000, word) + "\"]");
+    wait(2h);
+    EXPECT_THAT(versions(), ElementsAre(5, 4));
+    retention.versions_bytes_max = 1'000;
+    start();
+    wait(2h);
+    EXPECT_THAT(versions(), ElementsAre(5)) << "F8: the current one stays, however much it is";
+    EXPECT_TRUE(key().has_data);
+}
+
+TEST_F(Retention, KeepsTheNewestActsOfATenant)
+{
+    retention.audit_max = 3;
+    start();
+    for (int i = 0; i < 5; ++i) ask_engine(PauseSource{"prices", i % 2 == 0, "default", "ann" + std::to_string(i)});
+    wait(2min);
+    std::vector<std::string> actors;
+    for (const AuditRow& row : store->begin()->audit({.tenant = "default"})) actors.push_back(row.record.actor);
+    EXPECT_THAT(actors, ElementsAre("ann4", "ann3", "ann2"));
+}
+
+TEST_F(Retention, FollowsAReload)
+{
+    start();
+    const JobId old = one_ended();
+    wait(2h);
+    ASSERT_TRUE(is_kept(old));
+    auto shorter = std::make_shared<Definitions>(*definitions);
+    shorter->retention.jobs_keep = 1h;
+    ask_engine(Reconfigure{shorter});
+    wait(2min);
+    EXPECT_FALSE(is_kept(old));
 }
 
 TEST_F(Retention, KeepsDataOfARemovedSourceForSevenDays)

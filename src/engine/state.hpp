@@ -87,6 +87,7 @@ struct Fill {
 struct KeysWalk {
     std::string tenant, key; ///< it goes on behind this key
     WallTime next_at;
+    bool dropped_beyond = false; ///< it dropped versions of a tenant that keeps too many bytes
 };
 
 /// Room in a queue for a follow-up that starts by itself.
@@ -102,8 +103,8 @@ inline constexpr std::size_t batch_bytes_per_commit = 2 << 20;
 struct Engine::State {
     State(Store& store_, CommitSink& sink_, Metrics& metrics, EngineOptions options)
         : store{store_}, sink{sink_}, meters{metrics}, definitions{std::move(options.definitions)},
-          wall_ahead{std::move(options.wall_ahead)}, retention{options.retention},
-          disk_full{std::move(options.disk_full)}, builtin_worker{"builtin-" + options.boot}
+          wall_ahead{std::move(options.wall_ahead)}, disk_full{std::move(options.disk_full)},
+          builtin_worker{"builtin-" + options.boot}
     {
     }
 
@@ -112,7 +113,6 @@ struct Engine::State {
     Meters meters;
     std::shared_ptr<const Definitions> definitions;
     std::function<Millis()> wall_ahead;
-    const RetentionLimits retention;
     const std::function<std::string()> disk_full;
     std::string no_room;                   ///< what disk_full said at this step
     std::optional<WallTime> failing_since; ///< no commit has succeeded since
@@ -150,8 +150,6 @@ struct Engine::State {
     std::map<std::int64_t, Reserve> reserves; ///< by batch
     /// Bytes of versions and held results, of tenants that were asked about; counted once and then kept.
     std::map<std::string, std::int64_t, std::less<>> stored;
-    /// The same of what jobs that are not over bring along: inputs and checkpoints.
-    std::map<std::string, std::int64_t, std::less<>> live_bytes;
 
     std::set<std::pair<std::string, std::string>> paused_schedules; ///< (tenant, name)
     std::optional<WallTime> wall_seen;                              ///< by the last step

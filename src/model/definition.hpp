@@ -134,6 +134,7 @@ struct SourceDefinition {
     std::string as_of;                                      ///< jq over the answer
     std::vector<std::string> key;                           ///< fields that name a row
     std::vector<std::string> ignore;                        ///< paths that diffs do not show
+    std::vector<std::string> tags;                          ///< what a purge may name instead of keys
 
     // Policy: applies when read.
     Millis fresh_for = 1min;
@@ -177,6 +178,17 @@ struct ServerDefinition {
     Millis ledger_keep = 24h;
     std::int64_t ledger_bytes_max = 256LL << 20;
     std::string log = "info";
+};
+
+/// What is kept of what is over: by age, and per tenant by number and bytes.
+struct RetentionLimits {
+    Millis jobs_keep = 48h;                  ///< ended jobs and batches
+    std::int64_t jobs_max = 1'000'000;       ///< ended jobs of one tenant
+    std::int64_t jobs_bytes_max = 1LL << 30; ///< their records and results
+    Millis versions_keep = 24h * 90;         ///< versions that are not the current one
+    std::int64_t versions_bytes_max = 0;     ///< of all versions of one tenant; 0: no limit
+    Millis audit_keep = 24h * 90;
+    std::int64_t audit_max = 100'000; ///< rows of one tenant
 };
 
 struct TenantLimits {
@@ -237,6 +249,7 @@ struct TokenDefinition {
 /// Everything that one config file says. Immutable once made.
 struct Definitions {
     ServerDefinition server;
+    RetentionLimits retention;
     std::map<std::string, std::shared_ptr<const SourceDefinition>, std::less<>> sources;
     std::map<std::string, TenantDefinition, std::less<>> tenants; ///< without any: one, "default"
     std::map<std::string, QueueDefinition, std::less<>> queues;   ///< those that the file names

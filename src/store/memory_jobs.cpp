@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Jobs and batches in a MemoryTransaction.
+#include "store/kept_bytes.hpp"
 #include "store/memory_transaction.hpp"
 #include "store/packed_job.hpp"
 
@@ -208,18 +209,23 @@ std::vector<Ended<JobId>> MemoryTransaction::ended_jobs(std::string_view tenant,
     return oldest(std::move(found), limit);
 }
 
-EndedFigures MemoryTransaction::ended_figures(std::string_view tenant)
+KeptFigures MemoryTransaction::kept_figures(std::string_view tenant)
 {
-    EndedFigures figures;
-    for (const auto& [id, stored] : tables_.jobs.rows(Side::working)) {
+    KeptFigures figures;
+    const auto& jobs = tables_.jobs.rows(Side::working);
+    for (const auto& [id, stored] : jobs) {
         const Job& job = stored.job;
-        if (job.tenant != tenant || !is_terminal(job.state)) continue;
-        ++figures.jobs;
-        figures.bytes += static_cast<std::int64_t>(pack_job(job).size());
+        if (job.tenant != tenant) continue;
+        figures.live_bytes += live_bytes_of(job);
+        if (!is_terminal(job.state)) continue;
+        ++figures.ended;
+        figures.ended_bytes += static_cast<std::int64_t>(pack_job(job).size());
         const auto& payloads = tables_.payloads.rows(Side::working);
         if (const auto payload = payloads.find(job.result_payload); payload != payloads.end())
-            figures.bytes += static_cast<std::int64_t>(payload->second.bytes.size());
+            figures.ended_bytes += static_cast<std::int64_t>(payload->second.bytes.size());
     }
+    for (const auto& [number, line] : tables_.log.rows(Side::working))
+        if (jobs.at(line.job).job.tenant == tenant) figures.log_bytes += log_bytes_of(line);
     return figures;
 }
 
@@ -246,6 +252,7 @@ JobId MemoryTransaction::last_job_id()
 
 void MemoryTransaction::append_log(const LogLine& line)
 {
+    if (!reads_.job(line.job)) refuse("a line was put for job " + to_text(line.job) + ", which is not there");
     tables_.log.put({line.job, line.number}, line);
 }
 

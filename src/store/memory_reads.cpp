@@ -13,6 +13,23 @@ bool full(const auto& rows, int limit)
     return static_cast<std::int64_t>(rows.size()) >= std::int64_t{limit};
 }
 
+// Rows with after < id < before (0: no bound) in their order or against it, until `visit` says no.
+template <class Rows, class Id, class Visit>
+void walk(const Rows& rows, Id after, Id before, bool upwards, Visit&& visit)
+{
+    const auto first = rows.upper_bound(after);
+    const auto end = before == Id{} ? rows.end() : rows.lower_bound(before);
+    if (before != Id{} && !(after < before)) return;
+    if (upwards) {
+        for (auto row = first; row != end && visit(row->first, row->second);) ++row;
+        return;
+    }
+    for (auto row = end; row != first;) {
+        --row;
+        if (!visit(row->first, row->second)) return;
+    }
+}
+
 } // namespace
 
 LedgerHead MemoryReads::ledger_head(std::string_view tenant) const
@@ -110,16 +127,16 @@ std::vector<Job> MemoryReads::live_jobs(std::string_view tenant, std::string_vie
 std::vector<Job> MemoryReads::jobs(const JobFilter& filter) const
 {
     std::vector<Job> found;
-    const auto& rows = tables_.jobs.rows(side_);
-    for (auto row = filter.before ? rows.lower_bound(filter.before) : rows.end();
-         row != rows.begin() && !full(found, filter.limit);) {
-        const Job& job = (--row)->second.job;
+    walk(tables_.jobs.rows(side_), filter.after, filter.before, filter.oldest_first, [&](JobId, const StoredJob& row) {
+        if (full(found, filter.limit)) return false;
+        const Job& job = row.job;
         if (job.tenant == filter.tenant && (!filter.state || job.state == *filter.state) &&
             (filter.queue.empty() || job.queue == filter.queue) && (filter.key.empty() || job.key == filter.key) &&
             (!filter.kind || job.kind == *filter.kind) &&
             (filter.tag.empty() || std::ranges::find(job.tags, filter.tag) != job.tags.end()))
             found.push_back(job);
-    }
+        return true;
+    });
     return found;
 }
 
@@ -176,24 +193,26 @@ std::optional<Batch> MemoryReads::batch(BatchId id) const
 std::vector<Batch> MemoryReads::batches(const BatchFilter& filter) const
 {
     std::vector<Batch> found;
-    const auto& rows = tables_.batches.rows(side_);
-    for (auto row = filter.before ? rows.lower_bound(filter.before) : rows.end();
-         row != rows.begin() && !full(found, filter.limit);) {
-        const Batch& batch = (--row)->second.batch;
+    const auto add = [&](BatchId, const StoredBatch& row) {
+        if (full(found, filter.limit)) return false;
+        const Batch& batch = row.batch;
         if (batch.tenant == filter.tenant && (!filter.state || batch.state == *filter.state)) found.push_back(batch);
-    }
+        return true;
+    };
+    walk(tables_.batches.rows(side_), filter.after, filter.before, filter.oldest_first, add);
     return found;
 }
 
 std::vector<Job> MemoryReads::items(const ItemFilter& filter) const
 {
     std::vector<Job> found;
-    const auto& rows = tables_.jobs.rows(side_);
-    for (auto row = rows.upper_bound(filter.after); row != rows.end() && !full(found, filter.limit); ++row) {
-        const Job& job = row->second.job;
+    walk(tables_.jobs.rows(side_), filter.after, filter.before, !filter.newest_first, [&](JobId, const StoredJob& row) {
+        if (full(found, filter.limit)) return false;
+        const Job& job = row.job;
         if (job.batch && job.batch == filter.batch && (!filter.state || job.state == *filter.state))
             found.push_back(job);
-    }
+        return true;
+    });
     return found;
 }
 
@@ -243,12 +262,12 @@ std::vector<ScheduleRecord> MemoryReads::schedules(std::string_view tenant) cons
 std::vector<AuditRow> MemoryReads::audit(const AuditFilter& filter) const
 {
     std::vector<AuditRow> found;
-    const auto& rows = tables_.audit.rows(side_);
-    for (auto row = filter.before > 0 ? rows.lower_bound(filter.before) : rows.end();
-         row != rows.begin() && !full(found, filter.limit);) {
-        --row;
-        if (row->second.tenant == filter.tenant) found.push_back({row->first, row->second});
-    }
+    const auto add = [&](std::int64_t number, const AuditRecord& record) {
+        if (full(found, filter.limit)) return false;
+        if (record.tenant == filter.tenant) found.push_back({number, record});
+        return true;
+    };
+    walk(tables_.audit.rows(side_), filter.after, filter.before, filter.oldest_first, add);
     return found;
 }
 

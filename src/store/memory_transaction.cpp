@@ -235,6 +235,16 @@ void MemoryTransaction::drop_audit(WallTime before)
     drop_oldest(tables_.audit, &AuditRecord::at, before);
 }
 
+void MemoryTransaction::trim_audit(std::string_view tenant, std::int64_t rows_max)
+{
+    std::vector<std::int64_t> own;
+    for (const auto& [number, record] : tables_.audit.rows(Side::working))
+        if (record.tenant == tenant) own.push_back(number);
+    const auto beyond = std::max<std::int64_t>(0, static_cast<std::int64_t>(own.size()) - rows_max);
+    for (std::int64_t i = 0; i < std::min<std::int64_t>(beyond, rows_per_trim); ++i)
+        tables_.audit.drop(own[static_cast<std::size_t>(i)]);
+}
+
 void MemoryTransaction::put_token(const TokenRecord& token)
 {
     tables_.tokens.put(token.name, token);

@@ -88,7 +88,7 @@ public:
     std::vector<std::string> ready_queues(WallTime now) override;
     std::optional<WallTime> next_wake(WallTime now) override;
     std::vector<Ended<JobId>> ended_jobs(std::string_view tenant, WallTime before, int limit) override;
-    EndedFigures ended_figures(std::string_view tenant) override;
+    KeptFigures kept_figures(std::string_view tenant) override;
     std::vector<std::string> live_refresh_keys(std::string_view tenant, std::string_view after, int limit) override;
     JobId last_job_id() override;
     std::vector<Job> gated_items(BatchId batch, int limit) override;
@@ -115,6 +115,7 @@ public:
     bool put_fire(const FireRecord& fire) override;
     void put_audit(const AuditRecord& record) override;
     void drop_audit(WallTime before) override;
+    void trim_audit(std::string_view tenant, std::int64_t rows_max) override;
     std::vector<std::string> paused() override { return reads_.paused(); }
     void put_paused(std::string_view name, bool paused) override;
     std::vector<RemovedSource> removed_sources() override;

@@ -45,38 +45,48 @@ struct JobFilter {
     std::string queue, key; ///< empty: any
     std::string tag;        ///< empty: any
     std::optional<JobKind> kind;
-    JobId before; ///< 0: from the newest; else only older ones (keyset paging)
+    JobId before; ///< 0: any; else only older ones (keyset paging)
     int limit = 50;
+    JobId after{}; ///< 0: any; else only newer ones
+    bool oldest_first = false;
 };
 
 struct ItemFilter {
     BatchId batch;
     std::optional<JobState> state;
-    JobId after; ///< 0: from the first; else only later ones (keyset paging)
+    JobId after; ///< 0: any; else only later ones (keyset paging)
     int limit = 50;
+    JobId before{}; ///< 0: any; else only earlier ones
+    bool newest_first = false;
 };
 
 struct BatchFilter {
     std::string tenant;
     std::optional<BatchState> state;
-    BatchId before; ///< 0: from the newest
+    BatchId before; ///< 0: any
     int limit = 50;
+    BatchId after{}; ///< 0: any
+    bool oldest_first = false;
 };
 
 struct AuditFilter {
     std::string tenant;
-    std::int64_t before = 0; ///< row number; 0: from the newest
+    std::int64_t before = 0; ///< row number; 0: any
     int limit = 50;
+    std::int64_t after = 0;
+    bool oldest_first = false;
 };
 struct AuditRow {
     std::int64_t number = 0;
     AuditRecord record;
 };
 
-/// What a tenant keeps of jobs that ended, items among them: how many, and the bytes of their records and results.
-struct EndedFigures {
-    std::int64_t jobs = 0, bytes = 0;
-    friend bool operator==(const EndedFigures&, const EndedFigures&) = default;
+/// What a tenant keeps of its jobs, items among them.
+struct KeptFigures {
+    std::int64_t ended = 0, ended_bytes = 0; ///< jobs that ended: how many, and their records and results
+    std::int64_t live_bytes = 0;             ///< inputs and checkpoints of those that did not
+    std::int64_t log_bytes = 0;              ///< lines of both
+    friend bool operator==(const KeptFigures&, const KeptFigures&) = default;
 };
 
 /// A job or batch that ended, and when.
@@ -127,7 +137,7 @@ public:
     virtual std::optional<Job> job(JobId id) = 0;
     /// Queued and running refreshes of a key, running first, then by id.
     virtual std::vector<Job> live_jobs(std::string_view tenant, std::string_view key) = 0;
-    /// Newest first.
+    /// Newest first, unless the filter says so; as batches() and audit().
     virtual std::vector<Job> jobs(const JobFilter& filter) = 0;
     /// Earlier attempts, those that another one followed, in order; the last is told by the job itself.
     virtual std::vector<AttemptRecord> attempts(JobId job) = 0;
@@ -141,7 +151,7 @@ public:
     virtual std::optional<Batch> batch(BatchId id) = 0;
     /// Newest first.
     virtual std::vector<Batch> batches(const BatchFilter& filter) = 0;
-    /// Jobs of a batch, in the order of their ids, which is the order in which they were given.
+    /// Jobs of a batch, in the order of their ids, which is the order in which they were given; or from the last one.
     virtual std::vector<Job> items(const ItemFilter& filter) = 0;
     virtual std::optional<Job> item(BatchId batch, std::string_view item) = 0;
 
@@ -155,7 +165,7 @@ public:
     virtual std::vector<AuditRow> audit(const AuditFilter& filter) = 0;
     /// Latest nominal instant first.
     virtual std::vector<FireRecord> fires(std::string_view tenant, std::string_view key, int limit) = 0;
-    /// Names of the sources and queues that are paused.
+    /// Rows of model/pauses.hpp.
     virtual std::vector<std::string> paused() = 0;
 };
 
@@ -216,14 +226,15 @@ public:
     /// A tenant's ended jobs of no batch that finished before `before`, oldest first. Items go with their batch: see
     /// ended_batches().
     virtual std::vector<Ended<JobId>> ended_jobs(std::string_view tenant, WallTime before, int limit) = 0;
-    /// Maintained with each put_job() and drop_job().
-    virtual EndedFigures ended_figures(std::string_view tenant) = 0;
+    /// Maintained with each put_job(), append_log() and drop_job(), never counted by a scan.
+    virtual KeptFigures kept_figures(std::string_view tenant) = 0;
     /// Keys > `after`, in byte order, that have a queued or running refresh.
     virtual std::vector<std::string> live_refresh_keys(std::string_view tenant, std::string_view after, int limit) = 0;
     /// The highest id of jobs and batches.
     virtual JobId last_job_id() = 0;
     /// Queued items of a batch that are gated, in order.
     virtual std::vector<Job> gated_items(BatchId batch, int limit) = 0;
+    /// Inserts or replaces by number. The job must be there (else StoreFailure).
     virtual void append_log(const LogLine& line) = 0;
 
     /// Inserts or replaces. @param timer_at  when the server must look at it: seal deadline, a change that goes on, a
@@ -258,7 +269,9 @@ public:
     virtual void drop_fires(WallTime before) = 0;
     virtual void put_audit(const AuditRecord& record) = 0;
     virtual void drop_audit(WallTime before) = 0;
-    virtual void put_paused(std::string_view name, bool paused) = 0;
+    /// Drops the oldest audit rows of a tenant that has more than `rows_max`.
+    virtual void trim_audit(std::string_view tenant, std::int64_t rows_max) = 0;
+    virtual void put_paused(std::string_view row, bool paused) = 0;
     /// By name.
     virtual std::vector<RemovedSource> removed_sources() = 0;
     /// @param removed_at  nullopt: it came back.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copies of the embedded store: what they hold, and what a new life does to them.
+#include "store/kept_bytes.hpp"
 #include "store/sqlite/backup.hpp"
 #include "stores.hpp"
 
@@ -38,7 +39,9 @@ protected:
         Job runs = a_job(1);
         runs.state = JobState::running, runs.worker = "w1", runs.attempt = 1, runs.fence = runs.data_fence = 2;
         runs.seq = 2, runs.lease_until = t0 + 1h, runs.began_at = t0, runs.beat_at = t0;
+        runs.input = "in";
         t->put_job(runs, t0 + 1h);
+        t->append_log({JobId{1}, 1, 2, t0, "info", "began"});
         Job over = ended(a_job(2), t0 + 1s);
         over.seq = 3, over.fence = 3, over.late = LateResult{.fence = 2, .worker = "w0", .result = "1", .at = t0};
         t->put_job(over, {});
@@ -114,9 +117,10 @@ TEST_F(Copy, EndsTheLeasesOfWhatRan)
     EXPECT_EQ(due[0].id, JobId{1});
     EXPECT_EQ(due[0].fence, Seq(base + 2));
     EXPECT_EQ(due[0].lease_until, lease_of_another_life);
-    EXPECT_EQ(t->ended_figures("acme").jobs, 1);
+    EXPECT_EQ(t->kept_figures("acme").ended, 1);
     t->drop_job(JobId{2});
-    EXPECT_EQ(t->ended_figures("acme"), EndedFigures{});
+    const KeptFigures of_the_other{.ended = 0, .ended_bytes = 0, .live_bytes = 2, .log_bytes = 5 + log_row_bytes};
+    EXPECT_EQ(t->kept_figures("acme"), of_the_other) << "counted with the longer numbers of its new life";
 }
 
 TEST_F(Copy, BeginsNewTenantsAtTheBaseOfTheirLife)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "store/kept_bytes.hpp"
 #include "stores.hpp"
 
 #include <gmock/gmock.h>
@@ -187,6 +188,11 @@ TEST_P(Jobs, ListsJobsNewestFirstByAnyMixOfFilters)
     EXPECT_THAT(list({.state = JobState::queued, .queue = "prices"}), ElementsAre(4, 3));
     EXPECT_THAT(list({.state = JobState::failed, .queue = "prices"}), ElementsAre(6));
     EXPECT_THAT(list({.queue = "prices", .before = JobId{6}}), ElementsAre(4, 3, 2, 1));
+    EXPECT_THAT(list({.limit = 2, .oldest_first = true}), ElementsAre(1, 2));
+    EXPECT_THAT(list({.limit = 2, .after = JobId{2}, .oldest_first = true}), ElementsAre(3, 4));
+    EXPECT_THAT(list({.before = JobId{5}, .after = JobId{2}}), ElementsAre(4, 3));
+    EXPECT_THAT(list({.before = JobId{3}, .after = JobId{2}}), IsEmpty());
+    EXPECT_THAT(list({.before = JobId{2}, .after = JobId{4}, .oldest_first = true}), IsEmpty());
     EXPECT_THAT(list({.key = "prices"}), ElementsAre(3, 2, 1));
     EXPECT_THAT(list({.state = JobState::running, .key = "prices"}), ElementsAre(2));
     EXPECT_THAT(list({.queue = "stocks", .key = "prices"}), IsEmpty());
@@ -212,31 +218,80 @@ TEST_P(Jobs, TellsTheKeysThatHaveLiveRefreshes)
 
 TEST_P(Jobs, KeepsCountOfWhatEnded)
 {
-    const auto figures = [this](const char* tenant = "acme") { return store().begin()->ended_figures(tenant); };
+    const auto figures = [this](const char* tenant = "acme") { return store().begin()->kept_figures(tenant); };
     Job large = ended(a_job(1), t0 + 2s);
     put({large, a_job(2)});
-    const EndedFigures one = figures();
-    EXPECT_EQ(one.jobs, 1);
-    EXPECT_GT(one.bytes, 0);
-    EXPECT_EQ(figures("globex"), EndedFigures{});
+    const KeptFigures one = figures();
+    EXPECT_EQ(one.ended, 1);
+    EXPECT_GT(one.ended_bytes, 0);
+    EXPECT_EQ(figures("globex"), KeptFigures{});
 
     commit([&](Transaction& t) {
         large.result_payload = t.put_payload(std::string(10'000, 'x'));
         t.put_job(large, {});
-        EXPECT_GE(t.ended_figures("acme").bytes, one.bytes + 10'000) << "within the transaction, too";
+        EXPECT_GE(t.kept_figures("acme").ended_bytes, one.ended_bytes + 10'000) << "within the transaction, too";
     });
-    const EndedFigures with_result = figures();
-    EXPECT_EQ(with_result.jobs, 1);
-    EXPECT_GE(with_result.bytes, one.bytes + 10'000);
+    const KeptFigures with_result = figures();
+    EXPECT_EQ(with_result.ended, 1);
+    EXPECT_GE(with_result.ended_bytes, one.ended_bytes + 10'000);
     reopen();
     EXPECT_EQ(figures(), with_result);
 
     put({ended(a_job(2), t0 + 3s, JobState::failed)});
-    EXPECT_EQ(figures().jobs, 2);
+    EXPECT_EQ(figures().ended, 2);
     put({a_job(2)}); // a retry
     EXPECT_EQ(figures(), with_result);
     commit([](Transaction& t) { t.drop_job(JobId{1}); });
-    EXPECT_EQ(figures(), EndedFigures{});
+    EXPECT_EQ(figures(), KeptFigures{});
+}
+
+TEST_P(Jobs, KeepsCountOfWhatLiveJobsBringAlong)
+{
+    const auto live = [this](const char* tenant = "acme") { return store().begin()->kept_figures(tenant).live_bytes; };
+    Job job = a_job(1);
+    job.input = std::string(100, 'i');
+    put({job, a_job(2)});
+    const std::int64_t others = static_cast<std::int64_t>(a_job(2).input.size());
+    EXPECT_EQ(live(), 100 + others);
+    job.state = JobState::running, job.checkpoint = std::string(30, 'c');
+    commit([&](Transaction& t) {
+        t.put_job(job, {});
+        EXPECT_EQ(t.kept_figures("acme").live_bytes, 130 + others) << "within the transaction, too";
+    });
+    reopen();
+    EXPECT_EQ(live(), 130 + others);
+    EXPECT_EQ(live("globex"), 0);
+    commit([&](Transaction& t) {
+        t.put_job(ended(job, t0), {});
+        t.drop_job(JobId{2});
+    });
+    EXPECT_EQ(live(), 0);
+    put({job}); // a retry
+    EXPECT_EQ(live(), 130);
+}
+
+TEST_P(Jobs, KeepsCountOfTheLinesOfJobs)
+{
+    const auto lines = [this](const char* tenant = "acme") { return store().begin()->kept_figures(tenant).log_bytes; };
+    put({a_job(1), a_job(2)});
+    commit([&](Transaction& t) {
+        t.append_log({JobId{1}, 1, 7, t0, "info", std::string(100, 'x')});
+        t.append_log({JobId{1}, 2, 7, t0, "info", ""});
+        t.append_log({JobId{2}, 1, 7, t0, "info", "שלום"});
+        EXPECT_EQ(t.kept_figures("acme").log_bytes, 108 + 3 * log_row_bytes) << "bytes, not letters";
+    });
+    reopen();
+    EXPECT_EQ(lines(), 108 + 3 * log_row_bytes);
+    EXPECT_EQ(lines("globex"), 0);
+    commit([&](Transaction& t) { t.append_log({JobId{1}, 1, 8, t0, "info", std::string(10, 'x')}); });
+    EXPECT_EQ(lines(), 18 + 3 * log_row_bytes) << "a line that took another's place";
+    put({ended(a_job(1), t0)});
+    EXPECT_EQ(lines(), 18 + 3 * log_row_bytes) << "they stay as long as their job";
+    commit([](Transaction& t) { t.drop_job(JobId{1}); });
+    EXPECT_EQ(lines(), 8 + log_row_bytes);
+    EXPECT_THROW(commit([](Transaction& t) { t.append_log({JobId{1}, 1, 7, t0, "info", "late"}); }), StoreFailure)
+        << "a line of nobody would never go";
+    EXPECT_EQ(lines(), 8 + log_row_bytes);
 }
 
 TEST_P(Jobs, FindsEndedJobsOldestFirstAndDropsThemWithTheirAttempts)
@@ -429,6 +484,7 @@ TEST_P(Jobs, ListsJobsByTagAndKind)
 
 TEST_P(Jobs, KeepsTheLinesOfAJobInOrder)
 {
+    put({a_job(1), a_job(2)});
     const LogLine first{JobId{1}, 1, 7, t0, "info", "began"}, second{JobId{1}, 2, 7, t0 + 1s, "warn", "slow\nline"};
     commit([&](Transaction& t) {
         t.append_log(second);

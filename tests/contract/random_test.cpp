@@ -58,6 +58,7 @@ void put_job(Transaction& t, const Call& call)
     job.tenant = pick(tenants, id / 2);
     job.state = static_cast<JobState>(call.b % 5);
     job.priority = call.c % 4;
+    job.input = std::string(static_cast<std::size_t>(call.c), 'i');
     job.due_at = t0 + std::chrono::seconds{call.c};
     if (call.c % 7 == 0) job.behind = JobId{1};
     if (id % 3 == 2) job.kind = JobKind::item, job.batch = BatchId{100 + id % 2}, job.item = std::to_string(id);
@@ -75,7 +76,7 @@ void put_job(Transaction& t, const Call& call)
     if (!is_terminal(job.state) && call.c % 3 != 0) timer_at = t0 + std::chrono::seconds{call.c};
     t.put_job(job, timer_at);
     t.put_attempt({job.id, 1, call.b, Seq(call.c), "w", t0, {}, static_cast<AttemptEnd>(call.b % 7), {}});
-    t.append_log({job.id, call.c, 1, t0, "info", "line"});
+    t.append_log({job.id, 1 + call.c % 8, 1, t0, "info", std::string(static_cast<std::size_t>(call.b), 'l')});
 }
 
 void put_batch(Transaction& t, const Call& call)
@@ -119,8 +120,9 @@ std::string ask(Transaction& t, const Call& call, WallTime& now)
     for (const KeyRecord& key : t.keys_due(now, limit)) out += " due " + key.tenant + key.key;
     for (const auto& [id, at] : t.ended_jobs(tenant, now, limit))
         out += fmt::format(" ended {} {}", id.value, to_ms(at));
-    const EndedFigures ended = t.ended_figures(tenant);
-    out += fmt::format(" ended {} jobs {} bytes", ended.jobs, ended.bytes);
+    const KeptFigures kept = t.kept_figures(tenant);
+    out += fmt::format(" kept {} ended {} bytes, live {}, lines {}", kept.ended, kept.ended_bytes, kept.live_bytes,
+                       kept.log_bytes);
     for (const std::string& name : t.ready_tenants(queue_name, call.c % 2 == 0 ? "" : "acme", now, limit))
         out += " tenant " + name;
     for (const Batch& each : t.batch_timers_due(now, limit)) out += " batch due " + to_text(each.id);
@@ -129,6 +131,10 @@ std::string ask(Transaction& t, const Call& call, WallTime& now)
     out += " | " + join(t.gated_items(batch, limit)) + "| " + join(t.holding(tenant, queue_name, "u")) + "| ";
     out += join(t.items({batch, call.b % 2 == 0 ? std::optional<JobState>{} : static_cast<JobState>(call.c % 5),
                          JobId{call.c % 30}, limit}));
+    const bool down = call.c % 2 == 0;
+    out += join(t.items({batch, {}, JobId{call.c % 30}, limit, JobId{call.a % 40}, down}));
+    for (const Batch& each : t.batches({tenant, {}, BatchId{call.a % 104}, limit, BatchId{100 + call.b % 3}, down}))
+        out += " " + to_text(each.id);
     for (const Batch& each : t.batches({tenant, {}, BatchId{}, limit})) out += " " + to_text(each.id);
     out += " last " + to_text(t.last_job_id());
     JobFilter filter{.tenant = tenant, .limit = limit};
@@ -138,6 +144,8 @@ std::string ask(Transaction& t, const Call& call, WallTime& now)
     if (call.b % 3 == 0) filter.queue = pick(queues, call.c);
     if (call.b % 5 == 0) filter.key = pick(key_texts, call.c);
     if (call.b % 7 == 0) filter.before = JobId{1 + call.c % 40};
+    if (call.b % 8 == 0) filter.after = JobId{call.a % 40};
+    filter.oldest_first = call.a % 2 == 0;
     return out + " | " + join(t.jobs(filter));
 }
 

@@ -112,6 +112,25 @@ TEST_P(SmallRows, ListsWhatPeopleDidNewestFirstAndPageByPage)
     EXPECT_THAT(store().reader()->audit({.tenant = "globex"}), IsEmpty());
 }
 
+TEST_P(SmallRows, KeepsTheNewestActsOfATenantAndLeavesThoseOfOthers)
+{
+    commit([](Transaction& t) {
+        for (int i = 0; i < 5; ++i) {
+            t.put_audit({"acme", "ann", std::to_string(i), "prices", {}, t0});
+            t.put_audit({"globex", "bob", std::to_string(i), "prices", {}, t0});
+        }
+    });
+    commit([](Transaction& t) {
+        t.trim_audit("acme", 2);
+        t.trim_audit("globex", 5);
+        t.trim_audit("nobody", 1);
+    });
+    std::vector<std::string> acts;
+    for (const AuditRow& row : store().reader()->audit({.tenant = "acme"})) acts.push_back(row.record.action);
+    EXPECT_THAT(acts, testing::ElementsAre("4", "3"));
+    EXPECT_EQ(store().reader()->audit({.tenant = "globex"}).size(), 5U);
+}
+
 TEST_P(SmallRows, DropsTheOldestAndNoMoreThanIsAllowed)
 {
     commit([](Transaction& t) {

@@ -75,7 +75,7 @@ TEST_F(SqliteFile, RefusesANewerSchemaNamingBothVersions)
 {
     open();
     tamper("PRAGMA user_version = 99");
-    EXPECT_THAT(why_not_open(), AllOf(HasSubstr("version 99"), HasSubstr("up to 4"), HasSubstr("newer freshet")));
+    EXPECT_THAT(why_not_open(), AllOf(HasSubstr("version 99"), HasSubstr("up to 5"), HasSubstr("newer freshet")));
 }
 
 TEST_F(SqliteFile, RefusesTheDatabaseOfAnotherProgram)

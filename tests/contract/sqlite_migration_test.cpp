@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A data directory of each schema that was released, opened by this one.
+#include "store/kept_bytes.hpp"
 #include "store/sqlite/connection.hpp"
 #include "store/sqlite/migrations.hpp"
 #include "stores.hpp"
@@ -51,12 +52,13 @@ class SqliteMigration : public testing::Test {
 protected:
     SqliteMigration()
     {
-        sqlite::Connection connection{(directory_.path() / "freshet.db").string(), ""};
+        sqlite::Connection connection{database(), ""};
         connection.execute("BEGIN");
         sqlite::migrate_to_1(connection);
         connection.execute("COMMIT");
         connection.execute(rows_1);
     }
+    std::string database() const { return (directory_.path() / "freshet.db").string(); }
     std::unique_ptr<Store> open() { return open_sqlite_store({.data_dir = directory_.path()}); }
 
 private:
@@ -109,13 +111,32 @@ TEST_F(SqliteMigration, GoesOnWithTheJobsOfVersion1)
     EXPECT_THAT(t->claimable("prices", "acme", from_ms(5000), 10), IsEmpty()) << "it waits behind the running one";
     EXPECT_THAT(t->ended_jobs("acme", from_ms(801), 10), ElementsAre(Ended<JobId>{JobId{5}, from_ms(800)}));
     EXPECT_EQ(t->job_counts("acme").size(), 4U);
-    const EndedFigures kept = t->ended_figures("acme");
-    EXPECT_EQ(kept.jobs, 1);
+    const KeptFigures kept = t->kept_figures("acme");
+    EXPECT_EQ(kept.ended, 1);
+    EXPECT_EQ(kept.live_bytes, 2 + 10) << "what job 7 brings along";
     t->drop_job(JobId{5});
-    EXPECT_EQ(t->ended_figures("acme"), EndedFigures{}) << "what version 3 counted is what it takes away";
+    EXPECT_EQ(t->kept_figures("acme"), (KeptFigures{.ended = 0, .ended_bytes = 0, .live_bytes = 12, .log_bytes = 0}))
+        << "what version 3 counted is what it takes away";
     Job second = *t->job(JobId{8});
     second.state = JobState::running;
     EXPECT_THROW(t->put_job(second, {}), StoreFailure);
+}
+
+TEST_F(SqliteMigration, CountsTheLinesThatVersion4Kept)
+{
+    {
+        sqlite::Connection connection{database(), ""};
+        connection.execute("BEGIN");
+        for (const auto step : {sqlite::migrate_to_2, sqlite::migrate_to_3, sqlite::migrate_to_4}) step(connection);
+        connection.execute("COMMIT; PRAGMA user_version = 4;"
+                           "INSERT INTO job_log VALUES (7, 1, 30, 1, 'info', 'שלום'), (7, 2, 30, 2, 'info', 'line'),"
+                           "(5, 1, 20, 1, 'info', ''), (99, 1, 1, 1, 'info', 'of a job that is gone')");
+    }
+    for (int time = 0; time < 2; ++time) {
+        const auto store = open();
+        EXPECT_EQ(store->begin()->kept_figures("acme").log_bytes, 8 + 4 + 3 * log_row_bytes);
+        EXPECT_THAT(store->reader()->job_log(JobId{99}, 0, 10), IsEmpty());
+    }
 }
 
 TEST_F(SqliteMigration, KeepsTheAttemptsThatTheJobDoesNotTell)

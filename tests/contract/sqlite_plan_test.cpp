@@ -47,7 +47,6 @@ TEST_F(SqlitePlan, SearchesOneRangeInTheOrderThatIsAskedFor)
 {
     using namespace sqlite::sql;
     for (const char* sql : {read_job,
-                            read_job_before,
                             read_live_holders,
                             read_ended_holders,
                             read_claimable,
@@ -60,6 +59,11 @@ TEST_F(SqlitePlan, SearchesOneRangeInTheOrderThatIsAskedFor)
                             read_running_timers_due,
                             next_running_timer,
                             list_jobs,
+                            list_jobs_up,
+                            list_jobs_by_key_up,
+                            list_items_down,
+                            list_batches_up,
+                            read_audit_up,
                             list_jobs_by_key,
                             list_items,
                             read_item,
@@ -77,13 +81,17 @@ TEST_F(SqlitePlan, SearchesOneRangeInTheOrderThatIsAskedFor)
                             read_batch_texts,
                             update_job,
                             read_record_bytes,
-                            read_ended_figures,
+                            read_kept,
+                            read_log_before,
+                            read_log_bytes,
                             read_live_refresh_keys,
                             update_batch,
                             drop_job,
                             drop_attempts,
                             drop_log,
                             drop_audit,
+                            newest_audit_beyond,
+                            drop_audit_to,
                             read_audit,
                             read_schedules,
                             next_schedule_due,
@@ -98,9 +106,11 @@ TEST_F(SqlitePlan, LooksAtAllThatRunsOnlyToListIt)
 {
     using namespace sqlite::sql;
     EXPECT_THAT(plan_of(list_running_jobs), HasSubstr("SCAN jobs USING INDEX jobs_running"));
+    EXPECT_THAT(plan_of(list_running_jobs_up), HasSubstr("SCAN jobs USING INDEX jobs_running"));
     EXPECT_THAT(plan_of(read_running), HasSubstr("SCAN jobs USING INDEX jobs_running"));
-    EXPECT_THAT(plan_of(list_jobs_by_tag),
-                testing::AllOf(HasSubstr("SEARCH job_tags"), HasSubstr("SEARCH jobs"), Not(HasSubstr("TEMP B-TREE"))));
+    for (const char* by_tag : {list_jobs_by_tag, list_jobs_by_tag_up})
+        EXPECT_THAT(plan_of(by_tag), testing::AllOf(HasSubstr("SEARCH job_tags"), HasSubstr("SEARCH jobs"),
+                                                    Not(HasSubstr("TEMP B-TREE"))));
     EXPECT_THAT(plan_of(make_ready), Not(HasSubstr("TEMP B-TREE")));
 }
 

@@ -24,10 +24,11 @@ void add_ids(Query& query, std::vector<Id>& ids)
 }
 
 /// The first `limit` of what several ranges gave.
-template <class Id, class Order>
-void merge(std::vector<Id>& ids, int limit, Order order)
+template <class Id>
+void merge(std::vector<Id>& ids, int limit, bool downwards)
 {
-    std::ranges::sort(ids, order);
+    std::ranges::sort(ids);
+    if (downwards) std::ranges::reverse(ids);
     if (ids.size() > static_cast<std::size_t>(limit)) ids.resize(static_cast<std::size_t>(limit));
 }
 
@@ -49,19 +50,20 @@ std::vector<Job> Reads::live_jobs(std::string_view tenant, std::string_view key)
 
 std::vector<JobId> Reads::job_ids(const JobFilter& filter)
 {
-    const std::int64_t before = below(filter.before.value);
+    const std::int64_t before = below(filter.before.value), after = filter.after.value;
+    const bool up = filter.oldest_first;
     const std::string_view state = filter.state ? to_text(*filter.state) : "";
     const std::string_view kind = filter.kind ? to_text(*filter.kind) : "";
     std::vector<JobId> ids;
     if (!filter.tag.empty()) {
-        Query query{connection_, sql::list_jobs_by_tag};
-        add_ids(query.bind(filter.tenant, filter.tag, before, state, filter.queue, kind, filter.key, filter.limit),
-                ids);
+        Query query{connection_, up ? sql::list_jobs_by_tag_up : sql::list_jobs_by_tag};
+        query.bind(filter.tenant, filter.tag, before, after, state, filter.queue, kind, filter.key, filter.limit);
+        add_ids(query, ids);
         return ids;
     }
     if (!filter.key.empty()) {
-        Query query{connection_, sql::list_jobs_by_key};
-        add_ids(query.bind(filter.tenant, filter.key, before, state, filter.queue, kind, filter.limit), ids);
+        Query query{connection_, up ? sql::list_jobs_by_key_up : sql::list_jobs_by_key};
+        add_ids(query.bind(filter.tenant, filter.key, before, after, state, filter.queue, kind, filter.limit), ids);
         return ids;
     }
     // A page of each queue and state that has jobs; what is asked for is among them.
@@ -69,14 +71,15 @@ std::vector<JobId> Reads::job_ids(const JobFilter& filter)
         if (!filter.queue.empty() && range.queue != filter.queue) continue;
         if (filter.state && range.state != *filter.state) continue;
         if (range.state == JobState::running) {
-            Query query{connection_, sql::list_running_jobs};
-            add_ids(query.bind(filter.tenant, range.queue, before, kind, filter.limit), ids);
+            Query query{connection_, up ? sql::list_running_jobs_up : sql::list_running_jobs};
+            add_ids(query.bind(filter.tenant, range.queue, before, after, kind, filter.limit), ids);
         } else {
-            Query query{connection_, sql::list_jobs};
-            add_ids(query.bind(filter.tenant, range.queue, to_text(range.state), before, kind, filter.limit), ids);
+            Query query{connection_, up ? sql::list_jobs_up : sql::list_jobs};
+            query.bind(filter.tenant, range.queue, to_text(range.state), before, after, kind, filter.limit);
+            add_ids(query, ids);
         }
     }
-    merge(ids, filter.limit, std::ranges::greater{});
+    merge(ids, filter.limit, !up);
     return ids;
 }
 
@@ -157,10 +160,11 @@ std::vector<Batch> Reads::batches(const BatchFilter& filter)
     std::vector<BatchId> ids;
     for (const BatchState state : all_batch_states) {
         if (filter.state && *filter.state != state) continue;
-        Query query{connection_, sql::list_batches};
-        add_ids(query.bind(filter.tenant, to_text(state), below(filter.before.value), filter.limit), ids);
+        Query query{connection_, filter.oldest_first ? sql::list_batches_up : sql::list_batches};
+        query.bind(filter.tenant, to_text(state), below(filter.before.value), filter.after, filter.limit);
+        add_ids(query, ids);
     }
-    merge(ids, filter.limit, std::ranges::greater{});
+    merge(ids, filter.limit, !filter.oldest_first);
     std::vector<Batch> found;
     for (const BatchId id : ids)
         if (auto each = batch(id)) found.push_back(std::move(*each));
@@ -172,10 +176,11 @@ std::vector<Job> Reads::items(const ItemFilter& filter)
     std::vector<JobId> ids;
     for (const JobState state : all_states) {
         if (filter.state && *filter.state != state) continue;
-        Query query{connection_, sql::list_items};
-        add_ids(query.bind(filter.batch, to_text(state), filter.after, filter.limit), ids);
+        Query query{connection_, filter.newest_first ? sql::list_items_down : sql::list_items};
+        query.bind(filter.batch, to_text(state), below(filter.before.value), filter.after, filter.limit);
+        add_ids(query, ids);
     }
-    merge(ids, filter.limit, std::ranges::less{});
+    merge(ids, filter.limit, filter.newest_first);
     std::vector<Job> found;
     for (const JobId id : ids)
         if (auto each = job(id)) found.push_back(std::move(*each));

@@ -12,7 +12,6 @@ namespace freshet::sqlite::sql {
 
 // One job.
 inline constexpr char read_job[] = "SELECT " FRESHET_JOB_COLUMNS " FROM jobs WHERE id = ?";
-inline constexpr char read_job_before[] = "SELECT state, payload FROM jobs WHERE id = ?";
 // Two statements instead of one upsert, which would make every index entry to find out that the row is there. What a
 // job is and where it belongs never changes, so the update leaves the indexes on that alone.
 inline constexpr char insert_job[] =
@@ -73,32 +72,44 @@ inline constexpr char read_running[] =
     "SELECT " FRESHET_JOB_COLUMNS " FROM jobs INDEXED BY jobs_running WHERE state = 'running'";
 
 // Lists. Each finds ids in one range of an index; what they name is read after ranges were merged.
-inline constexpr char list_jobs[] = "SELECT id FROM jobs INDEXED BY jobs_by_state "
-                                    "WHERE state <> 'running' AND tenant = ? AND queue = ? AND state = ? AND id < ? "
-                                    "AND (?5 = '' OR kind = ?5) ORDER BY id DESC LIMIT ?";
+// Newest first and oldest first, within two bounds.
+#define FRESHET_LIST_JOBS(order)                                                                                       \
+    "SELECT id FROM jobs INDEXED BY jobs_by_state WHERE state <> 'running' AND tenant = ? AND queue = ? AND state = "  \
+    "? "                                                                                                               \
+    "AND id < ? AND id > ? AND (?6 = '' OR kind = ?6) ORDER BY id" order " LIMIT ?"
+#define FRESHET_LIST_RUNNING_JOBS(order)                                                                               \
+    "SELECT id FROM jobs INDEXED BY jobs_running WHERE state = 'running' AND tenant = ? AND queue = ? AND id < ? "     \
+    "AND id > ? AND (?5 = '' OR kind = ?5) ORDER BY id" order " LIMIT ?"
+#define FRESHET_LIST_JOBS_BY_KEY(order)                                                                                \
+    "SELECT id FROM jobs INDEXED BY jobs_by_key WHERE key <> '' AND tenant = ? AND key = ? AND id < ? AND id > ? "     \
+    "AND (?5 = '' OR state = ?5) AND (?6 = '' OR queue = ?6) AND (?7 = '' OR kind = ?7) ORDER BY id" order " LIMIT ?"
+#define FRESHET_LIST_JOBS_BY_TAG(order)                                                                                \
+    "SELECT jobs.id FROM job_tags CROSS JOIN jobs ON jobs.id = job_tags.job "                                          \
+    "WHERE job_tags.tenant = ? AND tag = ? AND job < ? AND job > ? AND (?5 = '' OR state = ?5) "                       \
+    "AND (?6 = '' OR queue = ?6) AND (?7 = '' OR kind = ?7) AND (?8 = '' OR key = ?8) ORDER BY job" order " LIMIT ?"
+inline constexpr char list_jobs[] = FRESHET_LIST_JOBS(" DESC"), list_jobs_up[] = FRESHET_LIST_JOBS("");
+inline constexpr char list_running_jobs[] = FRESHET_LIST_RUNNING_JOBS(" DESC"),
+                      list_running_jobs_up[] = FRESHET_LIST_RUNNING_JOBS("");
+inline constexpr char list_jobs_by_key[] = FRESHET_LIST_JOBS_BY_KEY(" DESC"),
+                      list_jobs_by_key_up[] = FRESHET_LIST_JOBS_BY_KEY("");
+inline constexpr char list_jobs_by_tag[] = FRESHET_LIST_JOBS_BY_TAG(" DESC"),
+                      list_jobs_by_tag_up[] = FRESHET_LIST_JOBS_BY_TAG("");
 inline constexpr char oldest_queued[] =
     "SELECT id FROM jobs INDEXED BY jobs_by_state "
     "WHERE state <> 'running' AND tenant = ? AND queue = ? AND state = 'queued' ORDER BY id LIMIT 1";
-inline constexpr char list_running_jobs[] =
-    "SELECT id FROM jobs INDEXED BY jobs_running WHERE state = 'running' AND tenant = ? AND queue = ? AND id < ? "
-    "AND (?4 = '' OR kind = ?4) ORDER BY id DESC LIMIT ?";
-inline constexpr char list_jobs_by_key[] =
-    "SELECT id FROM jobs INDEXED BY jobs_by_key WHERE key <> '' AND tenant = ? AND key = ? AND id < ? "
-    "AND (?4 = '' OR state = ?4) AND (?5 = '' OR queue = ?5) AND (?6 = '' OR kind = ?6) ORDER BY id DESC LIMIT ?";
-inline constexpr char list_jobs_by_tag[] =
-    "SELECT jobs.id FROM job_tags CROSS JOIN jobs ON jobs.id = job_tags.job "
-    "WHERE job_tags.tenant = ? AND tag = ? AND job < ? AND (?4 = '' OR state = ?4) AND (?5 = '' OR queue = ?5) "
-    "AND (?6 = '' OR kind = ?6) AND (?7 = '' OR key = ?7) ORDER BY job DESC LIMIT ?";
-inline constexpr char list_items[] = "SELECT id FROM jobs INDEXED BY jobs_items "
-                                     "WHERE batch <> 0 AND batch = ? AND state = ? AND id > ? ORDER BY id LIMIT ?";
+#define FRESHET_LIST_ITEMS(order)                                                                                      \
+    "SELECT id FROM jobs INDEXED BY jobs_items WHERE batch <> 0 AND batch = ? AND state = ? AND id < ? AND id > ? "    \
+    "ORDER BY id" order " LIMIT ?"
+inline constexpr char list_items[] = FRESHET_LIST_ITEMS(""), list_items_down[] = FRESHET_LIST_ITEMS(" DESC");
 inline constexpr char read_item[] = "SELECT " FRESHET_JOB_COLUMNS " FROM jobs INDEXED BY jobs_one_item "
                                     "WHERE batch <> 0 AND batch = ? AND item = ?";
 inline constexpr char read_ended[] =
     "SELECT id, ended_at FROM jobs INDEXED BY jobs_ended "
     "WHERE ended_at IS NOT NULL AND tenant = ? AND ended_at < ? ORDER BY ended_at, id LIMIT ?";
 inline constexpr char read_record_bytes[] = "SELECT length(record) FROM jobs WHERE id = ?";
-inline constexpr char read_ended_figures[] = "SELECT jobs, bytes FROM ended WHERE tenant = ?";
-inline constexpr char put_ended_figures[] = "INSERT OR REPLACE INTO ended (tenant, jobs, bytes) VALUES (?, ?, ?)";
+inline constexpr char read_kept[] = "SELECT ended, ended_bytes, live_bytes, log_bytes FROM kept WHERE tenant = ?";
+inline constexpr char put_kept[] =
+    "INSERT OR REPLACE INTO kept (tenant, ended, ended_bytes, live_bytes, log_bytes) VALUES (?, ?, ?, ?, ?)";
 
 // How many there are.
 inline constexpr char read_count[] = "SELECT state, count FROM job_counts WHERE tenant = ? AND queue = ?";
@@ -118,6 +129,12 @@ inline constexpr char read_log[] = "SELECT job, number, fence, said_at, level, t
                                    "WHERE job = ? AND number > ? ORDER BY number LIMIT ?";
 inline constexpr char put_log[] =
     "INSERT OR REPLACE INTO job_log (job, number, fence, said_at, level, text) VALUES (?, ?, ?, ?, ?, ?)";
+// Whose job it is, and what the line of that number counts for, if there is one: text, and log_row_bytes for its row.
+inline constexpr char read_log_before[] =
+    "SELECT tenant, (SELECT length(CAST(text AS BLOB)) + ?3 FROM job_log WHERE job = ?1 AND number = ?2) "
+    "FROM jobs WHERE id = ?1";
+inline constexpr char read_log_bytes[] =
+    "SELECT coalesce(sum(length(CAST(text AS BLOB)) + ?2), 0) FROM job_log WHERE job = ?1";
 inline constexpr char drop_log[] = "DELETE FROM job_log WHERE job = ?";
 
 // Batches.
@@ -130,8 +147,10 @@ inline constexpr char update_batch[] =
     "WHERE id = ?1 AND tenant = ?2 AND queue = ?3";
 inline constexpr char drop_batch[] = "DELETE FROM batches WHERE id = ?";
 inline constexpr char has_items[] = "SELECT 1 FROM jobs INDEXED BY jobs_items WHERE batch <> 0 AND batch = ? LIMIT 1";
-inline constexpr char list_batches[] = "SELECT id FROM batches INDEXED BY batches_by_state "
-                                       "WHERE tenant = ? AND state = ? AND id < ? ORDER BY id DESC LIMIT ?";
+#define FRESHET_LIST_BATCHES(order)                                                                                    \
+    "SELECT id FROM batches INDEXED BY batches_by_state WHERE tenant = ? AND state = ? AND id < ? AND id > ? "         \
+    "ORDER BY id" order " LIMIT ?"
+inline constexpr char list_batches[] = FRESHET_LIST_BATCHES(" DESC"), list_batches_up[] = FRESHET_LIST_BATCHES("");
 inline constexpr char read_batch_timers_due[] =
     "SELECT " FRESHET_BATCH_COLUMNS " FROM batches INDEXED BY batches_timers "
     "WHERE timer_at IS NOT NULL AND timer_at <= ? ORDER BY timer_at, id LIMIT ?";

@@ -14,5 +14,7 @@ void migrate_to_2(Connection& connection);
 void migrate_to_3(Connection& connection);
 /// A key holds what the tries of its last 24 hours came to.
 void migrate_to_4(Connection& connection);
+/// What live jobs bring along and what the lines of all of them take is counted by tenant, beside what ended.
+void migrate_to_5(Connection& connection);
 
 } // namespace freshet::sqlite

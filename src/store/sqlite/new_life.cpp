@@ -34,11 +34,11 @@ constexpr char put_record[] = "UPDATE jobs SET record = ? WHERE id = ?";
 constexpr char put_running[] = "UPDATE jobs SET record = ?, timer_at = 0 WHERE id = ?";
 constexpr char next_batches[] = "SELECT " FRESHET_BATCH_COLUMNS " FROM batches WHERE id > ? ORDER BY id LIMIT 512";
 constexpr char put_batch_record[] = "UPDATE batches SET record = ? WHERE id = ?";
-constexpr char drop_ended[] = "DELETE FROM ended";
+// Records got longer or shorter by the numbers in them; inputs, checkpoints and lines did not.
 constexpr char count_ended[] =
-    "INSERT INTO ended SELECT tenant, count(*), "
-    "sum(length(record) + coalesce((SELECT bytes FROM payloads WHERE payloads.id = jobs.payload), 0)) "
-    "FROM jobs WHERE state NOT IN ('queued', 'running') GROUP BY tenant";
+    "UPDATE kept SET ended_bytes = counted.bytes FROM (SELECT tenant, "
+    "sum(length(record) + coalesce((SELECT bytes FROM payloads WHERE payloads.id = jobs.payload), 0)) AS bytes "
+    "FROM jobs WHERE state NOT IN ('queued', 'running') GROUP BY tenant) AS counted WHERE counted.tenant = kept.tenant";
 
 void raise_jobs(Connection& connection, Seq by)
 {
@@ -107,7 +107,7 @@ void begin_new_life(const std::filesystem::path& copy, std::int64_t numbers_base
             Query{connection, statement}.bind(by).run();
         raise_jobs(connection, static_cast<Seq>(by));
         raise_batches(connection, static_cast<Seq>(by));
-        for (const char* statement : {drop_ledger, drop_ended, count_ended}) Query{connection, statement}.run();
+        for (const char* statement : {drop_ledger, count_ended}) Query{connection, statement}.run();
         begin_life(connection, numbers_base);
         connection.execute("COMMIT");
     } catch (...) {

@@ -170,8 +170,8 @@ std::vector<ScheduleRecord> Reads::schedules(std::string_view tenant)
 
 std::vector<AuditRow> Reads::audit(const AuditFilter& filter)
 {
-    Query query{connection_, sql::read_audit};
-    return all(query.bind(filter.tenant, below(filter.before), filter.limit), [](Query& row) {
+    Query query{connection_, filter.oldest_first ? sql::read_audit_up : sql::read_audit};
+    return all(query.bind(filter.tenant, below(filter.before), filter.after, filter.limit), [](Query& row) {
         AuditRow found;
         AuditRecord& record = found.record;
         Taker{row}(found.number, record.tenant, record.actor, record.action, record.object, record.detail, record.at);

@@ -117,8 +117,15 @@ inline constexpr char put_breaker[] =
     "INSERT OR REPLACE INTO breakers (tenant, source, host, failures, open_until_at, probe) VALUES (?, ?, ?, ?, ?, ?)";
 inline constexpr char put_audit[] =
     "INSERT INTO audit (tenant, actor, action, object, detail, acted_at) VALUES (?, ?, ?, ?, ?, ?)";
-inline constexpr char read_audit[] = "SELECT id, tenant, actor, action, object, detail, acted_at FROM audit "
-                                     "INDEXED BY audit_by_tenant WHERE tenant = ? AND id < ? ORDER BY id DESC LIMIT ?";
+#define FRESHET_READ_AUDIT(order)                                                                                      \
+    "SELECT id, tenant, actor, action, object, detail, acted_at FROM audit INDEXED BY audit_by_tenant "                \
+    "WHERE tenant = ? AND id < ? AND id > ? ORDER BY id" order " LIMIT ?"
+inline constexpr char read_audit[] = FRESHET_READ_AUDIT(" DESC"), read_audit_up[] = FRESHET_READ_AUDIT("");
+inline constexpr char newest_audit_beyond[] =
+    "SELECT id FROM audit INDEXED BY audit_by_tenant WHERE tenant = ? ORDER BY id DESC LIMIT 1 OFFSET ?";
+inline constexpr char drop_audit_to[] =
+    "DELETE FROM audit WHERE id IN (SELECT id FROM audit INDEXED BY audit_by_tenant WHERE tenant = ? AND id <= ? "
+    "ORDER BY id LIMIT ?)";
 inline constexpr char drop_audit[] =
     "DELETE FROM audit WHERE id IN (SELECT id FROM audit INDEXED BY audit_by_time WHERE acted_at < ? "
     "ORDER BY acted_at LIMIT ?)";

@@ -26,7 +26,7 @@ void SqliteTransaction::commit()
     drop_unnamed_payloads();
     put_tails();
     put_counts();
-    put_ended();
+    put_kept();
     writer_.commit();
 }
 
@@ -260,6 +260,17 @@ void SqliteTransaction::put_audit(const AuditRecord& record)
 void SqliteTransaction::drop_audit(WallTime before)
 {
     Query{connection_, sql::drop_audit}.bind(before, rows_per_trim).run();
+}
+
+void SqliteTransaction::trim_audit(std::string_view tenant, std::int64_t rows_max)
+{
+    std::int64_t last = 0;
+    {
+        Query query{connection_, sql::newest_audit_beyond};
+        if (!query.bind(tenant, rows_max).row()) return;
+        last = query.next<std::int64_t>();
+    }
+    Query{connection_, sql::drop_audit_to}.bind(tenant, last, rows_per_trim).run();
 }
 
 void SqliteTransaction::put_token(const TokenRecord& token)

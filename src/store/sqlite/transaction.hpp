@@ -49,7 +49,7 @@ public:
     std::vector<std::string> ready_queues(WallTime now) override;
     std::optional<WallTime> next_wake(WallTime now) override;
     std::vector<Ended<JobId>> ended_jobs(std::string_view tenant, WallTime before, int limit) override;
-    EndedFigures ended_figures(std::string_view tenant) override;
+    KeptFigures kept_figures(std::string_view tenant) override;
     std::vector<std::string> live_refresh_keys(std::string_view tenant, std::string_view after, int limit) override;
     JobId last_job_id() override;
     std::vector<Job> gated_items(BatchId batch, int limit) override;
@@ -76,6 +76,7 @@ public:
     bool put_fire(const FireRecord& fire) override;
     void put_audit(const AuditRecord& record) override;
     void drop_audit(WallTime before) override;
+    void trim_audit(std::string_view tenant, std::int64_t rows_max) override;
     void put_paused(std::string_view name, bool paused) override;
     std::vector<RemovedSource> removed_sources() override;
     void put_removed_source(std::string_view name, std::optional<WallTime> removed_at) override;
@@ -100,7 +101,9 @@ private:
     struct Before {
         JobState state = JobState::queued;
         std::int64_t payload = 0;
+        std::int64_t live_bytes = 0;
     };
+    static Before before_of(const Job& job);
     /// Bytes of the record as it is stored; asked of ended jobs alone, which seldom change.
     std::int64_t record_bytes(JobId id);
     /// Remembers jobs that were read, so that putting them need not look again.
@@ -114,15 +117,16 @@ private:
     };
     void count(const std::string& tenant, const std::string& queue, JobState state, int by);
     void put_counts();
-    /// The same for what a tenant keeps of ended jobs.
-    struct EndedSum {
-        EndedFigures now, stored;
+    /// The same for what a tenant keeps of its jobs.
+    struct KeptSum {
+        KeptFigures now, stored;
     };
-    EndedFigures& ended(std::string_view tenant);
+    KeptFigures& kept(std::string_view tenant);
     /// @param bytes  of the record
     void count_ended(const Job& job, std::int64_t bytes, int by);
-    void put_ended();
+    void put_kept();
     std::int64_t payload_bytes(std::int64_t id);
+    std::int64_t log_bytes(JobId id);
     /// Moves jobs whose time has come to those that are ready, the earliest first, so many at once.
     void make_ready(WallTime now);
     bool is_named(std::int64_t payload, std::string_view tenant, std::string_view key);
@@ -136,7 +140,7 @@ private:
     std::map<std::string, Tail, std::less<>> tails_;
     std::unordered_map<std::int64_t, Before> before_;
     std::map<std::pair<std::string, std::string>, Counts> counts_; ///< by tenant and queue
-    std::map<std::string, EndedSum, std::less<>> ended_;           ///< by tenant
+    std::map<std::string, KeptSum, std::less<>> kept_;             ///< by tenant
     std::optional<WallTime> next_due_;                             ///< no waiting job is due before; unset: unknown
     std::set<std::tuple<std::int64_t, std::string, std::string>> unnamed_; ///< payloads that lost a name of that key
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Jobs in a SqliteTransaction.
+#include "store/kept_bytes.hpp"
 #include "store/sqlite/job_statements.hpp"
 #include "store/sqlite/rows.hpp"
 #include "store/sqlite/statements.hpp"
@@ -41,26 +42,27 @@ struct TimedJob {
 
 std::vector<Job> SqliteTransaction::noted(std::vector<Job> jobs)
 {
-    for (const Job& job : jobs) before_.insert_or_assign(job.id.value, Before{job.state, job.result_payload});
+    for (const Job& job : jobs) before_.insert_or_assign(job.id.value, before_of(job));
     return jobs;
+}
+
+SqliteTransaction::Before SqliteTransaction::before_of(const Job& job)
+{
+    return {job.state, job.result_payload, live_bytes_of(job)};
 }
 
 std::optional<SqliteTransaction::Before> SqliteTransaction::before(JobId id)
 {
     const auto known = before_.find(id.value);
     if (known != before_.end()) return known->second;
-    Query query{connection_, sql::read_job_before};
-    return first(query.bind(id), [](Query& row) {
-        Before found;
-        Taker{row}(found.state, found.payload);
-        return found;
-    });
+    const auto found = reads_.job(id);
+    return found ? std::optional{before_of(*found)} : std::nullopt;
 }
 
 std::optional<Job> SqliteTransaction::job(JobId id)
 {
     auto found = reads_.job(id);
-    if (found) before_.insert_or_assign(id.value, Before{found->state, found->result_payload});
+    if (found) before_.insert_or_assign(id.value, before_of(*found));
     return found;
 }
 
@@ -83,7 +85,7 @@ std::vector<Job> SqliteTransaction::items(const ItemFilter& filter)
 std::optional<Job> SqliteTransaction::item(BatchId batch, std::string_view item)
 {
     auto found = reads_.item(batch, item);
-    if (found) before_.insert_or_assign(found->id.value, Before{found->state, found->result_payload});
+    if (found) before_.insert_or_assign(found->id.value, before_of(*found));
     return found;
 }
 
@@ -194,7 +196,9 @@ void SqliteTransaction::put_job(const Job& job, std::optional<WallTime> timer_at
         count(job.tenant, job.queue, job.state, +1);
     }
     if (is_terminal(job.state)) count_ended(job, *bytes, +1);
-    before_.insert_or_assign(job.id.value, Before{job.state, job.result_payload});
+    const Before now = before_of(job);
+    if (const std::int64_t grown = now.live_bytes - (old ? old->live_bytes : 0)) kept(job.tenant).live_bytes += grown;
+    before_.insert_or_assign(job.id.value, now);
 }
 
 void SqliteTransaction::put_attempt(const AttemptRecord& attempt)
@@ -206,6 +210,16 @@ void SqliteTransaction::put_attempt(const AttemptRecord& attempt)
 
 void SqliteTransaction::append_log(const LogLine& line)
 {
+    std::string tenant;
+    std::int64_t replaced = 0;
+    {
+        Query query{connection_, sql::read_log_before};
+        if (!query.bind(line.job, line.number, log_row_bytes).row())
+            refuse(fmt::format("a line was put for job {}, which is not there", to_text(line.job)));
+        query.get(tenant);
+        if (!query.is_null()) query.get(replaced);
+    }
+    kept(tenant).log_bytes += log_bytes_of(line) - replaced;
     Query query{connection_, sql::put_log};
     visit_log(Binder{query}, line);
     query.run();
@@ -215,8 +229,12 @@ void SqliteTransaction::drop_job(JobId id)
 {
     const auto old = reads_.job(id);
     Query{connection_, sql::drop_attempts}.bind(id).run();
-    Query{connection_, sql::drop_log}.bind(id).run();
     if (!old) return;
+    if (const std::int64_t lines = log_bytes(id)) {
+        kept(old->tenant).log_bytes -= lines;
+        Query{connection_, sql::drop_log}.bind(id).run();
+    }
+    if (const std::int64_t live = live_bytes_of(*old)) kept(old->tenant).live_bytes -= live;
     if (is_terminal(old->state)) count_ended(*old, record_bytes(id), -1);
     for (const std::string& tag : old->tags) Query{connection_, sql::drop_tag}.bind(old->tenant, tag, id).run();
     if (old->result_payload != 0) writer_.drop_payload(old->result_payload);
@@ -356,24 +374,31 @@ std::vector<std::string> SqliteTransaction::live_refresh_keys(std::string_view t
     return all(query.bind(tenant, after, limit), [](Query& row) { return row.next<std::string>(); });
 }
 
-// What a tenant keeps of ended jobs.
+// What a tenant keeps of its jobs.
 
-EndedFigures& SqliteTransaction::ended(std::string_view tenant)
+KeptFigures& SqliteTransaction::kept(std::string_view tenant)
 {
-    const auto known = ended_.find(tenant);
-    if (known != ended_.end()) return known->second.now;
-    EndedSum sum;
+    const auto known = kept_.find(tenant);
+    if (known != kept_.end()) return known->second.now;
+    KeptSum sum;
     {
-        Query query{connection_, sql::read_ended_figures};
-        if (query.bind(tenant).row()) Taker{query}(sum.now.jobs, sum.now.bytes);
+        Query query{connection_, sql::read_kept};
+        if (query.bind(tenant).row())
+            Taker{query}(sum.now.ended, sum.now.ended_bytes, sum.now.live_bytes, sum.now.log_bytes);
     }
     sum.stored = sum.now;
-    return ended_.emplace(tenant, sum).first->second.now;
+    return kept_.emplace(tenant, sum).first->second.now;
 }
 
-EndedFigures SqliteTransaction::ended_figures(std::string_view tenant)
+KeptFigures SqliteTransaction::kept_figures(std::string_view tenant)
 {
-    return ended(tenant);
+    return kept(tenant);
+}
+
+std::int64_t SqliteTransaction::log_bytes(JobId id)
+{
+    Query query{connection_, sql::read_log_bytes};
+    return query.bind(id, log_row_bytes).row() ? query.next<std::int64_t>() : 0;
 }
 
 std::int64_t SqliteTransaction::record_bytes(JobId id)
@@ -393,16 +418,17 @@ std::int64_t SqliteTransaction::payload_bytes(std::int64_t id)
 
 void SqliteTransaction::count_ended(const Job& job, std::int64_t bytes, int by)
 {
-    EndedFigures& figures = ended(job.tenant);
-    figures.jobs += by;
-    figures.bytes += by * (bytes + payload_bytes(job.result_payload));
+    KeptFigures& figures = kept(job.tenant);
+    figures.ended += by;
+    figures.ended_bytes += by * (bytes + payload_bytes(job.result_payload));
 }
 
-void SqliteTransaction::put_ended()
+void SqliteTransaction::put_kept()
 {
-    for (auto& [tenant, sum] : ended_) {
+    for (auto& [tenant, sum] : kept_) {
         if (sum.now == sum.stored) continue;
-        Query{connection_, sql::put_ended_figures}.bind(tenant, sum.now.jobs, sum.now.bytes).run();
+        const KeptFigures& now = sum.now;
+        Query{connection_, sql::put_kept}.bind(tenant, now.ended, now.ended_bytes, now.live_bytes, now.log_bytes).run();
         sum.stored = sum.now;
     }
 }
