@@ -8,6 +8,7 @@
 #include "http/problems.hpp"
 #include "http/route.hpp"
 #include "http/session.hpp"
+#include "http/sorted_page.hpp"
 #include "http/status_answer.hpp"
 
 #include <algorithm>
@@ -208,24 +209,27 @@ std::vector<Listed> known_tokens(Core& core, const ExchangePtr& exchange)
 
 void list_tokens(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
 {
-    const auto query = list_query(exchange, {});
+    const auto query = list_query(exchange, {}, {"name", "made_at", "expires_at"});
     if (!query) return;
     core.catch_up();
-    const std::vector<Listed> known = known_tokens(core, exchange);
-    auto at = std::ranges::upper_bound(known, query->after, {},
-                                       [](const Listed& listed) -> const std::string& { return listed.token.name; });
+    const auto page =
+        sorted_page(known_tokens(core, exchange), *query, query->sort.by == "name", [&](const Listed& listed) {
+            const TokenRecord& token = listed.token;
+            if (query->sort.by == "made_at")
+                return Place{listed.in_file ? place_of_absent : to_ms(token.made_at), token.name};
+            return Place{query->sort.by == "expires_at" ? place_of(token.expires_at) : 0, token.name};
+        });
+    if (!page) return exchange->fail(bad_after());
     JsonOut out;
     out.begin();
     out.begin_list("items");
-    std::string last;
-    for (int shown = 0; at != known.end() && shown < query->limit; ++at, ++shown) {
+    for (const Listed& listed : page->rows) {
         out.begin();
-        put_members(out, at->token, at->in_file);
+        put_members(out, listed.token, listed.in_file);
         out.end();
-        last = at->token.name;
     }
     out.end_list();
-    if (at != known.end()) out.text("next", last);
+    out.text_if("next", page->next);
     out.time("now", core.now());
     out.end();
     respond_status(exchange, out.take());

@@ -135,9 +135,10 @@ void add_items(Core& core, const ExchangePtr& exchange, std::span<const std::str
 
 void list_batches(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
 {
-    const auto query = list_query(exchange, {"state"});
+    const auto query = list_query(exchange, {"state"}, {"-requested_at"});
     if (!query || !has_tenant(exchange)) return;
     BatchFilter filter;
+    filter.oldest_first = !query->sort.down;
     filter.tenant = exchange->caller().tenant;
     filter.limit = query->limit + 1;
     if (!query->state.empty()) {
@@ -149,10 +150,8 @@ void list_batches(Core& core, const ExchangePtr& exchange, std::span<const std::
     }
     if (!query->after.empty()) {
         const auto after = parse_batch_id(query->after);
-        if (!after)
-            return exchange->fail(
-                bad_parameter("after takes the `next` of the list before.", "Leave it out for the first page."));
-        filter.before = *after;
+        if (!after) return exchange->fail(bad_after());
+        (query->sort.down ? filter.before : filter.after) = *after;
     }
     const auto batches = std::make_shared<std::vector<Batch>>();
     read_then(
@@ -198,12 +197,13 @@ void show_batch(Core& core, const ExchangePtr& exchange, std::span<const std::st
 
 void list_items(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
 {
-    const auto query = list_query(exchange, {"state"});
+    const auto query = list_query(exchange, {"state"}, {"job"});
     if (!query || !has_tenant(exchange)) return;
     const auto id = batch_id(exchange, captures[0]);
     if (!id) return;
     ItemFilter filter;
     filter.batch = *id;
+    filter.newest_first = query->sort.down;
     filter.limit = query->limit + 1;
     if (!query->state.empty()) {
         filter.state = parse_job_state(query->state);
@@ -213,10 +213,8 @@ void list_items(Core& core, const ExchangePtr& exchange, std::span<const std::st
     }
     if (!query->after.empty()) {
         const auto after = parse_job_id(query->after);
-        if (!after)
-            return exchange->fail(
-                bad_parameter("after takes the `next` of the list before.", "Leave it out for the first page."));
-        filter.after = *after;
+        if (!after) return exchange->fail(bad_after());
+        (query->sort.down ? filter.before : filter.after) = *after;
     }
     struct Found {
         std::optional<Batch> batch;

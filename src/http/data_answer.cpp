@@ -112,6 +112,12 @@ void answer_with_data(Core& core, const ExchangePtr& exchange, DataAnswer answer
     exchange->respond(std::move(response));
 }
 
+std::string meta_of(Core& core, const std::shared_ptr<const KeyView>& view)
+{
+    const auto source = view ? source_of(*core.definitions(), view->record.key) : nullptr;
+    return source ? meta_of(*view, *source, *core.definitions(), true, core.now()) : "null";
+}
+
 void fail_with_key(Core& core, const ExchangePtr& exchange, Problem problem, const KeyView& view,
                    const SourceDefinition& source, std::string_view outcome)
 {

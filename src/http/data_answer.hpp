@@ -39,6 +39,9 @@ std::string freshet_header(Core& core, const KeyView& view, const SourceDefiniti
 std::string meta_of(const KeyView& view, const SourceDefinition& source, const Definitions& definitions,
                     bool from_cache, WallTime now);
 
+/// The same, under the definitions in force; "null" of a key whose source is gone.
+std::string meta_of(Core& core, const std::shared_ptr<const KeyView>& view);
+
 /// A problem about a key, with its Freshet header.
 void fail_with_key(Core& core, const ExchangePtr& exchange, Problem problem, const KeyView& view,
                    const SourceDefinition& source, std::string_view outcome = {});

@@ -82,11 +82,11 @@ void add_shared(StoreReads& store, const Definitions& definitions, const std::st
     for (const std::string& queue : queues) {
         if (!filter.queue.empty() && filter.queue != queue) continue;
         of_shared.queue = queue;
-        of_shared.before = filter.before;
+        of_shared.before = filter.before, of_shared.after = filter.after;
         for (int found = 0; found < filter.limit;) {
             const std::vector<Job> page = store.jobs(of_shared);
             for (const Job& job : page) {
-                of_shared.before = job.id;
+                (filter.oldest_first ? of_shared.after : of_shared.before) = job.id;
                 if (!sees_shared(definitions, tenant, job.key)) continue;
                 jobs.push_back(job);
                 ++found;
@@ -98,7 +98,8 @@ void add_shared(StoreReads& store, const Definitions& definitions, const std::st
 
 void list_jobs(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
 {
-    const auto query = list_query(exchange, {"state", "kind", "queue", "source", "key", "tag", "since", "until"});
+    const auto query =
+        list_query(exchange, {"state", "kind", "queue", "source", "key", "tag", "since", "until"}, {"-requested_at"});
     if (!query) return;
     JobFilter filter;
     // A refresh's queue is its source.
@@ -106,6 +107,7 @@ void list_jobs(Core& core, const ExchangePtr& exchange, std::span<const std::str
     filter.key = query->key;
     filter.tag = query->tag;
     filter.limit = query->limit + 1;
+    filter.oldest_first = !query->sort.down;
     const auto refuse = [&](std::string detail, std::string try_words) {
         exchange->fail(bad_parameter(std::move(detail), std::move(try_words)));
     };
@@ -117,8 +119,8 @@ void list_jobs(Core& core, const ExchangePtr& exchange, std::span<const std::str
     }
     if (!query->after.empty()) {
         const auto after = parse_job_id(query->after);
-        if (!after) return refuse("after takes the `next` of the list before.", "Leave it out for the first page.");
-        filter.before = *after;
+        if (!after) return exchange->fail(bad_after());
+        (query->sort.down ? filter.before : filter.after) = *after;
     }
     if (!query->kind.empty()) {
         filter.kind = parse_job_kind(query->kind);
@@ -126,13 +128,13 @@ void list_jobs(Core& core, const ExchangePtr& exchange, std::span<const std::str
             return refuse(fmt::format("kind \"{}\" is not known.", query->kind.substr(0, 32)),
                           "refresh, task or item.");
     }
-    std::optional<WallTime> since;
     for (const auto& [name, text] : {std::pair{"since", &query->since}, std::pair{"until", &query->until}}) {
         if (text->empty()) continue;
         const auto at = from_rfc3339(*text);
         if (!at) return refuse(fmt::format("{} takes an instant.", name), "As RFC 3339 has it: 2026-01-31T12:00:00Z.");
+        // Ids grow with the time of asking, so that both instants are bounds of ids.
         if (text == &query->since)
-            since = at;
+            filter.after = std::max(filter.after, JobId{first_id_of(*at).value - 1});
         else if (const JobId bound = first_id_of(*at + Millis{1}); !filter.before || bound < filter.before)
             filter.before = bound;
     }
@@ -156,13 +158,11 @@ void list_jobs(Core& core, const ExchangePtr& exchange, std::span<const std::str
                 }
                 found->paused = Pauses{store.paused()};
             });
-            std::ranges::sort(found->jobs, std::greater{}, &Job::id); // newest first, whoever's
+            std::ranges::sort(found->jobs, {}, &Job::id); // whoever's
+            if (!filter.oldest_first) std::ranges::reverse(found->jobs);
         },
-        [&core, exchange, found, since, queue = filter.queue,
+        [&core, exchange, found, queue = filter.queue,
          limit = static_cast<std::size_t>(query->limit)](streams::Cursor cursor) {
-            // Ids grow with time: what follows the first one that is too old is older still.
-            if (since)
-                std::erase_if(found->jobs, [first = first_id_of(*since)](const Job& job) { return job.id < first; });
             const bool more = found->jobs.size() > limit;
             if (more) found->jobs.resize(limit);
             JsonOut out;

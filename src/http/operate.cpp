@@ -112,18 +112,17 @@ void reset(Core& core, const ExchangePtr& exchange, std::span<const std::string>
 
 void list_audit(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
 {
-    const auto query = list_query(exchange, {});
+    const auto query = list_query(exchange, {}, {"-at"});
     if (!query) return;
     AuditFilter filter;
+    filter.oldest_first = !query->sort.down;
     // Of a token of all tenants: everyone's, and what was done for all of them.
     std::vector<std::string> tenants = tenants_of(core, exchange);
     if (exchange->caller().tenant == "*") tenants.emplace_back("*");
     filter.limit = query->limit + 1;
-    const auto before = query->after.empty() ? std::optional<std::int64_t>{0} : parse_count(query->after);
-    if (!before)
-        return exchange->fail(
-            bad_parameter("after takes the `next` of the page before.", "Leave it out for the first page."));
-    filter.before = *before;
+    const auto after = query->after.empty() ? std::optional<std::int64_t>{0} : parse_count(query->after);
+    if (!after) return exchange->fail(bad_after());
+    (query->sort.down ? filter.before : filter.after) = *after;
     const auto rows = std::make_shared<std::vector<AuditRow>>();
     read_each_then(
         core, exchange, tenants,
@@ -134,7 +133,8 @@ void list_audit(Core& core, const ExchangePtr& exchange, std::span<const std::st
                     for (AuditRow& row : store.audit(of_one)) rows->push_back(std::move(row));
                 }
             });
-            std::ranges::sort(*rows, std::greater{}, &AuditRow::number);
+            std::ranges::sort(*rows, {}, &AuditRow::number);
+            if (!filter.oldest_first) std::ranges::reverse(*rows);
         },
         [&core, exchange, rows, limit = static_cast<std::size_t>(query->limit)](streams::Cursor cursor) {
             const bool more = rows->size() > limit;

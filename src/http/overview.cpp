@@ -4,6 +4,7 @@
 #include "http/gate.hpp"
 #include "http/problems.hpp"
 #include "http/route.hpp"
+#include "http/sorted_page.hpp"
 #include "http/status_answer.hpp"
 #include "http/streams/present.hpp"
 
@@ -68,7 +69,8 @@ struct RowsQuery {
     std::string tenant, source, after;
     std::optional<SnapshotState> state;
     std::size_t limit = list_limit;
-    std::string reader; ///< of the tenant of shared sources: who is shown those that it lists; empty: all
+    bool sorted = false; ///< all rows are wanted, or none
+    std::string reader;  ///< of the tenant of shared sources: who is shown those that it lists; empty: all
 };
 
 void read_rows(Reads& reads, const RowsQuery& query, const Definitions& definitions, WallTime now, Rows& rows)
@@ -95,6 +97,7 @@ void read_rows(Reads& reads, const RowsQuery& query, const Definitions& definiti
         at = page.back()->record.key;
         if (rows.total >= static_cast<std::int64_t>(counted_max)) {
             rows.counted = false;
+            if (query.sorted) rows.more = true;
             if (rows.more) return;
             // The page that was asked for lies further on: from here only its rows are read.
             if (at < query.after) at = query.after;
@@ -111,7 +114,23 @@ void add_unread(Rows& rows, const RowsQuery& query, const Definitions& definitio
     std::ranges::sort(rows.shown, {}, [](const auto& view) -> const std::string& { return view->record.key; });
 }
 
-void answer_rows(Core& core, const ExchangePtr& exchange, const Rows& rows, streams::Cursor cursor)
+// Over several tenants a page ends at a tenant's key.
+std::string place_name(const ExchangePtr& exchange, const KeyRecord& record)
+{
+    return exchange->caller().tenant == "*" ? fmt::format("{} {}", record.tenant, record.key) : record.key;
+}
+
+std::int64_t value_of(const KeyRecord& record, std::string_view sort)
+{
+    if (sort == "as_of") return place_of(record.as_of);
+    if (sort == "checked_at") return place_of(record.checked_at);
+    if (sort == "changed_at") return place_of(record.changed_at);
+    if (sort == "next_at") return place_of(record.next_at);
+    return 0;
+}
+
+void answer_rows(Core& core, const ExchangePtr& exchange, const Rows& rows, const std::string& next,
+                 streams::Cursor cursor)
 {
     const Definitions& definitions = *core.definitions();
     JsonOut out;
@@ -131,12 +150,6 @@ void answer_rows(Core& core, const ExchangePtr& exchange, const Rows& rows, stre
         out.whole("refreshing", rows.refreshing);
         out.end();
     }
-    std::string next;
-    if (rows.more) {
-        const KeyRecord& last = rows.shown.back()->record;
-        // Over several tenants a page ends at a tenant's key.
-        next = exchange->caller().tenant == "*" ? fmt::format("{} {}", last.tenant, last.key) : last.key;
-    }
     end_list(out, next, cursor, core.now());
     out.end();
     respond_status(exchange, out.take());
@@ -144,10 +157,17 @@ void answer_rows(Core& core, const ExchangePtr& exchange, const Rows& rows, stre
 
 void show_freshness(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
 {
-    const auto query = list_query(exchange, {"state", "source"});
+    const auto query =
+        list_query(exchange, {"state", "source"}, {"key", "as_of", "checked_at", "changed_at", "next_at"});
     if (!query) return;
     RowsQuery wanted{
         exchange->caller().tenant, query->source, query->after, {}, static_cast<std::size_t>(query->limit)};
+    // The disk has keys in their own order; any other is made of all of them.
+    wanted.sorted = query->sort.by != "key" || query->sort.down;
+    if (wanted.sorted) {
+        wanted.after.clear();
+        wanted.limit = counted_max;
+    }
     if (!query->state.empty()) {
         const auto found =
             std::ranges::find(state_words, query->state, [](SnapshotState state) { return to_text(state); });
@@ -185,7 +205,7 @@ void show_freshness(Core& core, const ExchangePtr& exchange, std::span<const std
         [found, definitions, now = core.now()](Reads& reads) {
             for (auto& [of_one, rows] : *found) read_rows(reads, of_one, *definitions, now, rows);
         },
-        [&core, exchange, found, with_shared, limit = wanted.limit](streams::Cursor cursor) {
+        [&core, exchange, found, with_shared, sorted = wanted.sorted, query = *query](streams::Cursor cursor) {
             Rows all;
             for (auto& [of_one, rows] : *found) {
                 const std::size_t known = rows.shown.size();
@@ -195,12 +215,25 @@ void show_freshness(Core& core, const ExchangePtr& exchange, std::span<const std
                 rows.total += unread;
                 rows.by_state[static_cast<std::size_t>(SnapshotState::empty)] += unread;
                 if (rows.shown.size() > of_one.limit) rows.shown.resize(of_one.limit), rows.more = of_one.limit > 0;
+                const std::size_t most = sorted ? counted_max : static_cast<std::size_t>(query.limit);
                 if (with_shared)
-                    all.merge(rows, limit);
+                    all.merge(rows, most);
                 else
-                    all.append(rows, limit);
+                    all.append(rows, most);
             }
-            answer_rows(core, exchange, all, cursor);
+            if (!sorted)
+                return answer_rows(core, exchange, all,
+                                   all.more ? place_name(exchange, all.shown.back()->record) : std::string{}, cursor);
+            if (all.more)
+                return exchange->fail(
+                    bad_parameter(fmt::format("There are more than {} keys, too many to be sorted.", counted_max),
+                                  "Name one source with source=, or leave sort out: the list is then by key."));
+            auto page = sorted_page(std::move(all.shown), query, query.sort.by == "key", [&](const auto& view) {
+                return Place{value_of(view->record, query.sort.by), place_name(exchange, view->record)};
+            });
+            if (!page) return exchange->fail(bad_after());
+            all.shown = std::move(page->rows);
+            answer_rows(core, exchange, all, page->next, cursor);
         });
 }
 

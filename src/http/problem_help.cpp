@@ -132,6 +132,9 @@ constexpr std::array helps{
     // What is not there.
     ProblemHelp{"not_found", "Not found", "There is nothing under that id or path, or it belongs to another tenant.",
                 "Look at the id; ended jobs are kept for a while only."},
+    ProblemHelp{"unknown_tag", "No source has this tag",
+                "A purge by tags names the sources that bear one of them, and none of this tenant's bears this one.",
+                "Give a source tags = [...] in the config, or name keys."},
     ProblemHelp{"unknown_source", "No such source",
                 "The config has no source of that name, or the tenant does not list it.",
                 "GET /v1/freshness lists what there is."},

@@ -9,6 +9,7 @@
 #include "http/list_rows.hpp"
 #include "http/problems.hpp"
 #include "http/route.hpp"
+#include "http/sorted_page.hpp"
 #include "http/status_answer.hpp"
 #include "model/pauses.hpp"
 #include "wire/work_views.hpp"
@@ -123,9 +124,23 @@ std::map<std::string, QueueRow, std::less<>> rows_of(Core& core, const std::stri
     return rows;
 }
 
+// By which a list of queues stands; 0 by name.
+std::int64_t value_of(const QueueRow& row, std::string_view sort)
+{
+    const auto jobs = [&row](JobState state) {
+        const auto found = std::ranges::find(row.counts, state, [](const auto& count) { return count.first; });
+        return found == row.counts.end() ? std::int64_t{0} : found->second;
+    };
+    if (sort == "queued") return jobs(JobState::queued);
+    if (sort == "running") return jobs(JobState::running);
+    if (sort == "workers") return row.workers;
+    if (sort == "waiting_since") return place_of(row.waiting_since);
+    return 0;
+}
+
 void list_queues(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
 {
-    const auto query = list_query(exchange, {});
+    const auto query = list_query(exchange, {}, {"name", "queued", "running", "workers", "waiting_since"});
     if (!query || !has_tenant(exchange)) return;
     const auto found = std::make_shared<QueuesRead>();
     read_then(
@@ -134,19 +149,19 @@ void list_queues(Core& core, const ExchangePtr& exchange, std::span<const std::s
             read_queues(reads, *definitions, tenant, {}, *found);
         },
         [&core, exchange, found, query = *query](streams::Cursor cursor) {
-            const auto rows = rows_of(core, exchange->caller().tenant, *found);
+            const auto by_name = rows_of(core, exchange->caller().tenant, *found);
+            std::vector<QueueRow> rows;
+            for (const auto& [name, row] : by_name) rows.push_back(row);
+            const auto page = sorted_page(std::move(rows), query, query.sort.by == "name", [&](const QueueRow& row) {
+                return Place{value_of(row, query.sort.by), std::string{row.name}};
+            });
+            if (!page) return exchange->fail(bad_after());
             JsonOut out;
-            std::string last;
-            int shown = 0;
             out.begin();
             out.begin_list("items");
-            auto at = rows.upper_bound(query.after);
-            for (; at != rows.end() && shown < query.limit; ++at, ++shown) {
-                out.raw(queue_json(at->second));
-                last = at->first;
-            }
+            for (const QueueRow& row : page->rows) out.raw(queue_json(row));
             out.end_list();
-            end_list(out, at == rows.end() ? std::string{} : last, cursor, core.now());
+            end_list(out, page->next, cursor, core.now());
             out.end();
             respond_status(exchange, out.take());
         });

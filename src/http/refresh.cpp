@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Acts on keys: refresh, DELETE, purge, and what becomes of a held result (spec "The wire contract" §2).
+// Acts on keys: refresh, and what becomes of a held result (spec "The wire contract" §2).
 //
 // A refresh answers success only with data that was read after it was asked for: it waits for its own job's end, never
 // for the key to look newer. Threads: the loop's.
@@ -7,12 +7,11 @@
 #include "http/gate.hpp"
 #include "http/problems.hpp"
 #include "http/route.hpp"
+#include "http/status_answer.hpp"
 #include "model/key.hpp"
 
 #include <array>
 #include <fmt/format.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #include <simdjson.h>
 
 namespace freshet::http {
@@ -21,7 +20,6 @@ namespace {
 
 constexpr Millis wait_max = 10min;
 constexpr std::size_t idempotency_key_bytes_max = 255;
-constexpr std::size_t purge_keys_max = 100;
 
 std::optional<std::int64_t> receipt_gen(const std::string& receipt)
 {
@@ -31,16 +29,6 @@ std::optional<std::int64_t> receipt_gen(const std::string& receipt)
     if (parser.parse(receipt).get(root) != simdjson::SUCCESS || root["gen"].get(gen) != simdjson::SUCCESS)
         return std::nullopt;
     return gen;
-}
-
-void respond_refused(Core& core, const ExchangePtr& exchange, const Refused& refused, std::string_view key)
-{
-    Problem problem = refused_problem(refused);
-    problem.key = key;
-    HttpResponse response =
-        problem_response(exchange->base_url(), exchange->request().path, std::move(problem), core.now());
-    add_limit_headers(response, refused, core.now());
-    exchange->respond(std::move(response));
 }
 
 class Refreshing : public std::enable_shared_from_this<Refreshing> {
@@ -230,162 +218,6 @@ void refresh_key(Core& core, const ExchangePtr& exchange, std::span<const std::s
     std::make_shared<Refreshing>(core, exchange, captures[0])->begin();
 }
 
-// --- Purging --------------------------------------------------------------------------------------------------------
-
-void respond_json(const ExchangePtr& exchange, std::string body)
-{
-    HttpResponse response;
-    response.content_type = "application/json";
-    response.headers.emplace_back("Cache-Control", "no-store");
-    response.body = std::move(body);
-    exchange->respond(std::move(response));
-}
-
-std::string view_meta(Core& core, const std::shared_ptr<const KeyView>& view)
-{
-    const auto source = view ? source_of(*core.definitions(), view->record.key) : nullptr;
-    return source ? meta_of(*view, *source, *core.definitions(), true, core.now()) : "null";
-}
-
-void delete_key(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
-{
-    const std::string& key = captures[0];
-    PurgeKey purge{exchange->caller().key_tenant, key, key.substr(0, key.find('/')), PurgeMode::hard,
-                   exchange->caller().name};
-    const bool taken = core.post(std::move(purge), [&core, exchange, key](const Reply& reply) {
-        if (!reply) return respond_refused(core, exchange, reply.error(), key);
-        const auto* purged = std::get_if<Purged>(&*reply);
-        respond_json(exchange, view_meta(core, purged != nullptr ? purged->view : nullptr));
-    });
-    if (!taken) exchange->fail(busy_problem());
-}
-
-// One answer for many keys: each is its own request to the engine, the last reply sends the answer.
-struct Purging {
-    struct Row {
-        std::string key, meta, job, problem, tenant;
-    };
-    std::vector<Row> rows;
-    std::size_t open = 0;
-};
-
-void respond_purged(const ExchangePtr& exchange, const Purging& purging)
-{
-    rapidjson::StringBuffer out;
-    rapidjson::Writer<rapidjson::StringBuffer> writer{out};
-    const auto text = [&](const char* name, const std::string& value) {
-        if (value.empty()) return;
-        writer.Key(name);
-        writer.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
-    };
-    const auto raw = [&](const char* name, const std::string& json) {
-        if (json.empty()) return;
-        writer.Key(name);
-        writer.RawValue(json.data(), json.size(), rapidjson::kObjectType);
-    };
-    writer.StartObject();
-    writer.Key("items");
-    writer.StartArray();
-    for (const Purging::Row& row : purging.rows) {
-        writer.StartObject();
-        text("key", row.key);
-        raw("meta", row.meta);
-        text("job", row.job);
-        raw("problem", row.problem);
-        writer.EndObject();
-    }
-    writer.EndArray();
-    writer.EndObject();
-    respond_json(exchange, {out.GetString(), out.GetSize()});
-}
-
-struct PurgeOrder {
-    std::vector<std::string> keys;
-    PurgeMode mode = PurgeMode::soft;
-};
-
-// What the body asks for, or what is wrong with it.
-std::expected<PurgeOrder, std::string> parse_purge(const std::string& body)
-{
-    simdjson::dom::parser parser;
-    simdjson::dom::object root;
-    if (parser.parse(body).get(root) != simdjson::SUCCESS) return std::unexpected("the body is not a JSON object");
-    PurgeOrder order;
-    for (const auto [name, value] : root) {
-        if (name == "keys") {
-            simdjson::dom::array keys;
-            if (value.get(keys) != simdjson::SUCCESS) return std::unexpected("keys must be a list of keys");
-            for (const auto element : keys) {
-                std::string_view key;
-                if (element.get(key) != simdjson::SUCCESS) return std::unexpected("keys must be a list of texts");
-                order.keys.emplace_back(key);
-            }
-        } else if (name == "mode") {
-            std::string_view mode;
-            if (value.get(mode) != simdjson::SUCCESS) return std::unexpected("mode must be a text");
-            if (mode == "soft")
-                order.mode = PurgeMode::soft;
-            else if (mode == "hard")
-                order.mode = PurgeMode::hard;
-            else if (mode == "refresh")
-                order.mode = PurgeMode::refresh;
-            else
-                return std::unexpected("mode must be soft, hard or refresh");
-        } else {
-            return std::unexpected(fmt::format("\"{}\" is not known; keys and mode are", std::string_view{name}));
-        }
-    }
-    if (order.keys.empty()) return std::unexpected("keys names no key");
-    if (order.keys.size() > purge_keys_max)
-        return std::unexpected(fmt::format("keys may name {} keys at once", purge_keys_max));
-    return order;
-}
-
-void purge_keys(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
-{
-    auto order = parse_purge(exchange->request().body);
-    if (!order)
-        return exchange->fail(make_problem(400, "bad_body", "The body can not be used", order.error() + ".",
-                                           R"(Send {"keys": ["prices/eu"], "mode": "soft"}.)"));
-    if (exchange->caller().tenant == "*")
-        return exchange->fail(make_problem(400, "tenant_missing", "Of which tenant?", "The token is of all tenants.",
-                                           "Name it: ?tenant=NAME."));
-    const auto purging = std::make_shared<Purging>();
-    for (const std::string& text : order->keys) {
-        auto key = parse_key(text, *core.definitions());
-        if (!key || !key->rest.empty())
-            return exchange->fail(make_problem(
-                400, "bad_key", "A key can not be used",
-                key ? fmt::format("{} goes on after its last parameter.", text.substr(0, 200)) : key.error().message,
-                "Name keys as in /v1/data/KEY."));
-        const std::string& source = key->key.source;
-        const std::string_view owner = key_tenant(*core.definitions(), exchange->caller().tenant, source);
-        if (!tenant_has_source(*core.definitions(), exchange->caller().tenant, source))
-            return exchange->fail(make_problem(400, "bad_key", "A key can not be used",
-                                               fmt::format("There is no source \"{}\".", source),
-                                               "Look at the sources of your tenant."));
-        if (auto problem = check_shared(exchange->caller(), owner, source)) return exchange->fail(std::move(*problem));
-        purging->rows.push_back({to_text(key->key), {}, {}, {}, std::string{owner}});
-    }
-    purging->open = purging->rows.size();
-    for (std::size_t i = 0; i < purging->rows.size(); ++i) {
-        const std::string key = purging->rows[i].key;
-        const auto done = [&core, exchange, purging, i](const Reply& reply) {
-            Purging::Row& row = purging->rows[i];
-            if (const auto* purged = reply ? std::get_if<Purged>(&*reply) : nullptr) {
-                row.meta = view_meta(core, purged->view);
-                if (purged->job) row.job = to_text(purged->job);
-            } else if (!reply) {
-                row.problem = problem_json(refused_problem(reply.error()));
-            }
-            if (--purging->open == 0) respond_purged(exchange, *purging);
-        };
-        PurgeKey purge{purging->rows[i].tenant, key, key.substr(0, key.find('/')), order->mode,
-                       exchange->caller().name};
-        if (!core.post(std::move(purge), done)) done(std::unexpected(Refused{Refusal::busy, {}, {}, {}, 0, {}}));
-    }
-}
-
 // --- Held results ---------------------------------------------------------------------------------------------------
 
 void decide_held(Core& core, const ExchangePtr& exchange, const std::string& key, bool accept)
@@ -415,9 +247,9 @@ void decide_held(Core& core, const ExchangePtr& exchange, const std::string& key
                   decide.held_job = shown ? shown : view->record.held ? view->record.held->job : JobId{};
                   decide.caller = exchange->caller().name;
                   const bool taken = core.post(std::move(decide), [&core, exchange, key](const Reply& reply) {
-                      if (!reply) return respond_refused(core, exchange, reply.error(), key);
+                      if (!reply) return fail_refused(core, exchange, reply.error(), key);
                       const auto* decided = std::get_if<HeldDecided>(&*reply);
-                      respond_json(exchange, view_meta(core, decided != nullptr ? decided->view : nullptr));
+                      respond_status(exchange, meta_of(core, decided != nullptr ? decided->view : nullptr));
                   });
                   if (!taken) exchange->fail(busy_problem());
               });
@@ -435,8 +267,6 @@ void discard_held(Core& core, const ExchangePtr& exchange, std::span<const std::
 
 constexpr std::array refresh_table{
     Route{"POST", "/v1/data/{key}/refresh", Right::refresh, &refresh_key},
-    Route{"DELETE", "/v1/data/{key}", Right::operate, &delete_key},
-    Route{"POST", "/v1/purge", Right::operate, &purge_keys},
     Route{"POST", "/v1/data/{key}/held/accept", Right::operate, &accept_held},
     Route{"POST", "/v1/data/{key}/held/discard", Right::operate, &discard_held},
 };

@@ -304,7 +304,9 @@ TEST(Refresh, PurgesDeletesAndDecides)
     EXPECT_EQ(purged.status, 200);
     EXPECT_NE(purged.body.find(to_text(JobId{9})), std::string::npos) << purged.body;
     EXPECT_NE(purged.body.find("too soon"), std::string::npos) << purged.body;
-    EXPECT_EQ(client.ask("POST", "/v1/purge", "", R"({"tags":["x"]})").status, 400);
+    EXPECT_EQ(client.ask("POST", "/v1/purge", "", R"({"tags":["x"]})").status, 404);
+    EXPECT_EQ(client.ask("POST", "/v1/purge", "", R"({"keys":["prices"],"tags":["x"]})").status, 400);
+    EXPECT_EQ(client.ask("POST", "/v1/purge", "", R"({"mode":"soft"})").status, 400);
     EXPECT_EQ(client.ask("POST", "/v1/purge", "", R"({"keys":["nothing"]})").status, 400);
 
     auto held = asked(world, client, "POST", "/v1/data/prices/held/accept", "",
@@ -313,6 +315,35 @@ TEST(Refresh, PurgesDeletesAndDecides)
     EXPECT_TRUE(std::get<DecideHeld>(held.request).accept);
     world.reply(held, std::unexpected(Refused{Refusal::held_changed, {}, {}, {}, 0, {}}));
     EXPECT_EQ(client.read().status, 409);
+}
+
+TEST(Refresh, PurgesEveryKeyOfTheSourcesThatBearATag)
+{
+    World world;
+    world.source("quotes").tags = {"market", "eu"};
+    world.source("bonds").tags = {"market"};
+    world.source("weather").tags = {"sky"};
+    world.start();
+    for (const char* key : {"quotes", "bonds", "weather", "prices"}) world.publish(key, "[1]");
+    RawClient client{world.port()};
+    auto first = asked(world, client, "POST", "/v1/purge", "", R"({"tags":["market","eu"],"mode":"hard"})");
+    EXPECT_EQ(std::get<PurgeKey>(first.request).key, "quotes");
+    EXPECT_EQ(std::get<PurgeKey>(first.request).mode, PurgeMode::hard);
+    auto view = std::make_shared<KeyView>();
+    view->record = world.records["quotes"];
+    world.reply(first, Purged{view, {}});
+    auto second = world.engine.next();
+    EXPECT_EQ(std::get<PurgeKey>(second.request).key, "bonds");
+    world.reply(second, std::unexpected(Refused{Refusal::not_found, {}, {}, {}, 0, {}}));
+    const Answered purged = client.read();
+    EXPECT_EQ(purged.status, 200);
+    EXPECT_NE(purged.body.find(R"("counts":{"purged":1,"refused":1})"), std::string::npos) << purged.body;
+    EXPECT_EQ(world.engine.posted(), 0U) << "no other source is touched";
+
+    const Answered unknown = client.ask("POST", "/v1/purge", "", R"({"tags":["market","sea"]})");
+    EXPECT_EQ(unknown.status, 404);
+    EXPECT_NE(unknown.body.find("sea"), std::string::npos) << unknown.body;
+    EXPECT_EQ(world.engine.posted(), 0U) << "nothing is purged when one of the tags is a mistake";
 }
 
 TEST(Refresh, LeavesTheWaitWhenThePeerLeaves)

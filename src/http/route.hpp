@@ -44,7 +44,8 @@ struct Route {
 /// Routes of one subject, collected by the server into its table.
 using Routes = std::span<const Route>;
 Routes data_routes();       ///< data.cpp: reading
-Routes refresh_routes();    ///< refresh.cpp: refresh, purge, delete, held
+Routes refresh_routes();    ///< refresh.cpp: refresh, held
+Routes purge_routes();      ///< purge.cpp: purge, delete
 Routes version_routes();    ///< versions.cpp: versions and diffs
 Routes job_routes();        ///< jobs.cpp
 Routes batch_routes();      ///< batches.cpp

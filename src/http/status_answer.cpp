@@ -18,7 +18,7 @@ namespace {
 
 std::string ListQuery::* filter_of(std::string_view name)
 {
-    constexpr std::array<std::pair<std::string_view, std::string ListQuery::*>, 9> filters{
+    constexpr std::array<std::pair<std::string_view, std::string ListQuery::*>, 8> filters{
         {{"state", &ListQuery::state},
          {"queue", &ListQuery::queue},
          {"source", &ListQuery::source},
@@ -26,8 +26,7 @@ std::string ListQuery::* filter_of(std::string_view name)
          {"kind", &ListQuery::kind},
          {"tag", &ListQuery::tag},
          {"since", &ListQuery::since},
-         {"until", &ListQuery::until},
-         {"sort", &ListQuery::sort}}};
+         {"until", &ListQuery::until}}};
     const auto found = std::ranges::find(filters, name, &std::pair<std::string_view, std::string ListQuery::*>::first);
     FRESHET_ASSERT(found != filters.end());
     return found->second;
@@ -40,7 +39,39 @@ std::string joined(std::initializer_list<std::string_view> names)
     return text + "tenant";
 }
 
+ListSort read_sort(std::string_view word)
+{
+    const bool down = word.starts_with('-');
+    return {word.substr(down ? 1 : 0), down};
+}
+
+// Among what the list has; nullopt: it has no such order.
+std::optional<ListSort> find_sort(std::string_view word, std::initializer_list<std::string_view> sorts)
+{
+    const ListSort wanted = read_sort(word);
+    for (const std::string_view known : sorts)
+        if (const ListSort sort = read_sort(known); sort.by == wanted.by) return ListSort{sort.by, wanted.down};
+    return std::nullopt;
+}
+
+Problem bad_sort(std::string_view word, std::initializer_list<std::string_view> sorts)
+{
+    std::string known;
+    for (const std::string_view sort : sorts)
+        known += fmt::format("{}{}", known.empty() ? "" : ", ", read_sort(sort).by);
+    return bad_parameter(fmt::format("sort \"{}\" is not known here.", word.substr(0, 64)),
+                         fmt::format("{}; with - before it for the highest or latest first. Without it the list is by "
+                                     "{}.",
+                                     known, *sorts.begin()));
+}
+
 } // namespace
+
+Problem bad_after()
+{
+    return bad_parameter("after takes the `next` of the page before, in the same order.",
+                         "Leave it out for the first page.");
+}
 
 void respond_status(const ExchangePtr& exchange, std::string json, int status)
 {
@@ -126,9 +157,11 @@ bool only_parameters(const ExchangePtr& exchange, std::initializer_list<std::str
     return true;
 }
 
-std::optional<ListQuery> list_query(const ExchangePtr& exchange, std::initializer_list<std::string_view> filters)
+std::optional<ListQuery> list_query(const ExchangePtr& exchange, std::initializer_list<std::string_view> filters,
+                                    std::initializer_list<std::string_view> sorts)
 {
     ListQuery query;
+    if (sorts.size() > 0) query.sort = read_sort(*sorts.begin());
     for (const auto& [name, value] : exchange->request().query) {
         if (name == "tenant") continue;
         if (name == "limit") {
@@ -140,10 +173,17 @@ std::optional<ListQuery> list_query(const ExchangePtr& exchange, std::initialize
             query.limit = static_cast<int>(*limit);
         } else if (name == "after") {
             query.after = value;
+        } else if (name == "sort" && sorts.size() > 0) {
+            const auto sort = find_sort(value, sorts);
+            if (!sort) {
+                exchange->fail(bad_sort(value, sorts));
+                return std::nullopt;
+            }
+            query.sort = *sort;
         } else if (std::ranges::find(filters, name) != filters.end()) {
             query.*filter_of(name) = value;
         } else {
-            std::string known = "limit, after";
+            std::string known = sorts.size() > 0 ? "limit, after, sort" : "limit, after";
             for (const std::string_view filter : filters) known += fmt::format(", {}", filter);
             exchange->fail(bad_parameter(fmt::format("\"{}\" is not known here.", name.substr(0, 64)),
                                          fmt::format("Known are: {}, tenant.", known)));
@@ -168,10 +208,12 @@ void end_list(JsonOut& out, std::string_view next, streams::Cursor cursor, WallT
     out.time("now", now);
 }
 
-void fail_refused(Core& core, const ExchangePtr& exchange, const Refused& refused)
+void fail_refused(Core& core, const ExchangePtr& exchange, const Refused& refused, std::string_view key)
 {
+    Problem problem = refused_problem(refused);
+    problem.key = key;
     HttpResponse response =
-        problem_response(exchange->base_url(), exchange->request().path, refused_problem(refused), core.now());
+        problem_response(exchange->base_url(), exchange->request().path, std::move(problem), core.now());
     add_limit_headers(response, refused, core.now());
     exchange->respond(std::move(response));
 }

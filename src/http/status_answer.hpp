@@ -7,6 +7,7 @@
 #include "http/exchange.hpp"
 #include "http/streams/frame.hpp"
 #include "wire/json_out.hpp"
+#include "wire/views.hpp"
 
 #include <functional>
 #include <initializer_list>
@@ -35,13 +36,26 @@ void read_then(Core& core, const ExchangePtr& exchange, std::function<void(Reads
 inline constexpr int list_limit = 50;
 inline constexpr int list_limit_max = 500;
 
+/// In which order a list is: by a member of its rows, "-" before it for the highest or latest first.
+struct ListSort {
+    std::string_view by;
+    bool down = false;
+};
+
 struct ListQuery {
     int limit = list_limit;
     std::string after;
-    std::string state, queue, source, key, kind, tag, since, until, sort;
+    std::string state, queue, source, key, kind, tag, since, until;
+    ListSort sort;
 };
-/// Reads a list's query; names beside limit, after and tenant must be in `filters`. nullopt: a problem was answered.
-std::optional<ListQuery> list_query(const ExchangePtr& exchange, std::initializer_list<std::string_view> filters);
+/// Reads a list's query; names beside limit, after, sort and tenant must be in `filters`. nullopt: a problem was
+/// answered.
+/// @param sorts  what `sort` may name, literals; the first as the list is without it, with its "-". None: it takes no
+/// sort.
+std::optional<ListQuery> list_query(const ExchangePtr& exchange, std::initializer_list<std::string_view> filters,
+                                    std::initializer_list<std::string_view> sorts = {});
+/// `after` is not what a page in this order said.
+Problem bad_after();
 
 /// True if the query has none but these names (and tenant); else a problem was answered.
 bool only_parameters(const ExchangePtr& exchange, std::initializer_list<std::string_view> names);
@@ -53,8 +67,8 @@ bool has_tenant(const ExchangePtr& exchange);
 /// since each of them has a ledger of its own.
 void end_list(JsonOut& out, std::string_view next, streams::Cursor cursor, WallTime now);
 
-/// What the engine refused, as its problem.
-void fail_refused(Core& core, const ExchangePtr& exchange, const Refused& refused);
+/// What the engine refused, as its problem. @param key  that it is about, if any
+void fail_refused(Core& core, const ExchangePtr& exchange, const Refused& refused, std::string_view key = {});
 
 /// The answer to a pause or resume: {<member>: name, paused, now}.
 void respond_paused(Core& core, const ExchangePtr& exchange, const Reply& reply, std::string_view member,

@@ -338,7 +338,7 @@ public:
     int loops;
     std::string tenant = "default", local_token;
     Millis stop_within = 2s;
-    std::vector<Routes> routes{data_routes(), refresh_routes()};
+    std::vector<Routes> routes{data_routes(), refresh_routes(), purge_routes()};
     ManualClock clock;
     MemoryStore store;
     Metrics metrics;

@@ -42,23 +42,33 @@ Problem no_such_version(const std::string& key, std::int64_t ver, std::string_vi
 
 void list_versions(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures)
 {
-    const auto query = list_query(exchange, {});
+    const auto query = list_query(exchange, {}, {"-ver"});
     if (!query || !has_tenant(exchange)) return;
-    std::int64_t before = 0;
+    std::int64_t behind = 0;
     if (!query->after.empty()) {
         const auto after = parse_count(query->after);
-        if (!after || *after == 0)
-            return exchange->fail(
-                bad_parameter("after takes a ver, a whole number.", "Take `next` of the list before."));
-        before = *after;
+        if (!after || *after == 0) return exchange->fail(bad_after());
+        behind = *after;
     }
     const std::string key = captures[0];
     const auto versions = std::make_shared<std::vector<VersionRecord>>();
     const std::size_t limit = static_cast<std::size_t>(query->limit);
     read_then(
         core, exchange,
-        [versions, key, before, limit, tenant = exchange->caller().key_tenant](Reads& reads) {
-            *versions = reads.versions(tenant, key, before == 0 ? INT64_MAX : before, static_cast<int>(limit) + 1);
+        [versions, key, behind, limit, down = query->sort.down, tenant = exchange->caller().key_tenant](Reads& reads) {
+            if (down) {
+                *versions = reads.versions(tenant, key, behind == 0 ? INT64_MAX : behind, static_cast<int>(limit) + 1);
+                return;
+            }
+            // From the oldest on: a key keeps no more than versions_max of them, so all are looked at.
+            for (std::int64_t before = INT64_MAX;;) {
+                const auto page = reads.versions(tenant, key, before, list_limit_max);
+                for (const VersionRecord& version : page)
+                    if (version.ver > behind) versions->push_back(version);
+                if (page.size() < static_cast<std::size_t>(list_limit_max) || page.back().ver <= behind) break;
+                before = page.back().ver;
+            }
+            std::ranges::reverse(*versions);
         },
         [&core, exchange, versions, key, limit](streams::Cursor cursor) {
             const bool more = versions->size() > limit;

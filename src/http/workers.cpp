@@ -7,6 +7,7 @@
 #include "http/list_rows.hpp"
 #include "http/problems.hpp"
 #include "http/route.hpp"
+#include "http/sorted_page.hpp"
 #include "http/status_answer.hpp"
 #include "http/streams/present.hpp"
 
@@ -19,9 +20,23 @@ namespace freshet::http {
 
 namespace {
 
+struct Listed {
+    std::string name; ///< with the tenant in lists of all
+    std::shared_ptr<const WorkerView> worker;
+};
+
+// By which a list of workers stands; 0 by id.
+std::int64_t value_of(const WorkerView& worker, std::string_view sort)
+{
+    if (sort == "beat_at") return place_of(worker.beat_at);
+    if (sort == "claim_at") return place_of(worker.claim_at);
+    if (sort == "busy") return static_cast<std::int64_t>(worker.jobs.size());
+    return 0;
+}
+
 void list_workers(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
 {
-    const auto query = list_query(exchange, {"queue", "state"});
+    const auto query = list_query(exchange, {"queue", "state"}, {"id", "beat_at", "claim_at", "busy"});
     if (!query) return;
     const std::string tenant = exchange->caller().tenant;
     constexpr std::array<std::string_view, 5> words{"", "alive", "deaf", "lost", "draining"};
@@ -33,12 +48,8 @@ void list_workers(Core& core, const ExchangePtr& exchange, std::span<const std::
         core, exchange, [](Reads&) {},
         [&core, exchange, query = *query, tenant](streams::Cursor cursor) {
             core.catch_up();
-            JsonOut out;
             std::map<std::string_view, std::int64_t> counts{{"alive", 0}, {"deaf", 0}, {"lost", 0}, {"draining", 0}};
-            std::string next;
-            int shown = 0;
-            out.begin();
-            out.begin_list("items");
+            std::vector<Listed> found;
             for (const auto& [name, worker] : core.work().workers()) {
                 if (tenant != "*" && name.first != tenant) continue;
                 if (!query.queue.empty() && std::ranges::find(worker->queues, query.queue) == worker->queues.end())
@@ -46,21 +57,21 @@ void list_workers(Core& core, const ExchangePtr& exchange, std::span<const std::
                 const std::string_view state = to_text(worker->state);
                 ++counts[state];
                 if (!query.state.empty() && state != query.state) continue;
-                const std::string at = tenant == "*" ? fmt::format("{}/{}", name.first, name.second) : name.second;
-                if (at <= query.after) continue;
-                if (shown == query.limit) {
-                    if (next.empty()) next = "more";
-                    continue;
-                }
-                ++shown;
-                if (shown == query.limit) next = at;
-                out.raw(streams::shown_worker_json(*worker));
+                found.push_back({tenant == "*" ? fmt::format("{}/{}", name.first, name.second) : name.second, worker});
             }
+            const auto page = sorted_page(std::move(found), query, query.sort.by == "id", [&](const Listed& one) {
+                return Place{value_of(*one.worker, query.sort.by), one.name};
+            });
+            if (!page) return exchange->fail(bad_after());
+            JsonOut out;
+            out.begin();
+            out.begin_list("items");
+            for (const Listed& one : page->rows) out.raw(streams::shown_worker_json(*one.worker));
             out.end_list();
             out.begin("counts");
             for (const auto& [state, count] : counts) out.whole(state, count);
             out.end();
-            end_list(out, shown == query.limit ? next : std::string{}, cursor, core.now());
+            end_list(out, page->next, cursor, core.now());
             out.end();
             respond_status(exchange, out.take());
         });

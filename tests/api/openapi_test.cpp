@@ -22,7 +22,7 @@ protected:
                                "retry = {{ attempts = 1 }}\nmanual_limit = \"{2}\"\n{3}\n",
                                name, upstream.url(), name == "few" ? "1/min" : "1000/min", more);
         };
-        server.emplace(source("rows", "public = true\nevery = \"30m\"") +
+        server.emplace(source("rows", "public = true\nevery = \"30m\"\ntags = [\"all\"]") +
                        source("guarded", "guard = { min_rows = 1 }") + source("broken", "") + source("few", "") +
                        "[schedule.nightly]\nqueue = \"mail2\"\ncron = \"30 2 * * *\"\n");
         client.emplace(server->client());
@@ -178,8 +178,13 @@ TEST_F(OpenApi, EveryAnswerIsOneThatItDescribes)
     judge("post", "/v1/schedules/{id}/resume", "/v1/schedules/nightly/resume", 200);
     judge("post", "/v1/schedules/{id}/run", "/v1/schedules/none/run", 404);
     judge("get", "/v1/schedules", "/v1/schedules", 200);
+    judge("get", "/v1/freshness", "/v1/freshness?sort=-checked_at", 200);
+    judge("get", "/v1/queues", "/v1/queues?sort=-queued&limit=1", 200);
+    judge("get", "/v1/jobs", "/v1/jobs?sort=colour", 400);
     judge("get", "/v1/me", "/v1/me", 200);
     judge("post", "/v1/purge", "/v1/purge", 200, json, R"({"keys":["rows","broken"],"mode":"soft"})");
+    judge("post", "/v1/purge", "/v1/purge", 200, json, R"({"tags":["all"]})");
+    judge("post", "/v1/purge", "/v1/purge", 404, json, R"({"tags":["none"]})");
     judge("delete", "/v1/data/{key}", "/v1/data/rows", 200);
     judge("get", "/v1/poll", "/v1/poll?topic=freshness&topic=data/guarded&topic=jobs/rows&topic=job/" + id, 200);
     judge("get", "/v1/poll", "/v1/poll?topic=weather", 404);

@@ -16,7 +16,7 @@ const titles: Record<string, string> = {
   streams_full: "לדייר כבר כל הזרמים המותרים לו", too_many_requests: "יותר מדי בקשות", storage_full: "אין מקום לעוד", connections: "יותר מדי חיבורים", busy: "השרת עמוס",
   forbidden: "אין הרשאה", foreign_origin: "דף זר אינו רשאי לשנות כאן דבר", misdirected: "זה אינו שם של השרת הזה",
   tenant: "זה אינו הדייר שלכם", tenant_missing: "של איזה דייר?", tenant_unknown: "אין דייר כזה",
-  not_found: "לא נמצא", unknown_source: "אין מקור כזה", unknown_key: "אין מפתח כזה", unknown_topic: "אין נושא כזה", no_version: "אין גרסה כזו", not_public: "המקור אינו ציבורי",
+  not_found: "לא נמצא", unknown_source: "אין מקור כזה", unknown_tag: "אין מקור עם תגית כזאת", unknown_key: "אין מפתח כזה", unknown_topic: "אין נושא כזה", no_version: "אין גרסה כזו", not_public: "המקור אינו ציבורי",
   source_removed: "המקור אינו בהגדרות עוד", method: "לא בשיטה הזו", cold: "עוד אין נתונים", not_cached: "אין שם דבר", gen_unreachable: "שום דבר לא יביא את הגרסה הזו",
   paused: "המקור מושהה", held: "התוצאה החדשה מוחזקת", failed: "הרענון נכשל", cancelled: "הרענון בוטל", purged: "הנתונים נוקו בינתיים", limited: "תכוף מדי",
   no_diff: "אי אפשר להשוות את שתי הגרסאות", poll_too_large: "המצב הנוכחי גדול מתשובה אחת", keys_full: "למקור כבר כל המפתחות המותרים לו",
