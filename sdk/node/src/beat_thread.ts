@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The thread that keeps leases alive: one beat for all held jobs every third of the shortest lease, spread a little, over
+// The thread that keeps leases alive: one beat for all held jobs every third of the shortest lease or more often, spread a little, over
 // a connection of its own. Progress goes along at most four times a second, checkpoints within a tenth of one.
 //
 // It gets what it must know by messages, which arrive while the main thread is busy, and reads counters from the shared
@@ -15,6 +15,8 @@ export interface BeatThreadData {
   address: ServerAddress;
   worker: string;
   memory: SharedArrayBuffer;
+  /** The longest between two beats; 0: a third of the lease. */
+  beatEveryMs: number;
 }
 export type ToBeatThread =
   | { hold: [id: string, fence: number, leaseMs: number, cell: number, epoch: number][] }
@@ -42,7 +44,7 @@ interface HeldJob {
 const newsEveryMs = 250;
 const checkpointsEveryMs = 100;
 const port = parentPort!;
-const { address, worker, memory } = workerData as BeatThreadData;
+const { address, worker, memory, beatEveryMs } = workerData as BeatThreadData;
 const cells = new Cells(memory);
 const wire = new Wire(address, 1);
 const held = new Map<string, HeldJob>();
@@ -56,7 +58,7 @@ let sending = false;
 let failingSince: number | undefined;
 let quietUntil = 0;
 
-const intervalMs = (leaseMs: number): number => (leaseMs / 3) * (0.8 + Math.random() * 0.2);
+const intervalMs = (leaseMs: number): number => Math.min(leaseMs / 3, beatEveryMs || Infinity) * (0.8 + Math.random() * 0.2);
 const hasProgress = (job: HeldJob): boolean => job.words !== undefined && cells.changed(job.cell) !== cells.told(job.cell);
 const hasCheckpoint = (job: HeldJob): boolean => job.checkpoint !== job.checkpointTold;
 

@@ -18,10 +18,10 @@ export class Beats implements Pick<Post, "words" | "checkpoint"> {
   /** The thread listens. Nothing may be claimed before: a busy main thread could not help it to start. */
   readonly ready: Promise<void>;
 
-  constructor(address: ServerAddress, worker: string, cellsMax: number, told: { drain(): void; reconnect(): void }) {
+  constructor(address: ServerAddress, worker: string, cellsMax: number, beatEveryMs: number, told: { drain(): void; reconnect(): void }) {
     this.cells = Cells.of(cellsMax);
     this.#free = Array.from({ length: cellsMax }, (_, at) => cellsMax - 1 - at);
-    const data: BeatThreadData = { address, worker, memory: this.cells.memory };
+    const data: BeatThreadData = { address, worker, memory: this.cells.memory, beatEveryMs };
     this.#thread = new Thread(new URL("./beat_thread.js", import.meta.url), {
       workerData: data,
       // Not the program's own flags: some of them (--input-type) end a thread at once.

@@ -25,6 +25,8 @@ export interface WorkerOptions {
   slots?: number;
   /** Jobs that are claimed before a slot is free for them, 0 to 1000; 0 if not given. They go back if the worker ends before it began them. */
   ahead?: number;
+  /** The longest between two signs of life of a job; if not given, a third of its lease, which is also the most. */
+  beatEvery?: Duration;
   /** What the console calls this worker; absent: host name, process id and chance. One worker per id. */
   id?: string;
   /** After SIGTERM: for running jobs to end by themselves; 20 s if not given. */
@@ -105,6 +107,7 @@ export class Worker {
   readonly ahead: number;
   readonly id: string;
   readonly #address: ServerAddress;
+  readonly #beatEveryMs: number;
   readonly #graceMs: number;
   readonly #stopWaitMs: number;
   readonly #waitMs: number;
@@ -129,6 +132,7 @@ export class Worker {
     this.ahead = options.ahead ?? 0;
     if (!(Number.isInteger(this.ahead) && this.ahead >= 0 && this.ahead <= 1000)) throw new RangeError(`ahead is ${this.ahead}; it may be 0 to 1000.`);
     this.id = options.id ?? `${hostname()}-${process.pid}-${Math.floor(Math.random() * 0xffff).toString(16).padStart(4, "0")}`;
+    this.#beatEveryMs = milliseconds(options.beatEvery ?? 0);
     this.#graceMs = milliseconds(options.grace ?? "20s");
     this.#stopWaitMs = milliseconds(options.stopWait ?? "5s");
     this.#waitMs = milliseconds(options.wait ?? "20s");
@@ -166,7 +170,7 @@ export class Worker {
     process.on("SIGTERM", stop).on("SIGINT", stop);
     this.#wire = new Wire(this.#address, 4);
     // Held are those that run, those whose end is not told, and what one claim brings.
-    this.#beats = new Beats(this.#address, this.id, endsWaitingMax + 3 * (this.slots + this.ahead), { drain: () => this.#drain(), reconnect: () => this.#claim?.abort() });
+    this.#beats = new Beats(this.#address, this.id, endsWaitingMax + 3 * (this.slots + this.ahead), this.#beatEveryMs, { drain: () => this.#drain(), reconnect: () => this.#claim?.abort() });
     this.#sender = new Sender(this.#wire, this.id, (jobs) => this.#told(jobs), this.#say);
     try {
       await this.#beats.ready;

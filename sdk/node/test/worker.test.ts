@@ -118,6 +118,15 @@ describe("a worker", () => {
     assert.deepEqual(told, [...told].sort((a, b) => a - b));
   });
 
+  test("beats as often as it is told", async () => {
+    // The lease is 30 s: by itself the first beat would leave after 8 s at the soonest.
+    server.offer(aJob(1, { lease_ms: 30_000 }));
+    const end = start(() => server.until(() => server.of("/v1/work/beat").length >= 3), { beatEvery: 50 });
+    await server.until(() => server.ended().length === 1);
+    assert.equal(await end(), 0);
+    assert.deepEqual(server.ended("complete").map((job) => job.id), ["j_1"]);
+  });
+
   test("stops a cancelled handler that keeps the main thread busy", async () => {
     server.words.set("j_1", "cancel");
     server.offer(aJob(1, { lease_ms: 300 }));

@@ -96,6 +96,12 @@ class Working(unittest.TestCase):
         self.assertGreaterEqual(len(times), 3)
         self.assertLess(max(b - a for a, b in zip(times, times[1:])), 1.2)
 
+    def test_beats_as_often_as_it_is_told(self) -> None:
+        # The lease is 30 s: by itself the first beat would leave after 8 s at the soonest.
+        self.server.offer(a_job(1, lease_ms=30_000))
+        self.start(lambda job: self.server.wait_until(lambda: len(self.server.of("/v1/work/beat")) >= 3), beat_every=0.05)
+        self.server.wait_until(lambda: self.server.ended("complete"))
+
     def test_tells_progress_at_most_four_times_a_second_and_the_last_always(self) -> None:
         def hurry(job):
             started = time.monotonic()

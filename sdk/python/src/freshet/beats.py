@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The thread that keeps leases alive: one beat for all held jobs every third of the shortest lease, spread a little.
+"""The thread that keeps leases alive: one beat for all held jobs every third of the shortest lease or more often, spread a little.
 
 Progress and log lines go along at most four times a second, checkpoints within a tenth of one. The thread shares nothing with handlers
 but attributes that they write, so a handler that is busy in Python cannot hold it up; one that holds the interpreter's
@@ -25,12 +25,14 @@ _log = logging.getLogger("freshet")
 
 
 class Beats(threading.Thread):
-    def __init__(self, server: Server, worker: str, on_drain: Callable[[], None], on_reconnect: Callable[[], None]) -> None:
+    def __init__(self, server: Server, worker: str, on_drain: Callable[[], None], on_reconnect: Callable[[], None],
+                 beat_every: float = 0.0) -> None:
         super().__init__(name="freshet-beats", daemon=True)
         self._connection = Connection(server)
         self._worker = worker
         self._on_drain = on_drain
         self._on_reconnect = on_reconnect
+        self._beat_every = beat_every
         self._changed = threading.Condition()
         self._held: Dict[str, Job] = {}
         self._news = False
@@ -38,12 +40,16 @@ class Beats(threading.Thread):
         self._over = False
         self._beat_at = 0.0
 
+    def _interval(self, lease: float) -> float:
+        longest = min(lease / 3, self._beat_every) if self._beat_every > 0 else lease / 3
+        return longest * random.uniform(0.8, 1.0)
+
     # ---- threads: any
 
     def hold(self, jobs: List[Job]) -> None:
         with self._changed:
             soonest = min((job.lease for job in jobs), default=0.0)
-            due = time.monotonic() + _interval(soonest)
+            due = time.monotonic() + self._interval(soonest)
             self._beat_at = due if not self._held else min(self._beat_at, due)
             for job in jobs:
                 self._held[job.id] = job
@@ -93,7 +99,7 @@ class Beats(threading.Thread):
                 self._news = self._checkpoints = False
                 held = list(self._held.values())
                 if everything:
-                    self._beat_at = time.monotonic() + min(_interval(job.lease) for job in held)
+                    self._beat_at = time.monotonic() + min(self._interval(job.lease) for job in held)
             started = time.monotonic()
             with_progress = started >= news_at
             jobs = held if everything else [job for job in held if _has_news(job, with_progress)]
@@ -186,7 +192,3 @@ def send_lines(connection: Connection, job: Job) -> None:
 def _has_news(job: Job, with_progress: bool = True) -> bool:
     """News that the beat thread is to tell."""
     return not job._silent and job._news(with_progress) is not None
-
-
-def _interval(lease: float) -> float:
-    return lease / 3 * random.uniform(0.8, 1.0)

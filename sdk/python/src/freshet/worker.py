@@ -115,14 +115,15 @@ class Worker:
     slots       how many handlers run at a time, 1 to 1000
     ahead       jobs that are claimed before a slot is free for them, 0 to 1000: for jobs of milliseconds, which would
                 otherwise wait for the next claim. They go back if the worker ends before it began them.
+    beat_every  the longest between two signs of life of a job; absent: a third of its lease, which is also the most
     grace       after SIGTERM: for running jobs to end by themselves
     stop_wait   after the grace: for handlers to notice that they are to stop
     wait        how long one claim waits for work
     """
 
     def __init__(self, url: Optional[str] = None, *, token: Optional[str] = None, token_env: str = "FRESHET_TOKEN",
-                 id: Optional[str] = None, slots: int = 4, ahead: int = 0, grace: Duration = "20s",
-                 stop_wait: Duration = "5s", wait: Duration = "20s") -> None:
+                 id: Optional[str] = None, slots: int = 4, ahead: int = 0, beat_every: Duration = 0,
+                 grace: Duration = "20s", stop_wait: Duration = "5s", wait: Duration = "20s") -> None:
         if not 1 <= slots <= 1000:
             raise ValueError(f"slots is {slots}; it may be 1 to 1000.")
         if not 0 <= ahead <= 1000:
@@ -147,7 +148,7 @@ class Worker:
         self._threads: List[threading.Thread] = []
         self._idle = threading.Semaphore(0)
         self._claims = Connection(self.server)
-        self._beats = Beats(self.server, self.id, self._drain, self._claims.abort)
+        self._beats = Beats(self.server, self.id, self._drain, self._claims.abort, seconds(beat_every))
         self._sender = Sender(self.server, self.id, self._told)
 
     def task(self, queue_name: str, *, lease: Optional[Duration] = None,
