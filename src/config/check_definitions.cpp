@@ -83,6 +83,14 @@ void check_server(Reading& reading, const ServerDefinition& server)
             reading.problem("server.origins", fmt::format("server.origins has \"{}\", which is no origin", origin),
                             "\"https://HOST\", no path");
     }
+    for (const std::string& entry : server.consoles) {
+        const auto sign = entry.find('=');
+        const UrlParts parts =
+            split_url(sign == std::string::npos ? std::string_view{} : std::string_view{entry}.substr(sign + 1));
+        if (sign == 0 || (parts.scheme != "http" && parts.scheme != "https") || parts.authority.empty())
+            reading.problem("server.consoles", fmt::format("server.consoles has \"{}\", which is no NAME=URL", entry),
+                            "\"staging=https://HOST/console/\"");
+    }
 }
 
 // One copy can not follow what there are several of: whose new data would it be fetched after?

@@ -330,6 +330,8 @@ INSTANTIATE_TEST_SUITE_P(
             5, 1, "tenant \"x\", which does not exist", "[tenant.x]"},
         Mistake{"listen", "[server]\nlisten = '7878'\n" COMMAND, 2, 1, "HOST:PORT", "127.0.0.1"},
         Mistake{"open listen", "[server]\nlisten = '0.0.0.0:80'\n" COMMAND, 2, 1, "open to others", "behind_proxy"},
+        Mistake{"console without name", "[server]\nconsoles = ['https://a/console/']\n" COMMAND, 2, 1, "no NAME=URL",
+                "staging=https://HOST/console/"},
         Mistake{"origin with path", "[server]\norigins = ['https://a/b']\n" COMMAND, 2, 1, "no origin", "no path"},
         Mistake{"log", "[server]\nlog = 'loud'\n" COMMAND, 2, 7, "debug, info, warn, error", "log ="},
         Mistake{"server is text", "server = 'x'\n" COMMAND, 1, 1, "server must be a table", "[server]"},

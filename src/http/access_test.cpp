@@ -105,6 +105,18 @@ TEST_F(Access, ShowsATokenOnceAndGivesTheEngineItsHashOnly)
     EXPECT_EQ(client.get("/v1/tokens", as(token)).status, 403);
 }
 
+TEST_F(Access, TellsAReaderOfTheConsolesThatTheConfigNames)
+{
+    world.definitions->server.consoles = {"live=https://fresh.example.org/console/",
+                                          "trial=http://127.0.0.1:7900/console/"};
+    world.start();
+    RawClient client{world.port()};
+    const Answered me = client.get("/v1/me", as("cli-token"));
+    EXPECT_EQ(member(me.body, "/consoles/0/name"), "live");
+    EXPECT_EQ(member(me.body, "/consoles/0/url"), "https://fresh.example.org/console/");
+    EXPECT_EQ(member(me.body, "/consoles/1/name"), "trial");
+}
+
 TEST_F(Access, RefusesWhatATokenMayNotBe)
 {
     world.definitions->tokens["op"] = {"op", "default", Role::operator_, false, sha256_hex("op-secret")};

@@ -31,6 +31,17 @@ void put_caller(Core& core, JsonOut& out, const Caller& caller)
         out.end_list();
     }
     out.yes("all_tenants", caller.all_tenants);
+    if (const auto& consoles = core.definitions()->server.consoles; !consoles.empty()) {
+        out.begin_list("consoles");
+        for (const std::string& entry : consoles) {
+            const auto sign = entry.find('=');
+            out.begin();
+            out.text("name", std::string_view{entry}.substr(0, sign));
+            out.text("url", std::string_view{entry}.substr(sign + 1));
+            out.end();
+        }
+        out.end_list();
+    }
     out.yes("session", caller.session);
     out.time_if("expires_at", caller.expires_at);
     out.time("now", core.now());

@@ -97,7 +97,10 @@ test("all: the five side by side, each with its server, tokens and pages, and al
       assert.equal((await fetch(`${url}/console/`)).status, 200, name);
       // One token for the consoles of all, with all their tenants.
       const me = await fetch(`${url}/v1/me`, { headers: { Authorization: `Bearer ${all.tokens.console}` } });
-      assert.deepEqual([me.status, (await me.json()).role], [200, "admin"], name);
+      const { role, consoles } = await me.json();
+      assert.deepEqual([me.status, role], [200, "admin"], name);
+      // And each leads to the others: the five have one console.
+      assert.deepEqual(consoles, servers.map(([, each, address]) => ({ name: each, url: `${address}/console/` })), name);
     }
     assert.ok(all.lines.filter((line) => line.startsWith("page ")).length >= 8);
     const named = (name) => new Set(all.lines.filter((line) => line.startsWith(`token ${name}: `)));

@@ -165,3 +165,24 @@ test("a session ends with its token, on an open page too", async () => {
   await page.reload();
   await page.getByLabel("Token").waitFor();
 });
+
+test("the head leads to the consoles of other servers that the config names", async () => {
+  // The same server by its other name is another one to a browser, which sends it no cookie.
+  const other = `${world.url.replace("127.0.0.1", "localhost")}/console/`;
+  world.configure((text) => text.replace("[server]\n", `[server]\nconsoles = ["here=${world.url}/console/", "there=${other}"]\n`));
+  await world.stopServer();
+  await world.startServer();
+  const page = await (await world.signedIn(viewer)).newPage();
+  await page.goto(`${world.url}/console/jobs`);
+  await settled(page);
+  const choice = page.getByLabel("Server");
+  const chosen = () => choice.locator("option:checked").innerText();
+  assert.equal(await chosen(), "here");
+  await choice.selectOption("there");
+  await page.waitForURL(other);
+  await page.getByLabel("Token").waitFor();
+  assert.equal(await choice.count(), 0, "who did not sign in is told of no other server");
+  await page.goBack();
+  await page.getByRole("heading", { name: "Jobs" }).waitFor();
+  assert.equal(await chosen(), "here");
+});

@@ -3,7 +3,7 @@
 import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { keyed } from "lit/directives/keyed.js";
 import { html as literal, unsafeStatic } from "lit/static-html.js";
-import { chooseTenant, client, me, onSession, problemOf, signIn, signOut, whoAmI } from "./api.js";
+import { base, chooseTenant, client, me, onSession, problemOf, signIn, signOut, whoAmI } from "./api.js";
 import { lang, own, refusalText, setLang, t, tw, wantedLang, type Lang, type Word } from "./i18n.js";
 import { href, onPlace, place } from "./router.js";
 import { action, problemBox, sayProblem } from "./ui.js";
@@ -146,7 +146,7 @@ class App extends LitElement {
         ${signedOut ? nothing : this.link()}
         <div class="top-end">
           ${me ? html`<a class="who" href=${href("access")}>${own(me.name)} <span class="soft">${tw("role", me.role)}${me.tenant === "default" ? nothing : html` · ${own(me.tenant)}`}</span></a>` : nothing}
-          ${this.themeSwitch()}${this.langSwitch()}
+          ${this.consoleSwitch()}${this.themeSwitch()}${this.langSwitch()}
           ${me?.session ? action(t("signOut"), () => signOut(), "small") : nothing}
         </div>
       </header>
@@ -204,6 +204,21 @@ class App extends LitElement {
     </ul></nav>`;
   }
 
+  /** The consoles of this server and of others: one that is chosen takes this one's place. */
+  private consoleSwitch(): TemplateResult | typeof nothing {
+    const consoles = me?.consoles;
+    if (!consoles) return nothing;
+    const isThis = ({ url }: { url: string }) => new URL(url).href === base.href;
+    return html`<select class="small" aria-label=${t("server")} @change=${(event: Event) => {
+      const choice = event.target as HTMLSelectElement;
+      const to = choice.value;
+      // Who comes back by the browser's button finds this server's name again.
+      choice.value = base.href;
+      location.assign(to);
+    }}>
+      ${consoles.some(isThis) ? nothing : html`<option value=${base.href} selected>${base.host}</option>`}
+      ${consoles.map((one) => html`<option value=${new URL(one.url).href} ?selected=${isThis(one)}>${one.name}</option>`)}</select>`;
+  }
   private themeSwitch(): TemplateResult {
     const now = document.documentElement.dataset["theme"] as Theme;
     return html`<select class="small" aria-label=${t("theme")} @change=${(event: Event) => {

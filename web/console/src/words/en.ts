@@ -3,7 +3,7 @@
 export const en = {
   "nav.freshness": "Freshness", "nav.jobs": "Jobs", "nav.batches": "Batches", "nav.queues": "Queues", "nav.workers": "Workers",
   "nav.schedules": "Schedules", "nav.access": "Access", "nav.system": "System",
-  nav: "Pages", skip: "To the content", language: "Language", theme: "Colours", "theme.auto": "As the system", "theme.light": "Light", "theme.dark": "Dark",
+  nav: "Pages", skip: "To the content", language: "Language", server: "Server", theme: "Colours", "theme.auto": "As the system", "theme.light": "Light", "theme.dark": "Dark",
   "link.live": "live", "link.connecting": "connecting", "link.reconnecting": "reconnecting", "link.polling": "polling", "link.paused": "paused", "link.signed-out": "signed out", "link.checking": "checking",
   linkSince: "heard {ago}", pause: "Pause", resume: "Resume", pauseAll: "Hold the page still", resumeAll: "Go on hearing",
   newVersion: "This server is now version {v}; this page is of an older one.", reload: "Load the new page",

@@ -6,7 +6,7 @@ export { actDetailHe, actHe, titleHe } from "./said-he.js";
 export const he: Words = {
   "nav.freshness": "טריות", "nav.jobs": "משימות", "nav.batches": "אצוות", "nav.queues": "תורים", "nav.workers": "עובדים",
   "nav.schedules": "תזמונים", "nav.access": "גישה", "nav.system": "מערכת",
-  nav: "עמודים", skip: "אל התוכן", language: "שפה", theme: "צבעים", "theme.auto": "כמו המערכת", "theme.light": "בהיר", "theme.dark": "כהה",
+  nav: "עמודים", skip: "אל התוכן", language: "שפה", server: "שרת", theme: "צבעים", "theme.auto": "כמו המערכת", "theme.light": "בהיר", "theme.dark": "כהה",
   "link.live": "חי", "link.connecting": "מתחבר", "link.reconnecting": "מתחבר מחדש", "link.polling": "בתשאול", "link.paused": "מושהה", "link.signed-out": "לא מחובר", "link.checking": "בודק",
   linkSince: "נשמע {ago}", pause: "השהיה", resume: "המשך", pauseAll: "להקפיא את העמוד", resumeAll: "להמשיך לשמוע",
   newVersion: "השרת עבר לגרסה {v}; העמוד הזה מגרסה ישנה יותר.", reload: "טעינת העמוד החדש",
