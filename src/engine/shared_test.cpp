@@ -215,6 +215,25 @@ TEST_F(Sharing, StaysWhereItIsWithoutTenants)
     EXPECT_EQ(world.claim().size(), 1U);
 }
 
+TEST_F(Sharing, F4GoesOnAboveWhatWasSharedWhereTheTenantsAreGone)
+{
+    world.start();
+    for (const std::string body : {"[1]", "[2]", "[3]"}) {
+        fetch(body);
+        world.now += 1s;
+    }
+    ASSERT_EQ(record(shared_tenant).gen, 3);
+    auto changed = std::make_shared<Definitions>(*world.definitions);
+    changed->tenants.clear();
+    world.definitions = changed;
+    ASSERT_TRUE(world.ask_engine(Reconfigure{world.definitions}));
+    AskRefresh own = asked_by({}, "alice");
+    own.tenant = "default";
+    ASSERT_TRUE(world.ask(own));
+    ASSERT_TRUE(world.complete(world.claim().at(0), "[4]"));
+    EXPECT_EQ(record("default").gen, 4);
+}
+
 TEST_F(Sharing, IsPausedForAllByItsOwnTenant)
 {
     world.start();
