@@ -52,4 +52,6 @@ for (const section of document.querySelectorAll("section[data-list]")) {
   };
   new MutationObserver(tell).observe(badge, { attributes: true, attributeFilter: ["state", "busy"] });
   badge.addEventListener("freshet-snapshot", tell);
+  // A result that is held back at once changes neither word.
+  setInterval(tell, 500);
 }
