@@ -12,8 +12,10 @@
 
 #include <deque>
 #include <functional>
+#include <gtest/gtest.h>
 #include <map>
 #include <memory>
+#include <optional>
 #include <simdjson.h>
 #include <string>
 #include <utility>
@@ -346,6 +348,44 @@ public:
     std::string last_id;
     Cursor at;
     std::uint64_t number = 0;
+};
+
+/// A hub over such a loop, and the readers that open streams on it.
+class HubFixture : public testing::Test {
+protected:
+    HubFixture()
+    {
+        HubOptions options;
+        options.epoch = 5;
+        options.stream_prefix = "s_test-0";
+        options.server = "freshet/test";
+        world.hub = std::make_unique<Hub>(std::shared_ptr<HubHost>{std::shared_ptr<void>{}, &world}, options);
+    }
+
+    std::shared_ptr<Reader> open(std::vector<std::string> topics, std::optional<std::string> cursor = {},
+                                 bool poll = false)
+    {
+        auto reader = std::make_shared<Reader>();
+        OpenStream request{tenant_name, "", std::move(topics), std::move(cursor), poll};
+        reader->number =
+            world.hub->open(std::move(request), [reader](const StreamRefusal* refusal) -> std::shared_ptr<FrameSink> {
+                if (refusal == nullptr) return reader;
+                reader->refused = true;
+                reader->refusal = *refusal;
+                return nullptr;
+            });
+        return reader;
+    }
+    std::shared_ptr<Reader> settled(std::vector<std::string> topics, std::optional<std::string> cursor = {},
+                                    bool poll = false)
+    {
+        auto reader = open(std::move(topics), std::move(cursor), poll);
+        world.settle();
+        return reader;
+    }
+    static std::string id(Seq seq) { return to_text(Cursor{5, seq}); }
+
+    World world;
 };
 
 } // namespace freshet::streams::test

@@ -4,7 +4,6 @@
 #include "wire/batch_views.hpp"
 
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 namespace freshet::streams::test {
 
@@ -15,32 +14,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-class HubWork : public testing::Test {
+class HubWork : public HubFixture {
 protected:
-    HubWork()
-    {
-        HubOptions options;
-        options.epoch = 5;
-        options.stream_prefix = "s_test-0";
-        world.hub = std::make_unique<Hub>(std::shared_ptr<HubHost>{std::shared_ptr<void>{}, &world}, options);
-    }
-
-    std::shared_ptr<Reader> settled(std::vector<std::string> topics, std::optional<std::string> cursor = {},
-                                    bool poll = false)
-    {
-        auto reader = std::make_shared<Reader>();
-        OpenStream request{tenant_name, "", std::move(topics), std::move(cursor), poll};
-        reader->number =
-            world.hub->open(std::move(request), [reader](const StreamRefusal* refusal) -> std::shared_ptr<FrameSink> {
-                if (refusal == nullptr) return reader;
-                reader->refused = true;
-                reader->refusal = *refusal;
-                return nullptr;
-            });
-        world.settle();
-        return reader;
-    }
-
     static Job an_item(std::int64_t id, JobState state)
     {
         Job job;
@@ -74,7 +49,6 @@ protected:
         return nullptr;
     }
 
-    World world;
     const std::string batch_topic = "batch/" + freshet::to_text(BatchId{70});
 };
 
