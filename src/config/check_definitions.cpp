@@ -83,13 +83,12 @@ void check_server(Reading& reading, const ServerDefinition& server)
             reading.problem("server.origins", fmt::format("server.origins has \"{}\", which is no origin", origin),
                             "\"https://HOST\", no path");
     }
-    for (const std::string& entry : server.consoles) {
-        const auto sign = entry.find('=');
-        const UrlParts parts =
-            split_url(sign == std::string::npos ? std::string_view{} : std::string_view{entry}.substr(sign + 1));
-        if (sign == 0 || (parts.scheme != "http" && parts.scheme != "https") || parts.authority.empty())
-            reading.problem("server.consoles", fmt::format("server.consoles has \"{}\", which is no NAME=URL", entry),
-                            "\"staging=https://HOST/console/\"");
+    for (const auto& [name, address] : server.consoles) {
+        const UrlParts parts = split_url(address);
+        if (name.empty() || (parts.scheme != "http" && parts.scheme != "https") || parts.authority.empty())
+            reading.problem("server.consoles",
+                            fmt::format("server.consoles has \"{}\" = \"{}\", which is no address", name, address),
+                            "staging = \"https://HOST/console/\"");
     }
 }
 

@@ -110,12 +110,11 @@ constexpr std::array server_rows{
             .max = list_max,
             .text = "Origins of foreign pages that may read and refresh, such as \"https://app.example.com\"."},
     Setting{.name = "consoles",
-            .type = text_list,
+            .type = text_table,
             .access = to<&ServerDefinition::consoles>(),
             .max = list_max,
-            .text =
-                "Servers whose consoles are chosen from in the head of this one's, as \"NAME=URL\"; this server may be "
-                "among them."},
+            .text = "Consoles that are chosen from in the head of this one, by name, such as { staging = "
+                    "\"https://HOST/console/\" }; this one may be among them."},
     Setting{.name = "behind_proxy",
             .type = yes_no,
             .access = to<&ServerDefinition::behind_proxy>(),

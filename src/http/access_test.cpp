@@ -107,8 +107,8 @@ TEST_F(Access, ShowsATokenOnceAndGivesTheEngineItsHashOnly)
 
 TEST_F(Access, TellsAReaderOfTheConsolesThatTheConfigNames)
 {
-    world.definitions->server.consoles = {"live=https://fresh.example.org/console/",
-                                          "trial=http://127.0.0.1:7900/console/"};
+    world.definitions->server.consoles = {{"live", "https://fresh.example.org/console/"},
+                                          {"trial", "http://127.0.0.1:7900/console/"}};
     world.start();
     RawClient client{world.port()};
     const Answered me = client.get("/v1/me", as("cli-token"));

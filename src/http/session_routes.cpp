@@ -33,11 +33,10 @@ void put_caller(Core& core, JsonOut& out, const Caller& caller)
     out.yes("all_tenants", caller.all_tenants);
     if (const auto& consoles = core.definitions()->server.consoles; !consoles.empty()) {
         out.begin_list("consoles");
-        for (const std::string& entry : consoles) {
-            const auto sign = entry.find('=');
+        for (const auto& [name, address] : consoles) {
             out.begin();
-            out.text("name", std::string_view{entry}.substr(0, sign));
-            out.text("url", std::string_view{entry}.substr(sign + 1));
+            out.text("name", name);
+            out.text("url", address);
             out.end();
         }
         out.end_list();

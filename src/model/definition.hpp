@@ -169,7 +169,7 @@ struct ServerDefinition {
     std::string data_dir = "./data";
     std::string public_url;
     std::vector<std::string> origins;
-    std::vector<std::string> consoles; ///< "NAME=URL" of servers whose consoles this one's leads to
+    std::vector<std::pair<std::string, std::string>> consoles; ///< name and address of those that this one's leads to
     bool behind_proxy = false;
     int loops = 0;                          ///< 0: one per core
     std::int64_t cache_bytes = 256LL << 20; ///< read cache over all cores

@@ -169,7 +169,7 @@ test("a session ends with its token, on an open page too", async () => {
 test("the head leads to the consoles of other servers that the config names", async () => {
   // The same server by its other name is another one to a browser, which sends it no cookie.
   const other = `${world.url.replace("127.0.0.1", "localhost")}/console/`;
-  world.configure((text) => text.replace("[server]\n", `[server]\nconsoles = ["here=${world.url}/console/", "there=${other}"]\n`));
+  world.configure((text) => text.replace("[server]\n", `[server]\nconsoles = { here = "${world.url}/console/", there = "${other}" }\n`));
   await world.stopServer();
   await world.startServer();
   const page = await (await world.signedIn(viewer)).newPage();
