@@ -446,6 +446,19 @@ TEST_F(StatusRoutes, AnswerAPollAtOnceWithStateThenWhenSomethingComes)
     EXPECT_EQ(second.text("/cursor"), "1:2");
 }
 
+TEST_F(StatusRoutes, TellThePresentStateToAPollThatWaitsForNoNews)
+{
+    change("prices", "[1]");
+    RawClient reader{world.port()};
+    send_get(reader, "/v1/poll?topic=data/prices&wait=0");
+    // Others are served meanwhile: a time of nothing is long over when the state is known.
+    EXPECT_EQ(ask("GET", "/v1/data/prices").status, 200);
+    answer_fence();
+    Json present{reader.read().body};
+    EXPECT_EQ(present.text("/events/0/event"), "snapshot");
+    EXPECT_EQ(present.text("/cursor"), "1:1");
+}
+
 TEST_F(StatusRoutes, AnswerAPollWithNothingWhenItsTimeIsUp)
 {
     change("prices", "[1]");

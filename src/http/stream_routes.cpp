@@ -18,6 +18,8 @@ namespace freshet::http {
 namespace {
 
 constexpr Millis poll_wait = 25s, poll_wait_max = 60s;
+/// What it tells of is read by then, or the server is too busy.
+constexpr Millis poll_begins_within = 10s;
 constexpr std::size_t poll_bytes_max = 32 << 20;
 
 HttpResponse stream_head()
@@ -120,8 +122,9 @@ public:
         exchange_->on_closed([self = weak_from_this()] {
             if (const auto held = self.lock()) held->end();
         });
-        timer_ = core_.after(wait_, [self = weak_from_this()] {
-            if (const auto held = self.lock()) held->answer();
+        after(poll_begins_within, [](Poll& self) {
+            self.end();
+            self.exchange_->fail(busy_problem());
         });
         const std::uint64_t number = hub_of(core_).open(
             std::move(request),
@@ -151,8 +154,10 @@ public:
     std::size_t backlog_bytes() const override { return 0; }
     void caught_up(streams::Cursor cursor) override
     {
+        // What it waits for is news, so its time begins when it knows the present state.
+        if (!cursor_ && wait_ > Millis{0}) after(wait_, [](Poll& self) { self.answer(); });
         cursor_ = cursor;
-        if (woken_ || resume_ != "ok") answer();
+        if (woken_ || resume_ != "ok" || wait_ == Millis{0}) answer();
     }
     void close() override { answer(); }
 
@@ -167,7 +172,7 @@ private:
         if (hello["reason"].get(word) == simdjson::SUCCESS) reason_ = word;
     }
 
-    // Where the reader is after this answer: the hub's word; its own cursor if the stream did not begin in time.
+    // Where the reader is after this answer: the hub's word; its own cursor where the stream ended before it began.
     std::string cursor() const
     {
         if (cursor_) return streams::to_text(*cursor_);
@@ -175,6 +180,15 @@ private:
         const streams::Cursor at = hub ? hub->cursor(number_) : streams::Cursor{};
         if (at.epoch != 0) return streams::to_text(at);
         return own_cursor_.empty() ? streams::to_text({core_.services().epoch, 0}) : own_cursor_;
+    }
+
+    // In place of what was to come before.
+    void after(Millis time, void (*then)(Poll&))
+    {
+        if (timer_ != 0) core_.cancel_wait(timer_);
+        timer_ = core_.after(time, [self = weak_from_this(), then] {
+            if (const auto held = self.lock(); held && !held->over_) then(*held);
+        });
     }
 
     void answer()
