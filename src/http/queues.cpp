@@ -80,6 +80,12 @@ bool names_for(const Definitions& definitions, std::string_view tenant, std::str
     });
 }
 
+// All tenants share the limits of a queue.
+bool limits_are_shared(const Definitions& definitions)
+{
+    return definitions.tenants.size() > 1;
+}
+
 // Rows by name: those of the config, of the tenant's jobs, of the workers it may see.
 std::map<std::string, QueueRow, std::less<>> rows_of(Core& core, const std::string& tenant, const QueuesRead& found)
 {
@@ -96,6 +102,7 @@ std::map<std::string, QueueRow, std::less<>> rows_of(Core& core, const std::stri
 
     for (auto& [name, row] : rows) {
         row.name = name;
+        row.tenant = key_tenant(definitions, tenant, name);
         const SourceDefinition* source = definitions.source(name);
         row.of_source = source != nullptr && source->kind != SourceKind::worker;
         if (row.of_source) {
@@ -105,7 +112,8 @@ std::map<std::string, QueueRow, std::less<>> rows_of(Core& core, const std::stri
             row.concurrency = queue->second.concurrency;
             row.rate = queue->second.rate;
         }
-        row.paused = found.paused.contains(key_tenant(definitions, tenant, name), name);
+        row.limits_shared = limits_are_shared(definitions);
+        row.paused = found.paused.contains(row.tenant, name);
         if (const auto set = std::ranges::find(found.limits, name, &QueueLimits::queue); set != found.limits.end()) {
             row.concurrency = set->concurrency.value_or(row.concurrency);
             row.rate = set->rate.value_or(row.rate);
@@ -244,7 +252,7 @@ void limit(Core& core, const ExchangePtr& exchange, std::span<const std::string>
 {
     if (!only_parameters(exchange, {}) || !has_tenant(exchange)) return;
     const Caller& caller = exchange->caller();
-    if (!caller.all_tenants && core.definitions()->tenants.size() > 1)
+    if (!caller.all_tenants && limits_are_shared(*core.definitions()))
         return exchange->fail(make_problem(403, "tenant", "Limits hold for all tenants",
                                            "All tenants share the limits of a queue, and there are several.",
                                            "Use a token of all tenants (*), or set them in [queue.NAME]."));

@@ -110,6 +110,7 @@ std::string queue_json(const QueueRow& queue)
     JsonOut out;
     out.begin();
     out.text("name", queue.name);
+    out.text("tenant", queue.tenant);
     out.text("kind", queue.of_source ? "source" : "queue");
     out.yes("paused", queue.paused);
     out.begin("counts");
@@ -128,6 +129,7 @@ std::string queue_json(const QueueRow& queue)
         out.end();
     }
     out.yes("set", queue.limits_set);
+    out.yes("shared", queue.limits_shared);
     out.end();
     out.whole("workers", queue.workers);
     out.time_if("waiting_since", queue.waiting_since);

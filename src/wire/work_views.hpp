@@ -49,13 +49,14 @@ struct WorkerRow {
 std::string worker_json(const WorkerRow& worker);
 
 struct QueueRow {
-    std::string_view name;
-    bool of_source = false; ///< built-in runners serve it
+    std::string_view name, tenant; ///< tenant: whose its jobs are
+    bool of_source = false;        ///< built-in runners serve it
     bool paused = false;
     std::vector<std::pair<JobState, std::int64_t>> counts; ///< zeros may be left out
     int concurrency = 0;                                   ///< in force; 0: no limit
     RateLimit rate;                                        ///< in force
     bool limits_set = false;                               ///< by a person at run time, not by the config
+    bool limits_shared = false;                            ///< of several tenants: one of them does not set them
     std::int64_t workers = 0;                              ///< that take jobs of it
     std::optional<WallTime> waiting_since;                 ///< of the job that waits longest
 };

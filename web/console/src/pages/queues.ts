@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Queues as the stream tells them: what waits, what runs, who works; pause, resume, limits.
 import type { Queue } from "@freshet/client";
-import { can, client } from "../api.js";
+import { can, canChange, client, me } from "../api.js";
 import { Follow, Page } from "../controllers.js";
 import { List } from "../list.js";
 import { num, span } from "../i18n.js";
@@ -45,7 +45,9 @@ export class QueuesPage extends Page {
   private actions(queue: Queue) {
     const verb = queue.paused ? "resume" : "pause";
     const path = queue.kind === "source" ? `v1/sources/${queue.name}/${verb}` : `v1/queues/${queue.name}/${verb}`;
-    return html`${can("administer") && queue.kind === "queue" ? action(t("setLimits"), () => this.setLimits(queue), "small", t("limitsTitle", { queue: queue.name })) : nothing}
+    if (!canChange(queue)) return nothing;
+    const setsLimits = can("administer") && queue.kind === "queue" && (!queue.limits.shared || me?.all_tenants);
+    return html`${setsLimits ? action(t("setLimits"), () => this.setLimits(queue), "small", t("limitsTitle", { queue: queue.name })) : nothing}
       ${action(t(verb), async () => {
         await client.ask("POST", path, { body: {} });
         say(t(queue.paused ? "queueResumed" : "queuePaused", { queue: queue.name }));
