@@ -105,7 +105,7 @@ PageRow::PageRow(PageDefinition page) : def{std::move(page)}, params{rules_of(de
     pattern = std::move(*parsed);
     fixed = pattern.fixed_part();
     route = http::Route{
-        .method = "GET", .pattern = def.on, .right = right_of_page(def), .handle = nullptr, .by_source = true};
+        .method = "GET", .pattern = def.on, .right = right_of_page(def), .handle = nullptr, .by_scope = true};
     file_route = route;
     if (file_route.right != http::Right::anyone) file_route.right = http::Right::read;
     policy = http::page_policy;

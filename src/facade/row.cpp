@@ -91,7 +91,7 @@ FacadeRow::FacadeRow(FacadeDefinition facade, std::size_t n, std::size_t body_by
                         .right = right_of(def),
                         .handle = nullptr,
                         .bytes_max = body_bytes_max,
-                        .by_source = true};
+                        .by_scope = true};
     for (const auto& [name, text] : def.body)
         if (auto rule = parse_body_rule(text)) body.emplace_back(name, std::move(*rule));
     decides = !def.check.empty() || !def.input.empty() || (forces() && !forces_by_meta());

@@ -23,7 +23,9 @@ namespace {
 
 constexpr Millis lives_max = std::chrono::hours{24 * 3660};
 constexpr Millis short_lives = 10min, short_lives_max = 1h;
-constexpr std::size_t name_bytes_max = 64, sources_max = 100;
+constexpr std::size_t name_bytes_max = 64;
+/// Of a short token's sources, and of its queues.
+constexpr std::size_t scope_names_max = 100, scope_name_bytes_max = 128;
 /// Names of callers that have no token in the store.
 constexpr std::array<std::string_view, 3> reserved{"local", "cli", "anonymous"};
 
@@ -120,11 +122,7 @@ void put_members(JsonOut& out, const TokenRecord& token, bool in_file)
     out.text("tenant", token.tenant);
     out.text("role", role_word(token.role));
     out.yes("refresh", role_refreshes(token.role, token.refresh));
-    if (!token.sources.empty()) {
-        out.begin_list("sources");
-        for (const std::string& source : token.sources) out.text(source);
-        out.end_list();
-    }
+    put_scope(out, token.scope);
     out.text_if("made_by", token.made_by);
     if (!in_file) out.time("made_at", token.made_at);
     out.time_if("expires_at", token.expires_at);
@@ -277,10 +275,28 @@ void revoke_token(Core& core, const ExchangePtr& exchange, std::span<const std::
 // --- Short tokens ---
 
 struct ShortToken {
-    std::vector<std::string> sources;
+    TokenScope scope;
     bool refresh = false;
     Millis lives = short_lives;
 };
+
+std::expected<std::vector<std::string>, std::string> parse_names(std::string_view list_name,
+                                                                 simdjson::dom::element value)
+{
+    simdjson::dom::array list;
+    if (value.get(list) != simdjson::SUCCESS) return bad(fmt::format("{} takes a list of names", list_name));
+    std::vector<std::string> names;
+    for (const auto one : list) {
+        std::string_view name;
+        if (one.get(name) != simdjson::SUCCESS) return bad(fmt::format("{} takes a list of names", list_name));
+        if (name.empty() || name.size() > scope_name_bytes_max ||
+            std::ranges::any_of(name, [](char c) { return static_cast<unsigned char>(c) < ' '; }))
+            return bad(fmt::format("each of {} is a name of 1 to {} bytes", list_name, scope_name_bytes_max));
+        if (std::ranges::find(names, name) == names.end()) names.emplace_back(name);
+        if (names.size() > scope_names_max) return bad(fmt::format("at most {} {}", scope_names_max, list_name));
+    }
+    return names;
+}
 
 std::expected<ShortToken, std::string> parse_short_token(const std::string& body)
 {
@@ -289,15 +305,10 @@ std::expected<ShortToken, std::string> parse_short_token(const std::string& body
     if (parser.parse(body).get(root) != simdjson::SUCCESS) return bad("the body is not a JSON object");
     ShortToken wanted;
     for (const auto [name, value] : root) {
-        simdjson::dom::array list;
-        if (name == "sources") {
-            if (value.get(list) != simdjson::SUCCESS) return bad("sources takes a list of source names");
-            for (const auto one : list) {
-                std::string_view text;
-                if (one.get(text) != simdjson::SUCCESS) return bad("sources takes a list of source names");
-                if (std::ranges::find(wanted.sources, text) == wanted.sources.end()) wanted.sources.emplace_back(text);
-                if (wanted.sources.size() > sources_max) return bad(fmt::format("at most {} sources", sources_max));
-            }
+        if (name == "sources" || name == "queues") {
+            auto names = parse_names(name, value);
+            if (!names) return bad(names.error());
+            (name == "sources" ? wanted.scope.sources : wanted.scope.queues) = std::move(*names);
         } else if (name == "refresh") {
             if (value.get(wanted.refresh) != simdjson::SUCCESS) return bad("refresh takes true or false");
         } else if (name == "ttl") {
@@ -305,10 +316,12 @@ std::expected<ShortToken, std::string> parse_short_token(const std::string& body
             if (!length) return bad(length.error());
             wanted.lives = *length;
         } else {
-            return bad(fmt::format("\"{}\" is not known; sources, refresh and ttl are", name.substr(0, 64)));
+            return bad(fmt::format("\"{}\" is not known; sources, queues, refresh and ttl are", name.substr(0, 64)));
         }
     }
-    if (wanted.sources.empty()) return bad("sources is missing: the sources that the token may read");
+    if (!wanted.scope.limits())
+        return bad("sources and queues are missing: whose keys, and whose jobs and batches, the token may read");
+    if (wanted.refresh && wanted.scope.sources.empty()) return bad("refresh is for sources, and none is named");
     return wanted;
 }
 
@@ -317,9 +330,10 @@ void make_short_token(Core& core, const ExchangePtr& exchange, std::span<const s
     if (!only_parameters(exchange, {}) || !has_tenant(exchange)) return;
     const auto wanted = parse_short_token(exchange->request().body);
     if (!wanted)
-        return fail_body(exchange, wanted.error(), R"(Send {"sources": ["prices"], "refresh": false, "ttl": "10m"}.)");
+        return fail_body(exchange, wanted.error(),
+                         R"(Send {"sources": ["prices"], "queues": ["reports"], "refresh": false, "ttl": "10m"}.)");
     const Caller& caller = exchange->caller();
-    for (const std::string& source : wanted->sources)
+    for (const std::string& source : wanted->scope.sources)
         if (core.definitions()->source(source) == nullptr ||
             !tenant_has_source(*core.definitions(), caller.tenant, source))
             return exchange->fail(make_problem(404, "unknown_source", "No such source",
@@ -331,7 +345,7 @@ void make_short_token(Core& core, const ExchangePtr& exchange, std::span<const s
     record.name = random_text(caller.name + "~", 8);
     record.tenant = caller.tenant;
     record.refresh = wanted->refresh;
-    record.sources = wanted->sources;
+    record.scope = wanted->scope;
     record.sha256 = sha256_hex(token);
     record.expires_at = core.now() + wanted->lives;
     // No longer than the token that it comes from.
@@ -379,7 +393,7 @@ constexpr std::array access_table{
           .pattern = "/v1/stream-tickets",
           .right = Right::read,
           .handle = &make_ticket,
-          .by_source = true},
+          .by_scope = true},
 };
 
 } // namespace

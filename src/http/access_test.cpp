@@ -230,7 +230,7 @@ TEST_F(Access, KeepsATokenOfSomeSourcesToThem)
     world.publish("region/eu", "[2]");
     TokenRecord page = record("page");
     TokenRecord made = record("page~1");
-    made.sources = {"prices"};
+    made.scope.sources = {"prices"};
     tell_tokens({page, made});
     RawClient client{world.port()};
     const std::string limited = as("page~1-secret");

@@ -173,11 +173,16 @@ void list_batches(Core& core, const ExchangePtr& exchange, std::span<const std::
         });
 }
 
-std::optional<Batch> read_own(Reads& reads, BatchId id, const std::string& tenant)
+bool sees(const Caller& caller, const Batch& batch)
+{
+    return batch.tenant == caller.tenant && caller.scope.has_queue(batch.queue);
+}
+
+std::optional<Batch> read_own(Reads& reads, BatchId id, const Caller& caller)
 {
     std::optional<Batch> batch;
     reads.in_one_view([&](StoreReads& store) { batch = store.batch(id); });
-    if (batch && batch->tenant != tenant) batch.reset();
+    if (batch && !sees(caller, *batch)) batch.reset();
     return batch;
 }
 
@@ -186,8 +191,8 @@ void show_batch(Core& core, const ExchangePtr& exchange, std::span<const std::st
     if (!only_parameters(exchange, {"after_seq"}) || !has_tenant(exchange)) return;
     const auto id = batch_id(exchange, captures[0]);
     if (!id) return;
-    const auto read = [&core, id = *id, tenant = exchange->caller().tenant](Reads& reads) -> std::optional<Watched> {
-        const auto batch = read_own(reads, id, tenant);
+    const auto read = [&core, id = *id, caller = exchange->caller()](Reads& reads) -> std::optional<Watched> {
+        const auto batch = read_own(reads, id, caller);
         if (!batch) return std::nullopt;
         return Watched{batch->seq, is_terminal(batch->state),
                        [&core, batch = *batch] { return batch_json(batch, core.now()); }};
@@ -230,7 +235,7 @@ void list_items(Core& core, const ExchangePtr& exchange, std::span<const std::st
             });
         },
         [&core, exchange, found, id = *id, limit = static_cast<std::size_t>(query->limit)](streams::Cursor cursor) {
-            if (!found->batch || found->batch->tenant != exchange->caller().tenant)
+            if (!found->batch || !sees(exchange->caller(), *found->batch))
                 return exchange->fail(no_such_batch(to_text(id)));
             std::vector<Job>& items = found->items;
             const bool more = items.size() > limit;
@@ -299,26 +304,26 @@ void cancel_batch(Core& core, const ExchangePtr& exchange, std::span<const std::
     BodyReader reader{exchange->request().body, true};
     if (reader.good()) reader.object().end();
     if (reader.problem()) return exchange->fail(*reader.problem());
-    const std::string tenant = exchange->caller().tenant;
+    const Caller& caller = exchange->caller();
     const bool taken =
-        core.post(ChangeBatch{*id, tenant, exchange->caller().name, BatchVerb::cancel, {}},
-                  [&core, exchange, id = *id, tenant](const Reply& reply) {
-                      if (reply) {
-                          const auto* changed = std::get_if<BatchChanged>(&*reply);
-                          if (changed == nullptr || !changed->batch) return exchange->fail(store_problem());
-                          return answer_batch(core, exchange, *changed, 200);
-                      }
-                      if (reply.error().refusal != Refusal::already_over)
-                          return fail_refused(core, exchange, reply.error());
-                      const auto found = std::make_shared<std::optional<Batch>>();
-                      read_then(
-                          core, exchange, [found, id, tenant](Reads& reads) { *found = read_own(reads, id, tenant); },
-                          [&core, exchange, found, id](streams::Cursor) {
-                              if (!*found) return exchange->fail(no_such_batch(to_text(id)));
-                              respond_status(exchange, with_member("already", to_text((*found)->state),
-                                                                   batch_json(**found, core.now())));
-                          });
-                  });
+        core.post(ChangeBatch{*id, caller.tenant, caller.name, BatchVerb::cancel, {}}, [&core, exchange,
+                                                                                        id = *id](const Reply& reply) {
+            if (reply) {
+                const auto* changed = std::get_if<BatchChanged>(&*reply);
+                if (changed == nullptr || !changed->batch) return exchange->fail(store_problem());
+                return answer_batch(core, exchange, *changed, 200);
+            }
+            if (reply.error().refusal != Refusal::already_over) return fail_refused(core, exchange, reply.error());
+            const auto found = std::make_shared<std::optional<Batch>>();
+            read_then(
+                core, exchange,
+                [found, id, caller = exchange->caller()](Reads& reads) { *found = read_own(reads, id, caller); },
+                [&core, exchange, found, id](streams::Cursor) {
+                    if (!*found) return exchange->fail(no_such_batch(to_text(id)));
+                    respond_status(exchange,
+                                   with_member("already", to_text((*found)->state), batch_json(**found, core.now())));
+                });
+        });
     if (!taken) exchange->fail(busy_problem());
 }
 
@@ -422,8 +427,13 @@ constexpr std::array batch_table{
           .right = Right::enqueue,
           .handle = &add_batch,
           .bytes_max = batch_bytes_max},
-    Route{"GET", "/v1/batches/{id}", Right::read, &show_batch},
-    Route{"GET", "/v1/batches/{id}/items", Right::read, &list_items},
+    Route{
+        .method = "GET", .pattern = "/v1/batches/{id}", .right = Right::read, .handle = &show_batch, .by_scope = true},
+    Route{.method = "GET",
+          .pattern = "/v1/batches/{id}/items",
+          .right = Right::read,
+          .handle = &list_items,
+          .by_scope = true},
     Route{.method = "POST",
           .pattern = "/v1/batches/{id}/items",
           .right = Right::enqueue,

@@ -16,11 +16,6 @@ Pairs::const_iterator first_of(const Pairs& pairs, std::string_view name)
 
 } // namespace
 
-bool Caller::has_source(std::string_view source) const
-{
-    return sources.empty() || std::ranges::find(sources, source) != sources.end();
-}
-
 std::string_view HttpRequest::header(std::string_view name) const
 {
     const auto found = first_of(headers, name);

@@ -9,6 +9,7 @@
 
 #include "base/time.hpp"
 #include "model/definition.hpp"
+#include "model/token_scope.hpp"
 #include "wire/views.hpp"
 
 #include <functional>
@@ -27,8 +28,8 @@ struct Caller {
     std::string tenant; ///< the one this request speaks for
     Role role = Role::viewer;
     bool may_refresh = false;
-    bool all_tenants = false;         ///< its token is of all tenants, whichever this request speaks for
-    std::vector<std::string> sources; ///< empty: all; else its token is limited to them
+    bool all_tenants = false; ///< its token is of all tenants, whichever this request speaks for
+    TokenScope scope = {};    ///< what its token is limited to
     std::optional<WallTime> expires_at;
     std::string token; ///< SHA-256 of its token, in hex: what it is known by while it lives; empty without one
 
@@ -36,9 +37,6 @@ struct Caller {
     bool session = false;     ///< it came with the console's cookie; `name` is the token's that it was signed in with
     /// Of a route of a key: whose the key is, which of a shared source is nobody's who may ask (model/shared.hpp).
     std::string key_tenant = {};
-
-    /// True unless the caller is limited to other sources.
-    bool has_source(std::string_view source) const;
 };
 
 struct HttpRequest {

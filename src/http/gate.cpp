@@ -174,7 +174,7 @@ Gate::Gate(std::shared_ptr<const Definitions> definitions, const Tokens& tokens,
     const std::vector<TokenRecord>& stored = tokens ? *tokens : none;
     const auto caller_of = [](const TokenRecord& token) {
         Caller caller{token.name, token.tenant, token.role, role_refreshes(token.role, token.refresh)};
-        caller.sources = token.sources;
+        caller.scope = token.scope;
         caller.expires_at = token.expires_at;
         return caller;
     };
@@ -320,10 +320,9 @@ Gate::Standing Gate::standing(const Caller& caller, WallTime now) const
     std::size_t length = 0;
     sodium_hex2bin(hash.data(), hash.size(), caller.token.data(), caller.token.size(), nullptr, &length, nullptr);
     const Token* match = find(hash);
-    // Who keeps a token but is given another tenant, role or sources is not the caller that was let in.
+    // Who keeps a token but is given another tenant, role or scope is not the caller that was let in.
     if (match == nullptr || match->caller.role != caller.role || match->caller.may_refresh != caller.may_refresh ||
-        match->caller.sources != caller.sources ||
-        (!match->caller.all_tenants && match->caller.tenant != caller.tenant) ||
+        match->caller.scope != caller.scope || (!match->caller.all_tenants && match->caller.tenant != caller.tenant) ||
         (caller.all_tenants && !match->caller.all_tenants))
         return Standing::revoked;
     return match->caller.expires_at && *match->caller.expires_at <= now ? Standing::expired : Standing::good;
@@ -369,12 +368,16 @@ bool Gate::may(const Caller& caller, Right right)
     return false;
 }
 
-std::optional<Problem> Gate::check_sources(const Caller& caller, const Route& route, bool of_key)
+std::optional<Problem> Gate::check_scope(const Caller& caller, const Route& route, bool of_key)
 {
-    if (caller.sources.empty() || of_key || route.by_source || route.right == Right::anyone) return std::nullopt;
-    return make_problem(403, "limited_token", "Not with a token of some sources",
-                        fmt::format("{} is limited to: {}.", caller.name, fmt::join(caller.sources, ", ")),
-                        "Use it for keys of these sources, their streams and their jobs.");
+    if (!caller.scope.limits() || of_key || route.by_scope || route.right == Right::anyone) return std::nullopt;
+    const auto named = [](std::string_view what, const std::vector<std::string>& names) {
+        return names.empty() ? std::string{} : fmt::format(" {} {}", what, fmt::join(names, ", "));
+    };
+    return make_problem(403, "limited_token", "Not with a short token",
+                        fmt::format("{} is limited to{}{}.", caller.name, named("sources", caller.scope.sources),
+                                    named(caller.scope.sources.empty() ? "queues" : "and queues", caller.scope.queues)),
+                        "Use it for keys of these sources, for jobs and batches of these queues, and their streams.");
 }
 
 std::optional<Problem> check_shared(const Caller& caller, std::string_view owner, std::string_view what)

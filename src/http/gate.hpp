@@ -74,8 +74,8 @@ public:
     static bool may(const Caller& caller, Right right);
     /// 403 in words for a caller without the right.
     static Problem forbidden(const Caller& caller, Right right);
-    /// A caller that is limited to sources gets no further than routes that keep to them. @param of_key  a key's path
-    static std::optional<Problem> check_sources(const Caller& caller, const Route& route, bool of_key);
+    /// A caller that is limited gets no further than routes that keep to its scope. @param of_key  a key's path
+    static std::optional<Problem> check_scope(const Caller& caller, const Route& route, bool of_key);
 
 private:
     using Hash = std::array<unsigned char, 32>;

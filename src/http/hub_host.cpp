@@ -126,7 +126,7 @@ std::optional<streams::Grant> grant_of(Core& core, const Caller& caller)
     grant.slot = core.services().streams->take(caller.tenant, most);
     if (!grant.slot) return std::nullopt;
     grant.token = caller.token;
-    grant.sources = caller.sources;
+    grant.scope = caller.scope;
     grant.expires_at = caller.expires_at;
     grant.ticket = caller.ticket;
     // Asked by the core's own hub, which ends with it. A token that expired is told of by its time.

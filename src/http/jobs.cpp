@@ -26,12 +26,6 @@ namespace freshet::http {
 
 namespace {
 
-// A caller that is limited to sources sees their refreshes, and no other job.
-bool sees(const Caller& caller, const Job& job)
-{
-    return caller.sources.empty() || (!job.key.empty() && caller.has_source(streams::source_of(job.key)));
-}
-
 std::string shown(Core& core, const Job& job)
 {
     const bool paused =
@@ -190,7 +184,7 @@ void show_job(Core& core, const ExchangePtr& exchange, std::span<const std::stri
     const auto read = [&core, id = *id, caller = exchange->caller(),
                        definitions = core.definitions()](Reads& reads) -> std::optional<Watched> {
         const auto job = reads.job(id);
-        if (!job || !sees(caller, *job)) return std::nullopt;
+        if (!job || !caller.scope.has_job(job->key, job->queue)) return std::nullopt;
         const bool of_shared = job->tenant == shared_tenant && sees_shared(*definitions, caller.tenant, job->key);
         if (job->tenant != caller.tenant && !of_shared) return std::nullopt;
         return Watched{job->seq, is_terminal(job->state), [&core, job = *job] { return shown(core, job); }};
@@ -315,7 +309,7 @@ void adopt_job(Core& core, const ExchangePtr& exchange, std::span<const std::str
 
 constexpr std::array job_table{
     Route{"GET", "/v1/jobs", Right::read, &list_jobs},
-    Route{.method = "GET", .pattern = "/v1/jobs/{id}", .right = Right::read, .handle = &show_job, .by_source = true},
+    Route{.method = "GET", .pattern = "/v1/jobs/{id}", .right = Right::read, .handle = &show_job, .by_scope = true},
     Route{"GET", "/v1/jobs/{id}/attempts", Right::read, &list_attempts},
     Route{"POST", "/v1/jobs/{id}/cancel", Right::operate, &cancel_job},
     Route{"POST", "/v1/jobs/{id}/retry", Right::operate, &retry_job},

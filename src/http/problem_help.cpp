@@ -68,8 +68,9 @@ constexpr std::array helps{
         "Send Authorization: Bearer with a token."},
     ProblemHelp{"token_expired", "The token has expired", "It was made for a time, which is over.",
                 "Ask whoever made it for a new one: freshet token new."},
-    ProblemHelp{"limited_token", "Not with a token of some sources",
-                "A short token reads, and perhaps refreshes, keys of the sources that it names, and nothing else.",
+    ProblemHelp{"limited_token", "Not with a short token",
+                "A short token reads, and perhaps refreshes, keys of the sources that it names, reads jobs and batches "
+                "of the queues that it names, and nothing else.",
                 "Use a token that is not limited."},
     ProblemHelp{"link_used", "The link does not sign in any more",
                 "A link signs one browser in, within 15 minutes; a restart of the server forgets it.",

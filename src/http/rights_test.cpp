@@ -164,16 +164,16 @@ TEST(Rights, EachRouteLetsInWhomItsTableSaysAndNobodyElse)
         }
 }
 
-TEST(Rights, OfATokenOfSomeSourcesEndWhereRoutesDoNotKeepToThem)
+TEST(Rights, OfAShortTokenEndWhereRoutesDoNotKeepToItsScope)
 {
     Caller limited{"page~1", "default", Role::viewer, true};
-    limited.sources = {"prices"};
+    limited.scope.sources = {"prices"};
     std::string allowed;
     for (const Routes& routes : all_routes())
         for (const Route& route : routes) {
             const bool of_key = route.pattern.find("{key}") != std::string_view::npos;
             if (route.right != Right::anyone && Gate::may(limited, route.right) &&
-                !Gate::check_sources(limited, route, of_key))
+                !Gate::check_scope(limited, route, of_key))
                 allowed += fmt::format("{} {}\n", route.method, route.pattern);
         }
     EXPECT_EQ(allowed, "GET /v1/data/{key}\n"
@@ -184,6 +184,8 @@ TEST(Rights, OfATokenOfSomeSourcesEndWhereRoutesDoNotKeepToThem)
                        "GET /v1/data/{key}/diff\n"
                        "GET /v1/explain/{key}\n"
                        "GET /v1/jobs/{id}\n"
+                       "GET /v1/batches/{id}\n"
+                       "GET /v1/batches/{id}/items\n"
                        "GET /v1/me\n"
                        "POST /v1/stream-tickets\n"
                        "GET /v1/stream\n"

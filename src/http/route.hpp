@@ -36,8 +36,8 @@ struct Route {
     Right right;
     void (*handle)(Core& core, const ExchangePtr& exchange, std::span<const std::string> captures);
     std::size_t bytes_max = body_bytes_max; ///< of the body
-    /// A token that is limited to sources may call it: the handler keeps it to them. Routes of a key are always so.
-    bool by_source = false;
+    /// A token that is limited may call it: the handler keeps it to its scope. Routes of a key are always so.
+    bool by_scope = false;
     bool by_ticket = false; ///< takes ?ticket= instead of a token
 };
 

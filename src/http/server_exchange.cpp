@@ -196,9 +196,9 @@ void Connection::remember(const RequestHead& head, const std::string& host, Call
 {
     LoopCore& core = loop_.core();
     known_version_ = 0;
-    // Each request of theirs is looked at: by its source, or by its ticket.
+    // Each request of theirs is looked at: by its scope, or by its ticket.
     // So is each by cookie: the next on this connection may come without, from somebody else behind the same proxy.
-    if (!caller.sources.empty() || caller.ticket != 0 || caller.session) return;
+    if (caller.scope.limits() || caller.ticket != 0 || caller.session) return;
     known_until_ = SteadyTime::max();
     if (caller.expires_at) known_until_ = loop_.coarse_now() + (*caller.expires_at - core.now());
     known_allowance_ = allowance_of(&caller);

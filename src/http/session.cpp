@@ -76,8 +76,8 @@ std::string no_cookie(Core& core, const ExchangePtr& exchange)
 void begin_session(Core& core, const ExchangePtr& exchange, const Caller& maker,
                    std::function<void(std::string set_cookie, WallTime expires_at)> then)
 {
-    if (!maker.sources.empty())
-        return exchange->fail(make_problem(403, "limited_token", "Not with a token of some sources",
+    if (maker.scope.limits())
+        return exchange->fail(make_problem(403, "limited_token", "Not with a short token",
                                            "A short token is for one page's elements, not for the console.",
                                            "Sign in with the token that it was made with."));
     const std::string secret = random_text("fsc_", 32);

@@ -25,11 +25,7 @@ void put_caller(Core& core, JsonOut& out, const Caller& caller)
          {Right::read, Right::refresh, Right::enqueue, Right::work, Right::operate, Right::administer})
         if (Gate::may(caller, right)) out.text(right_word(right));
     out.end_list();
-    if (!caller.sources.empty()) {
-        out.begin_list("sources");
-        for (const std::string& source : caller.sources) out.text(source);
-        out.end_list();
-    }
+    put_scope(out, caller.scope);
     out.yes("all_tenants", caller.all_tenants);
     if (const auto& consoles = core.definitions()->server.consoles; !consoles.empty()) {
         out.begin_list("consoles");
@@ -166,7 +162,7 @@ void make_link(Core& core, const ExchangePtr& exchange, std::span<const std::str
 }
 
 constexpr std::array session_table{
-    Route{.method = "GET", .pattern = "/v1/me", .right = Right::read, .handle = &show_me, .by_source = true},
+    Route{.method = "GET", .pattern = "/v1/me", .right = Right::read, .handle = &show_me, .by_scope = true},
     Route{"POST", "/v1/session", Right::anyone, &sign_in},
     Route{"DELETE", "/v1/session", Right::anyone, &sign_out},
     Route{"POST", "/v1/session/links", Right::read, &make_link},

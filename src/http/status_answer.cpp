@@ -208,6 +208,18 @@ void end_list(JsonOut& out, std::string_view next, streams::Cursor cursor, WallT
     out.time("now", now);
 }
 
+void put_scope(JsonOut& out, const TokenScope& scope)
+{
+    const auto put = [&out](std::string_view member, const std::vector<std::string>& names) {
+        if (names.empty()) return;
+        out.begin_list(member);
+        for (const std::string& name : names) out.text(name);
+        out.end_list();
+    };
+    put("sources", scope.sources);
+    put("queues", scope.queues);
+}
+
 void fail_refused(Core& core, const ExchangePtr& exchange, const Refused& refused, std::string_view key)
 {
     Problem problem = refused_problem(refused);

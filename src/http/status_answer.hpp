@@ -67,6 +67,9 @@ bool has_tenant(const ExchangePtr& exchange);
 /// since each of them has a ledger of its own.
 void end_list(JsonOut& out, std::string_view next, streams::Cursor cursor, WallTime now);
 
+/// The members `sources` and `queues` of what a short token is limited to; of other tokens none.
+void put_scope(JsonOut& out, const TokenScope& scope);
+
 /// What the engine refused, as its problem. @param key  that it is about, if any
 void fail_refused(Core& core, const ExchangePtr& exchange, const Refused& refused, std::string_view key = {});
 

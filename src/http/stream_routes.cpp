@@ -275,8 +275,8 @@ void change_stream(Core& core, const ExchangePtr& exchange, std::span<const std:
         return exchange->fail(make_problem(400, "bad_body", "The body can not be used", change.error() + ".",
                                            R"(Send {"add": ["data/prices/eu"], "drop": []}.)"));
     const std::string name = captures[0];
-    // Who is limited to sources changes its own streams only.
-    const std::string own = exchange->caller().sources.empty() ? std::string{} : exchange->caller().token;
+    // Who is limited changes its own streams only.
+    const std::string own = exchange->caller().scope.limits() ? exchange->caller().token : std::string{};
     const Services& services = core.services();
     const auto loop = loop_of_stream(services, name);
     const auto gone = [&] {
@@ -311,14 +311,14 @@ constexpr std::array stream_table{
           .pattern = "/v1/stream",
           .right = Right::read,
           .handle = &open_stream,
-          .by_source = true,
+          .by_scope = true,
           .by_ticket = true},
-    Route{.method = "GET", .pattern = "/v1/poll", .right = Right::read, .handle = &open_poll, .by_source = true},
+    Route{.method = "GET", .pattern = "/v1/poll", .right = Right::read, .handle = &open_poll, .by_scope = true},
     Route{.method = "PATCH",
           .pattern = "/v1/streams/{stream}",
           .right = Right::read,
           .handle = &change_stream,
-          .by_source = true},
+          .by_scope = true},
 };
 
 } // namespace

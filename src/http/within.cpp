@@ -64,7 +64,7 @@ std::optional<Problem> admit(Core& core, const Match& match, Caller& caller, std
         return problem;
     }
     if (!Gate::may(caller, match.route->right)) return Gate::forbidden(caller, match.route->right);
-    if (auto problem = Gate::check_sources(caller, *match.route, !match.source.empty())) return problem;
+    if (auto problem = Gate::check_scope(caller, *match.route, !match.source.empty())) return problem;
     if (match.source.empty()) return std::nullopt;
     const Definitions& definitions = *core.definitions();
     caller.key_tenant = key_tenant(definitions, caller.tenant, match.source);
@@ -74,7 +74,7 @@ std::optional<Problem> admit(Core& core, const Match& match, Caller& caller, std
         return make_problem(400, "tenant_missing", "Of which tenant?",
                             "The token is of all tenants and a key is of one.",
                             "Name it: ?tenant=NAME, or /v1/t/NAME/data/KEY.");
-    if (!tenant_has_source(definitions, caller.tenant, match.source) || !caller.has_source(match.source))
+    if (!tenant_has_source(definitions, caller.tenant, match.source) || !caller.scope.has_source(match.source))
         return unknown_source(match.source);
     if (match.route->right == Right::operate)
         if (auto problem = check_shared(caller, caller.key_tenant, match.source)) return problem;

@@ -6,6 +6,7 @@
 #include "model/definition.hpp"
 #include "model/names.hpp"
 #include "model/snapshot.hpp"
+#include "model/token_scope.hpp"
 
 #include <optional>
 #include <string>
@@ -67,9 +68,9 @@ struct TokenRecord {
     std::string name;   ///< unique; what audit and limits call its bearer
     std::string tenant; ///< "*": all
     Role role = Role::viewer;
-    bool refresh = false;             ///< a viewer that may refresh
-    std::vector<std::string> sources; ///< empty: all; else only keys of these (short tokens of foreign pages)
-    std::string sha256;               ///< 64 lower-case hex digits
+    bool refresh = false; ///< a viewer that may refresh
+    TokenScope scope;     ///< of short tokens of foreign pages
+    std::string sha256;   ///< 64 lower-case hex digits
     std::string made_by;
     WallTime made_at;
     std::optional<WallTime> expires_at;

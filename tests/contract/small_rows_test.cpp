@@ -173,7 +173,8 @@ TEST_P(SmallRows, RemembersSourcesThatTheConfigLost)
 TEST_P(SmallRows, KeepsTokensByName)
 {
     const TokenRecord plain{"b", "*", Role::operator_, false, {}, std::string(64, 'a'), "local", t0, {}};
-    TokenRecord narrow{"a", "acme", Role::viewer, true, {"prices", "stocks"}, std::string(64, 'b'), "b", t0, t0 + 1h};
+    TokenRecord narrow{"a", "acme", Role::viewer, true, {{"prices", "stocks"}, {"reports"}}, std::string(64, 'b'),
+                       "b", t0,     t0 + 1h};
     commit([&](Transaction& t) {
         t.put_token(plain);
         t.put_token(narrow);

@@ -139,6 +139,23 @@ TEST_F(SqliteMigration, CountsTheLinesThatVersion4Kept)
     }
 }
 
+TEST_F(SqliteMigration, KeepsTheShortTokensOfVersion5AsTheyWere)
+{
+    {
+        sqlite::Connection connection{database(), ""};
+        connection.execute("BEGIN");
+        for (const auto step : {sqlite::migrate_to_2, sqlite::migrate_to_3, sqlite::migrate_to_4, sqlite::migrate_to_5})
+            step(connection);
+        connection.execute("COMMIT; PRAGMA user_version = 5;"
+                           "INSERT INTO tokens VALUES ('site~1', 'acme', 'viewer', 1, 'prices\n', 'ab', 'site', 5, 9)");
+    }
+    const auto tokens = open()->reader()->tokens();
+    ASSERT_EQ(tokens.size(), 1U);
+    EXPECT_EQ(tokens[0].scope, (TokenScope{{"prices"}, {}}));
+    EXPECT_EQ(tokens[0].sha256, "ab");
+    EXPECT_EQ(tokens[0].expires_at, from_ms(9));
+}
+
 TEST_F(SqliteMigration, KeepsTheAttemptsThatTheJobDoesNotTell)
 {
     const auto store = open();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tokens from outside: made, used, revoked under an open stream, kept over a restart, and never on disk.
+#include "tests/http/event_stream.hpp"
 #include "tests/http/harness.hpp"
 
 #include <fmt/format.h>
@@ -145,8 +146,6 @@ TEST(Tokens, OfSomeSourcesSeeNoJobsBatchesNorLists)
         {"POST", "/v1/jobs"},
         {"GET", "/v1/batches"},
         {"POST", "/v1/batches"},
-        {"GET", of_batch},
-        {"GET", of_batch + "/items"},
         {"POST", of_batch + "/items"},
         {"POST", of_batch + "/seal"},
         {"POST", of_batch + "/cancel"},
@@ -170,6 +169,9 @@ TEST(Tokens, OfSomeSourcesSeeNoJobsBatchesNorLists)
         EXPECT_EQ(said.status, 403) << method << " " << path << " " << said.body;
         EXPECT_FALSE(said.json("/try").value_or("").empty()) << said.body;
     }
+    EXPECT_EQ(page.get(of_batch).status, 404);
+    EXPECT_EQ(page.get(of_batch + "/items").status, 404);
+    EXPECT_EQ(page.get("/v1/poll?wait=0&topic=batch/" + batch.json("/id").value_or("?")).status, 404);
     // The one of a job is its own refreshes' receipts.
     EXPECT_EQ(page.get("/v1/jobs/" + job).status, 404);
     const std::string id = batch.json("/id").value_or("?");
@@ -179,6 +181,91 @@ TEST(Tokens, OfSomeSourcesSeeNoJobsBatchesNorLists)
         EXPECT_TRUE(status == 403 || status == 404) << topic << " " << status;
     }
     EXPECT_EQ(maker.get(of_batch).json("/counts/queued"), "1");
+}
+
+TEST(Tokens, F9OfSomeQueuesFollowTheirJobsAndBatchesAndReachNothingElse)
+{
+    Upstream upstream;
+    upstream.set("/rates", "[1]");
+    Server server{one_source(upstream) + "[queue.mail]\n[queue.other]\n"};
+    const Headers json{{"Content-Type", "application/json"}};
+    const std::string site = made(server, R"({"name": "site", "role": "operator"})");
+    Client maker = server.client(site);
+    struct Work {
+        std::string batch, item, job;
+    };
+    const auto put = [&](const std::string& queue) {
+        const Answer batch =
+            maker.post("/v1/batches", json, fmt::format(R"({{"queue":"{}","items":[{{"key":"a"}}]}})", queue));
+        const std::string id = batch.json("/id").value_or("?");
+        const Answer job = maker.post("/v1/jobs", json, fmt::format(R"({{"queue":"{}"}})", queue));
+        return Work{id, maker.get("/v1/batches/" + id + "/items").json("/items/0/job").value_or("?"),
+                    job.json("/id").value_or("?")};
+    };
+    const Work mail = put("mail"), other = put("other");
+    const Answer answer = maker.post("/v1/tokens/short", json, R"({"queues": ["mail", "mail"]})");
+    ASSERT_EQ(answer.status, 201) << answer.body;
+    Client page = server.client(*answer.json("/token"));
+    EXPECT_EQ(page.get("/v1/me").json("/queues/0"), "mail");
+    EXPECT_FALSE(page.get("/v1/me").json("/queues/1"));
+    for (const std::string& job : {mail.job, mail.item}) {
+        EXPECT_EQ(page.get("/v1/jobs/" + job).json("/id"), job);
+        EXPECT_EQ(page.get("/v1/poll?wait=0&topic=job/" + job).json("/events/0/data/job/id"), job);
+    }
+    EXPECT_EQ(page.get("/v1/batches/" + mail.batch).json("/counts/queued"), "1");
+    EXPECT_EQ(page.get("/v1/batches/" + mail.batch + "/items").json("/items/0/key"), "a");
+    EXPECT_EQ(page.get("/v1/poll?wait=0&topic=batch/" + mail.batch).json("/events/0/data/batch/id"), mail.batch);
+    for (const std::string& path :
+         std::vector<std::string>{"/v1/jobs/" + other.job, "/v1/jobs/" + other.item, "/v1/batches/" + other.batch,
+                                  "/v1/batches/" + other.batch + "/items", "/v1/poll?wait=0&topic=job/" + other.job,
+                                  "/v1/poll?wait=0&topic=batch/" + other.batch, "/v1/data/rates",
+                                  "/v1/poll?wait=0&topic=data/rates", "/v1/poll?wait=0&topic=data/rates/*"})
+        EXPECT_EQ(page.get(path).status, 404) << path;
+    for (const std::string& path :
+         std::vector<std::string>{"/v1/jobs?queue=mail", "/v1/batches", "/v1/queues/mail",
+                                  "/v1/poll?wait=0&topic=jobs/mail", "/v1/poll?wait=0&topic=batches"})
+        EXPECT_EQ(page.get(path).status, 403) << path;
+    EXPECT_EQ(page.post("/v1/jobs/" + mail.job + "/cancel", json, "{}").status, 403) << "it is a viewer";
+    EXPECT_EQ(page.post("/v1/batches/" + mail.batch + "/cancel", json, "{}").status, 403);
+
+    // What an open stream did not have, it is given by the same rule.
+    EventStream stream{server.url(), "/v1/stream?topic=job/" + mail.job, *answer.json("/token")};
+    const auto hello = stream.next_where([](const StreamEvent& event) { return event.event == "hello"; });
+    ASSERT_TRUE(hello);
+    const std::string change = "/v1/streams/" + hello->json("/stream").value_or("?");
+    const auto add = [&](const std::string& topic) {
+        return page.ask("PATCH", change, json, fmt::format(R"({{"add":["{}"]}})", topic)).status;
+    };
+    EXPECT_EQ(add("batch/" + mail.batch), 200);
+    EXPECT_EQ(add("batch/" + other.batch), 404);
+    EXPECT_EQ(add("jobs/mail"), 403);
+
+    EXPECT_EQ(server.run({"token", "revoke", "site"}).first, 0);
+    EXPECT_EQ(page.get("/v1/jobs/" + mail.job).status, 401);
+}
+
+TEST(Tokens, ThatAreShortNameWhatTheyAreFor)
+{
+    Upstream upstream;
+    Server server{one_source(upstream)};
+    Client maker = server.client(made(server, R"({"name": "site", "role": "operator"})"));
+    const std::string long_name(129, 'q');
+    const std::vector<std::pair<std::string, std::string>> refused{
+        {R"({})", "sources and queues are missing"},
+        {R"({"queues": []})", "sources and queues are missing"},
+        {R"({"queues": "mail"})", "queues takes a list"},
+        {R"({"queues": [1]})", "queues takes a list"},
+        {R"({"queues": [""]})", "1 to 128 bytes"},
+        {fmt::format(R"({{"queues": ["{}"]}})", long_name), "1 to 128 bytes"},
+        {R"({"queues": ["a\nb"]})", "1 to 128 bytes"},
+        {R"({"queues": ["mail"], "refresh": true})", "refresh is for sources"},
+        {R"({"batches": ["b_1"]})", "sources, queues, refresh and ttl are"},
+    };
+    for (const auto& [body, words] : refused) {
+        const Answer answer = maker.post("/v1/tokens/short", {{"Content-Type", "application/json"}}, body);
+        EXPECT_EQ(answer.status, 400) << body << answer.body;
+        EXPECT_THAT(answer.body, HasSubstr(words)) << body;
+    }
 }
 
 TEST(Tenants, AreShownTogetherToATokenOfAllAndNeverToOthers)

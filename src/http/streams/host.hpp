@@ -7,6 +7,7 @@
 #include "http/streams/frame.hpp"
 #include "http/streams/topic.hpp"
 #include "model/definition.hpp"
+#include "model/token_scope.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -24,17 +25,12 @@ namespace freshet::streams {
 using Rows = std::map<std::string, std::string, std::less<>>;
 /// By what right a stream is open. Without a token: for as long as it likes.
 struct Grant {
-    std::string token;                ///< what the reader's token is known by
-    std::vector<std::string> sources; ///< empty: all; else keys of these, and their jobs
+    std::string token;     ///< what the reader's token is known by
+    TokenScope scope = {}; ///< what the reader's token is limited to
     std::optional<WallTime> expires_at;
     std::uint64_t ticket = 0;                ///< a later stream with the same ticket ends this one; 0: none
     std::function<bool()> revoked = nullptr; ///< asked whenever tokens or definitions changed; null: never
     std::shared_ptr<void> slot = nullptr;    ///< given back when the stream ends
-
-    bool has_source(std::string_view source) const
-    {
-        return sources.empty() || std::ranges::find(sources, source) != sources.end();
-    }
 };
 
 class HubHost {

@@ -35,23 +35,23 @@ StreamRefusal busy()
     return {503, "busy", "the server has no room for this stream now", "try again in a few seconds"};
 }
 
-// What a reader that is limited to sources may ask for. Whose job a job is shows when it is looked up.
-bool within(const Topic& topic, const Grant& grant)
+// What a reader that is limited may ask for. Whose a job or a batch is shows when it is looked up.
+bool within(const Topic& topic, const TokenScope& scope)
 {
-    if (grant.sources.empty()) return true;
-    if (topic.kind == Topic::Kind::key) return grant.has_source(source_of(topic.name));
-    if (topic.kind == Topic::Kind::source) return grant.has_source(topic.name);
-    return topic.kind == Topic::Kind::job;
+    if (!scope.limits()) return true;
+    if (topic.kind == Topic::Kind::key) return scope.has_source(source_of(topic.name));
+    if (topic.kind == Topic::Kind::source) return scope.has_source(topic.name);
+    return topic.kind == Topic::Kind::job || topic.kind == Topic::Kind::batch;
 }
 
 // In the words that a source gets which does not exist.
-StreamRefusal no_source(const Topic& topic)
+StreamRefusal not_within(const Topic& topic)
 {
     if (topic.kind == Topic::Kind::key || topic.kind == Topic::Kind::source)
         return {404, "unknown_topic", fmt::format("there is no source \"{}\"", source_of(topic.name)),
                 "GET /v1/freshness lists what there is"};
-    return {403, "limited_token", fmt::format("{} is not for a token of some sources", topic.text),
-            "name data/{key}, data/{source}/* and job/{id} of these sources"};
+    return {403, "limited_token", fmt::format("{} is not for a short token", topic.text),
+            "name data/{key} and data/{source}/* of its sources, job/{id} of these and of its queues, batch/{id}"};
 }
 
 } // namespace
@@ -101,7 +101,7 @@ std::uint64_t Hub::open(OpenStream request, Ready ready)
     for (const std::string& text : request.topics) {
         auto topic = parse_topic(text, *host_->definitions(), request.tenant);
         if (!topic) return refuse(topic.error());
-        if (!within(*topic, request.grant)) return refuse(no_source(*topic));
+        if (!within(*topic, request.grant.scope)) return refuse(not_within(*topic));
         if (std::ranges::find(found->topics, *topic) == found->topics.end()) found->topics.push_back(std::move(*topic));
     }
     found->cursor_text = std::move(request.cursor);
@@ -142,17 +142,17 @@ void Hub::look_up(const StreamPtr& stream, const std::shared_ptr<Opened>& found,
                   std::function<void(std::optional<StreamRefusal>)> then)
 {
     found->filters = filters_of(found->topics, stream->tenant, stream->reads_shared, *host_->definitions());
-    const auto work = [found, grant = stream->grant, name = stream->tenant, both = stream->reads_shared,
+    const auto work = [found, scope = stream->grant.scope, name = stream->tenant, both = stream->reads_shared,
                        definitions = host_->definitions(), epoch = options_.epoch](Reads& reads) {
         for (const Topic& topic : found->topics) {
             if (topic.kind == Topic::Kind::job) {
                 const auto job = reads.job(topic.job);
                 const bool sees = job && (job->tenant == name || (both && job->tenant == shared_tenant &&
                                                                   sees_shared(*definitions, name, job->key)));
-                if (!sees || !grant.has_source(source_of(job->key))) found->missing = topic;
+                if (!sees || !scope.has_job(job->key, job->queue)) found->missing = topic;
             } else if (topic.kind == Topic::Kind::batch) {
                 const auto batch = read_batch(reads, topic.batch);
-                if (!batch || batch->tenant != name || !grant.sources.empty()) found->missing = topic;
+                if (!batch || batch->tenant != name || !scope.has_queue(batch->queue)) found->missing = topic;
             }
         }
         if (found->missing) return;
@@ -403,7 +403,7 @@ void Hub::change(std::string_view name, std::string_view tenant_name, const std:
     for (const std::string& text : add) {
         auto topic = parse_topic(text, *host_->definitions(), tenant_name);
         if (!topic) return refuse(topic.error());
-        if (!within(*topic, stream->grant)) return refuse(no_source(*topic));
+        if (!within(*topic, stream->grant.scope)) return refuse(not_within(*topic));
         if (std::ranges::find(stream->topics, *topic) == stream->topics.end())
             opened->topics.push_back(std::move(*topic));
     }

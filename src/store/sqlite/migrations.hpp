@@ -16,5 +16,7 @@ void migrate_to_3(Connection& connection);
 void migrate_to_4(Connection& connection);
 /// What live jobs bring along and what the lines of all of them take is counted by tenant, beside what ended.
 void migrate_to_5(Connection& connection);
+/// Short tokens may name queues.
+void migrate_to_6(Connection& connection);
 
 } // namespace freshet::sqlite

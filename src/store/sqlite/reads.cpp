@@ -119,18 +119,29 @@ std::optional<std::string> Reads::payload(std::int64_t id)
     return bytes;
 }
 
+namespace {
+
+std::vector<std::string> lines_of(std::string_view text)
+{
+    std::vector<std::string> lines;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\n'), text.size() - 1);
+        lines.emplace_back(text.substr(0, end));
+        text.remove_prefix(end + 1);
+    }
+    return lines;
+}
+
+} // namespace
+
 std::vector<TokenRecord> Reads::tokens()
 {
     Query query{connection_, sql::read_tokens};
     return all(query, [](Query& row) {
         TokenRecord token;
-        std::string sources;
-        visit_token(Taker{row}, token, sources);
-        for (std::size_t from = 0; from < sources.size();) {
-            const std::size_t end = std::min(sources.find('\n', from), sources.size());
-            token.sources.push_back(sources.substr(from, end - from));
-            from = end + 1;
-        }
+        std::string sources, queues;
+        visit_token(Taker{row}, token, sources, queues);
+        token.scope = {lines_of(sources), lines_of(queues)};
         return token;
     });
 }

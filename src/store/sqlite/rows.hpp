@@ -204,11 +204,11 @@ void visit_log(Visit&& visit, Record& l)
     visit(l.job, l.number, l.fence, l.at, l.level, l.text);
 }
 
-/// `sources` is told as one text, a line each.
-template <class Visit, class Record, class Sources>
-void visit_token(Visit&& visit, Record& t, Sources& sources)
+/// `sources` and `queues` of its scope are told as a text each, a line for each name.
+template <class Visit, class Record, class Names>
+void visit_token(Visit&& visit, Record& t, Names& sources, Names& queues)
 {
-    visit(t.name, t.tenant, t.role, t.refresh, sources, t.sha256, t.made_by, t.made_at, t.expires_at);
+    visit(t.name, t.tenant, t.role, t.refresh, sources, queues, t.sha256, t.made_by, t.made_at, t.expires_at);
 }
 
 template <class Visit, class Record>

@@ -13,8 +13,8 @@ namespace freshet::sqlite {
 namespace {
 
 // Numbered from 1 by their place, which is the user_version they lead to. Never edited after a release.
-constexpr std::array<void (*)(Connection&), 5> migrations{migrate_to_1, migrate_to_2, migrate_to_3, migrate_to_4,
-                                                          migrate_to_5};
+constexpr std::array<void (*)(Connection&), 6> migrations{migrate_to_1, migrate_to_2, migrate_to_3,
+                                                          migrate_to_4, migrate_to_5, migrate_to_6};
 
 // "frsh": tells our files from any other SQLite database.
 constexpr std::int64_t application_id = 0x66727368;

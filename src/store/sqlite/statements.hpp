@@ -130,10 +130,12 @@ inline constexpr char drop_audit[] =
     "DELETE FROM audit WHERE id IN (SELECT id FROM audit INDEXED BY audit_by_time WHERE acted_at < ? "
     "ORDER BY acted_at LIMIT ?)";
 inline constexpr char read_tokens[] =
-    "SELECT name, tenant, role, refresh, sources, sha256, made_by, made_at, expires_at FROM tokens ORDER BY name";
+    "SELECT name, tenant, role, refresh, sources, queues, sha256, made_by, made_at, expires_at FROM tokens "
+    "ORDER BY name";
 inline constexpr char put_token[] =
-    "INSERT OR REPLACE INTO tokens (name, tenant, role, refresh, sources, sha256, made_by, made_at, expires_at) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "INSERT OR REPLACE INTO tokens "
+    "(name, tenant, role, refresh, sources, queues, sha256, made_by, made_at, expires_at) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 inline constexpr char drop_token[] = "DELETE FROM tokens WHERE name = ?";
 inline constexpr char read_queue_limits[] =
     "SELECT queue, concurrency, rate_count, rate_per_ms FROM queue_limits ORDER BY queue";

@@ -275,10 +275,14 @@ void SqliteTransaction::trim_audit(std::string_view tenant, std::int64_t rows_ma
 
 void SqliteTransaction::put_token(const TokenRecord& token)
 {
-    std::string sources;
-    for (const std::string& source : token.sources) sources += source + "\n";
+    const auto lines = [](const std::vector<std::string>& names) {
+        std::string text;
+        for (const std::string& name : names) text += name + "\n";
+        return text;
+    };
+    const std::string sources = lines(token.scope.sources), queues = lines(token.scope.queues);
     Query query{connection_, sql::put_token};
-    visit_token(Binder{query}, token, std::as_const(sources));
+    visit_token(Binder{query}, token, sources, queues);
     query.run();
 }
 

@@ -21,10 +21,9 @@ const tokenFrom = (path: string) => {
   let token: Promise<string> | undefined;
   return () => (token ??= fetch(path).then(async (answer) => ((await answer.json()) as { token: string }).token));
 };
-/** What a short token may see: keys of a source, and their refreshes. */
+/** Of two short tokens one sees keys of a source, and their refreshes, the other work of some queues. */
 const client: Client = createClient({ url: server, token: tokenFrom("/token") });
-/** Who reads work, too. */
-const viewer: Client = createClient({ url: server, token: tokenFrom("/viewer") });
+const worker: Client = createClient({ url: server, token: tokenFrom("/work") });
 
 /** A source by the hooks alone. */
 function Data({ source }: { source: string }) {
@@ -83,7 +82,7 @@ function Elements({ source }: { source: string }) {
         {receipt && <freshet-task id="flight" job={receipt} onfreshet-finished={note}></freshet-task>}
         <freshet-diff source={source} from={-1} onfreshet-diff={(event) => setChanges(event.detail)}></freshet-diff>
       </freshet-provider>
-      <freshet-provider server={server} token-src="/viewer" onfreshet-finished={note}>
+      <freshet-provider server={server} token-src="/work" onfreshet-finished={note}>
         <freshet-task id="task" job={job} label="Long"></freshet-task>
         <freshet-batch batch={batch} retry-failed></freshet-batch>
       </freshet-provider>
@@ -107,7 +106,7 @@ function App() {
         <>
           <Elements source={source} />
           <FreshetProvider client={client}><Data source={source} /></FreshetProvider>
-          <FreshetProvider client={viewer}><Work /></FreshetProvider>
+          <FreshetProvider client={worker}><Work /></FreshetProvider>
         </>
       )}
     </>
