@@ -29,12 +29,21 @@ function tight(): Plugin {
   };
 }
 
+/** What the bundler puts before a later module fetches its styles; ours have none of their own. */
+function bare(): Plugin {
+  return {
+    name: "bare",
+    enforce: "pre",
+    load: (id) => (id.includes("vite/preload-helper") ? "export const __vitePreload = (load) => load();" : undefined),
+  };
+}
+
 const config = shared({ elements: here("src/index.ts"), docs: here("index.html") });
 // What every page loads is one file: pieces compress worse, and each costs a turn.
-const later = /\/(live|hub|link|store|he|why-he|diff-table|docs|reference|worker)\.ts|\.css|eventsource-parser|index\.html/;
+const later = /\/(live|hub|link|store|he|why-he|problem-he|diff-table|token-src|docs|reference|worker)\.ts|\.css|eventsource-parser|index\.html/;
 Object.assign(config.build!.rolldownOptions!.output!, { codeSplitting: { groups: [{ name: "core", test: (id: string) => !later.test(id) }] } });
 
 export default defineConfig({
   ...config,
-  plugins: [tight(), stableEntry()],
+  plugins: [tight(), bare(), stableEntry()],
 });

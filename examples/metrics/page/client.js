@@ -21,8 +21,6 @@ const tell = () => {
   put(document.getElementById("trouble"), trouble(client, sync.meta?.error, sync.meta?.retry_at) || capped);
 };
 for (const event of ["freshet-snapshot", "freshet-state"]) sync.addEventListener(event, tell);
-// The time of the next try changes while the word does not.
-setInterval(tell, 1000);
 
 metrics.label = word("numbersBadge");
 sync.label = word("syncBadge");

@@ -51,7 +51,6 @@ for (const section of document.querySelectorAll("section[data-list]")) {
     if (note.textContent !== words) note.textContent = words;
   };
   new MutationObserver(tell).observe(badge, { attributes: true, attributeFilter: ["state", "busy"] });
-  badge.addEventListener("freshet-snapshot", tell);
-  // A result that is held back at once changes neither word.
-  setInterval(tell, 500);
+  for (const event of ["freshet-snapshot", "freshet-state"]) badge.addEventListener(event, tell);
+  tell();
 }

@@ -85,7 +85,8 @@ export class Http {
       try {
         response = await this.raw(method, path, { ...ask, headers });
       } catch (error) {
-        if (ask.signal?.aborted || tries > 3) throw error;
+        // What the token's own source said is no cut on the way.
+        if (ask.signal?.aborted || tries > 3 || error instanceof FreshetError) throw error;
       }
       if (response && !(fromProxy(response) && tries <= 3)) {
         if (response.ok) return response;

@@ -8,7 +8,7 @@
 import { createParser } from "eventsource-parser";
 import { FreshetError, refusal, wait, type Http } from "./http.js";
 import type { Told } from "./store.js";
-import type { Connection } from "./types.js";
+import type { Connection, Problem } from "./types.js";
 
 export interface LinkHost {
   heard(event: string, told: Told & { now?: string; beat_ms?: number }): void;
@@ -28,8 +28,13 @@ export interface LinkTimes {
   worse: number;
   /** The longest wait before the next try. */
   retry: number;
+  /** What was refused is asked for again after so long. */
+  again: number;
 }
-export const times: LinkTimes = { hello: 6_000, patience: 2_000, worse: 300_000, retry: 5_000 };
+export const times: LinkTimes = { hello: 6_000, patience: 2_000, worse: 300_000, retry: 5_000, again: 30_000 };
+
+/** The server will not tell of what was named, or not to this token. */
+const refusing = (status: number) => status === 400 || status === 403 || status === 404;
 
 export type Mode = "stream" | "poll" | "slow";
 
@@ -37,6 +42,9 @@ export class Link {
   readonly #topics = new Set<string>();
   /** Those whose state was told, on this cursor. */
   readonly #stated = new Set<string>();
+  /** Those that the server refuses to tell of. They are asked for again now and then: they may be there by then. */
+  readonly #refused = new Set<string>();
+  #againAt = 0;
   #cursor: string | undefined;
   #stream: string | undefined;
   #opened: string[] = [];
@@ -48,6 +56,7 @@ export class Link {
   #running: AbortController | undefined;
   #once = new AbortController();
   #changing: ReturnType<typeof setTimeout> | undefined;
+  #telling = false;
 
   constructor(
     private readonly http: Http,
@@ -62,6 +71,7 @@ export class Link {
   want(topics: Iterable<string>): void {
     const wanted = new Set(topics);
     let changed = false;
+    for (const topic of this.#refused) if (!wanted.delete(topic)) this.#refused.delete(topic);
     for (const topic of this.#topics) if (!wanted.has(topic)) this.#topics.delete(topic), this.#stated.delete(topic), (changed = true);
     for (const topic of wanted) if (!this.#topics.has(topic)) this.#topics.add(topic), (changed = true);
     if (!changed || !this.#running) return;
@@ -94,7 +104,9 @@ export class Link {
       const once = this.#once.signal;
       if (this.#topics.size === 0) {
         this.#opened = [];
-        await wait(1e9, once);
+        await wait(this.#refused.size ? this.limits.again : 1e9, once);
+        for (const topic of this.#refused) this.#topics.add(topic);
+        this.#refused.clear();
         continue;
       }
       if (Date.now() > this.#modeUntil) (this.#mode = this.lowest), (this.#modeUntil = Infinity);
@@ -114,11 +126,14 @@ export class Link {
 
   async #failed(error: unknown, once: AbortSignal): Promise<void> {
     const status = error instanceof FreshetError ? error.status : 0;
-    if (status === 401 || (status === 403 && this.#topics.size <= 1)) {
+    if (status === 401) {
       this.host.status("signed-out");
       return wait(30_000, once);
     }
-    if (status === 400 || status === 403 || status === 404) if (await this.#sift(once)) return;
+    if (refusing(status) && (await this.#sift(once))) {
+      if (status === 403 && this.#topics.size === 0) this.host.status("signed-out");
+      return;
+    }
     this.host.status("reconnecting");
     const after = error instanceof FreshetError ? error.retryAfterMs : undefined;
     await wait(after ?? Math.min(this.limits.retry, 250 * 2 ** this.#fails++) * (0.5 + Math.random()), once);
@@ -126,15 +141,33 @@ export class Link {
 
   /** Takes out what the server refuses to tell of, so that one wrong name does not silence the rest. */
   async #sift(signal: AbortSignal): Promise<boolean> {
-    let any = false;
-    for (const topic of [...this.#topics]) {
-      const response = await this.http.raw("GET", "v1/poll", { query: { topic, wait: 0 }, signal });
-      if (response.ok || response.status >= 500) continue;
-      any = true;
-      this.#topics.delete(topic);
-      this.host.heard("refused", { topic, problem: (await refusal(response)).problem });
+    const refused = await this.#refusals([...this.#topics], signal).catch(() => []);
+    for (const [topic, problem] of refused) {
+      if (!this.#topics.delete(topic)) continue;
+      this.#refused.add(topic);
+      this.host.heard("refused", { topic, problem });
     }
-    return any;
+    this.#againAt = Date.now() + this.limits.again;
+    return refused.length > 0;
+  }
+
+  /** Which of these are refused: all are asked for together, then by halves. */
+  async #refusals(topics: string[], signal: AbortSignal): Promise<[string, Problem][]> {
+    // Not without a wait: that may be over before the server has looked.
+    const response = await this.http.raw("GET", "v1/poll", { query: { topic: topics, wait: 5 }, signal });
+    if (!refusing(response.status)) return void response.body?.cancel(), [];
+    if (topics.length === 1) return [[topics[0]!, (await refusal(response)).problem]];
+    const half = topics.length >> 1;
+    return (await Promise.all([topics.slice(0, half), topics.slice(half)].map((part) => this.#refusals(part, signal)))).flat();
+  }
+
+  /** Asks for what was refused, where the rest goes on. */
+  async #again(signal: AbortSignal): Promise<void> {
+    if (!this.#refused.size || Date.now() < this.#againAt) return;
+    this.#againAt = Date.now() + this.limits.again;
+    const still = new Map(await this.#refusals([...this.#refused], signal).catch(() => [...this.#refused].map((topic) => [topic, undefined] as const)));
+    for (const topic of this.#refused) if (!still.has(topic)) this.#refused.delete(topic), this.#topics.add(topic);
+    await this.#change();
   }
 
   #query(topics: string[], resume: boolean) {
@@ -185,7 +218,7 @@ export class Link {
             this.#stream = told.stream;
             this.host.status("live");
             if (this.#opened.length !== this.#topics.size || this.#opened.some((topic) => !this.#topics.has(topic))) void this.#change();
-          } else if (event === "beat") this.#silent = 0;
+          } else if (event === "beat") (this.#silent = 0), void this.#again(once);
           else if (event === "goodbye") bye = told.retry_ms ?? 1000;
           this.#heard(event ?? "message", told, id);
         },
@@ -209,17 +242,23 @@ export class Link {
     }
   }
 
-  /** Tells the open stream what changed; where that can not be, begins anew. */
+  /** Tells the open stream what changed, one change after the other, since of two at once the later may arrive first;
+   * where that can not be, begins anew. */
   async #change(): Promise<void> {
-    if (!this.#stream) return this.#mode === "stream" && this.#opened.length ? undefined : this.#once.abort();
-    const before = new Set(this.#opened);
-    const add = [...this.#topics].filter((topic) => !before.has(topic));
-    const drop = this.#opened.filter((topic) => !this.#topics.has(topic));
-    if (add.length + drop.length === 0) return;
-    if (this.#topics.size === 0) return this.#once.abort();
-    this.#opened = [...this.#topics];
-    const response = await this.http.raw("PATCH", `v1/streams/${this.#stream}`, { body: { add, drop } }).catch(() => undefined);
-    if (!response?.ok) this.#once.abort();
+    while (!this.#telling) {
+      const [before, once, stream] = [new Set(this.#opened), this.#once, this.#stream];
+      const add = [...this.#topics].filter((topic) => !before.has(topic));
+      const drop = this.#opened.filter((topic) => !this.#topics.has(topic));
+      if (add.length + drop.length === 0) return;
+      // One that is being opened compares when it greets.
+      if (!stream && this.#mode === "stream" && this.#opened.length) return;
+      if (!stream || this.#topics.size === 0) return once.abort();
+      this.#opened = [...this.#topics];
+      this.#telling = true;
+      const response = await this.http.raw("PATCH", `v1/streams/${stream}`, { body: { add, drop }, signal: AbortSignal.timeout(this.limits.hello) }).catch(() => undefined);
+      this.#telling = false;
+      if (!response?.ok && this.#stream === stream) return once.abort();
+    }
   }
 
   async #poll(once: AbortSignal): Promise<void> {
@@ -243,6 +282,7 @@ export class Link {
       this.#cursor = said.cursor;
       if (!slow) for (const topic of this.#opened) this.#stated.add(topic);
       this.host.heard("live", { now: said.now });
+      void this.#again(once);
       if (slow) await wait(this.host.rest(), once);
       if (once.aborted || Date.now() > this.#modeUntil) return;
     }

@@ -157,7 +157,11 @@ export class Store {
       const known = slot ?? (this.#slots.has(`data/${told.meta.source}/*`) ? this.#slot(topic) : undefined);
       if (known) this.#putMeta(known, told.meta, told);
     } else if (told.job) {
-      if (slot && follows(slot.job, told.job)) (slot.job = told.job), this.#notify(slot);
+      if (slot && follows(slot.job, told.job)) {
+        slot.job = told.job;
+        delete slot.problem;
+        this.#notify(slot);
+      }
       this.#putRows(this.#slots.get(`jobs/${told.job.queue}`), [told.job as unknown as Row]);
     } else if (topic.startsWith("batch/")) {
       const batch = told.batch;
@@ -165,7 +169,7 @@ export class Store {
         if (event === "snapshot") this.#renews(slot);
         // A batch that runs again is no step back, and its items begin again with it.
         const put = batch && follows(slot.batch, batch as Row);
-        if (put) slot.batch = batch;
+        if (put) (slot.batch = batch), delete slot.problem;
         if (!this.#putRows(slot, told.items ?? []) && put) this.#notify(slot);
       }
       if (batch) this.#putRows(this.#slots.get("batches"), [batch as unknown as Row]);

@@ -18,7 +18,11 @@ export class FakeStream {
     signal?.addEventListener("abort", () => this.cut(new DOMException("aborted", "AbortError")));
   }
   send(event: string, data: object, id?: string): void {
-    this.control.enqueue(this.bytes.encode(`${id ? `id: ${id}\n` : ""}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`));
+    this.together([event, data, id]);
+  }
+  /** In one piece, as a network may hand them over. */
+  together(...frames: [event: string, data: object, id?: string | undefined][]): void {
+    this.control.enqueue(this.bytes.encode(frames.map(([event, data, id]) => `${id ? `id: ${id}\n` : ""}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`).join("")));
   }
   hello(resume = "new", more: object = {}): void {
     this.send("hello", { stream: "s_1", resume, head: "1:10", beat_ms: 15_000, now: new Date().toISOString(), server: "freshet/0", ...more }, "1:0");

@@ -5,16 +5,18 @@ import { Link, type LinkTimes } from "../src/link.js";
 import type { Told } from "../src/store.js";
 import { FakeServer, json } from "./fake.js";
 
-const limits: LinkTimes = { hello: 60, patience: 40, worse: 60_000, retry: 30 };
+const limits: LinkTimes = { hello: 10_000, patience: 5_000, worse: 60_000, retry: 30, again: 60 };
+/** Where the way is to be found slow. */
+const hasty: LinkTimes = { ...limits, hello: 60, patience: 40 };
 let server: FakeServer;
 let link: Link;
 let heard: [string, Told][];
 let statuses: string[];
 let due: string[];
 
-function open(topics: string[], lowest: "stream" | "poll" | "slow" = "stream"): void {
+function open(topics: string[], times = limits): void {
   const host = { heard: (event: string, told: Told) => void heard.push([event, told]), status: (status: string) => void (statuses.at(-1) !== status && statuses.push(status)), due: () => due, rest: () => 20 };
-  link = new Link(new Http("http://server.test/", undefined, undefined, server.fetch), host, lowest, limits);
+  link = new Link(new Http("http://server.test/", undefined, undefined, server.fetch), host, "stream", times);
   link.want(topics);
   link.start();
 }
@@ -86,7 +88,7 @@ test("Without a hello within its time it goes on by long poll, with one cursor f
     if (path !== "v1/poll") return;
     return ++polls > 2 ? new Promise(() => {}) : json({ resume: "new", events: [{ event: "snapshot", data: { topic: "data/a", meta } }], cursor: `1:${polls}`, now: "2026-11-24T16:00:00.000Z" });
   };
-  open(["data/a"]);
+  open(["data/a"], hasty);
   await vi.waitFor(() => expect(polls).toBe(3), 2_000);
   const asked = server.of("GET", "v1/poll").map(({ url }) => [url.searchParams.get("cursor"), url.searchParams.get("wait")]);
   expect(asked).toEqual([[null, "25"], ["1:1", "25"], ["1:2", "25"]]);
@@ -102,7 +104,7 @@ test("Where a long poll is given up on the way, too, it asks now and then, witho
     return json({ resume: "new", events: [], cursor: "1:5", now: "2026-11-24T16:00:00.000Z" });
   };
   due = ["job/x"];
-  open(["data/a", "job/x"]);
+  open(["data/a", "job/x"], hasty);
   const slow = () => server.of("GET", "v1/poll").filter(({ url }) => url.searchParams.get("wait") === "1");
   await vi.waitFor(() => expect(slow().length).toBeGreaterThan(1), 2_000);
   expect(slow()[0]!.url.searchParams.get("cursor")).toBeNull();
@@ -145,4 +147,59 @@ test("After a goodbye it waits as long as it was told", async () => {
   server.last.cut();
   await streams(2);
   expect(performance.now() - at).toBeGreaterThanOrEqual(75);
+});
+
+test("Changes of topics are told one after the other, since of two at once the later could arrive first", async () => {
+  const answers: (() => void)[] = [];
+  server.answer = (method) => (method === "PATCH" ? new Promise<Response>((done) => answers.push(() => done(json({})))) : undefined);
+  const told = () => server.of("PATCH", "v1/streams/s_1").map(({ body }) => body);
+  open(["data/a", "data/b"]);
+  await streams(1);
+  server.last.hello();
+  await vi.waitFor(() => expect(statuses).toEqual(["live"]), 5_000);
+  link.want(["data/a"]);
+  await vi.waitFor(() => expect(told()).toEqual([{ add: [], drop: ["data/b"] }]), 5_000);
+  link.want(["data/a", "data/b"]);
+  await new Promise((done) => setTimeout(done, 40));
+  expect(told().length, "the first is not answered yet").toBe(1);
+  answers[0]!();
+  await vi.waitFor(() => expect(told()[1]).toEqual({ add: ["data/b"], drop: [] }), 5_000);
+  answers[1]!();
+});
+
+test("What is refused makes no other topic begin anew, and is asked for again: it may be there by then", async () => {
+  let there = false;
+  const refuses = (url: URL) => !there && url.searchParams.getAll("topic").includes("data/nix");
+  server.answer = (_, path, url) => (/v1\/(stream|poll)/.test(path) && refuses(url) ? json({ title: "No such topic", status: 404, code: "unknown_topic" }, 404) : undefined);
+  open(["data/a", "data/nix"]);
+  await streams(1);
+  server.last.hello();
+  link.want(["data/a", "data/nix", "data/b"]);
+  await vi.waitFor(() => expect(server.of("PATCH", "v1/streams/s_1").map(({ body }) => body)).toEqual([{ add: ["data/b"], drop: [] }]), 5_000);
+  there = true;
+  await vi.waitFor(() => {
+    server.last.beat();
+    expect(server.of("PATCH", "v1/streams/s_1").map(({ body }) => body).at(-1)).toEqual({ add: ["data/nix"], drop: [] });
+  }, 5_000);
+  expect(server.streams.length, "the one stream").toBe(1);
+});
+
+test("A server that is busy refuses no topic: what it says of a question is not taken for an answer", async () => {
+  server.answer = (_, path, url) => {
+    if (url.searchParams.getAll("topic").includes("data/nix")) return json({ title: "No such topic", status: 404, code: "unknown_topic" }, 404);
+    return path === "v1/poll" ? json({ title: "Too many", status: 429, code: "too_many_requests" }, 429) : undefined;
+  };
+  open(["data/a", "data/nix", "data/b"]);
+  await streams(1);
+  expect(server.last.topics).toEqual(["data/a", "data/b"]);
+});
+
+test("Where a token may hear of nothing that is asked for, each topic is told why, and it is asked again", async () => {
+  let refused = true;
+  server.answer = (_, path) => (/v1\/(stream|poll)/.test(path) && refused ? json({ title: "Not allowed", status: 403, code: "limited_token" }, 403) : undefined);
+  open(["data/a"]);
+  await vi.waitFor(() => expect(statuses).toEqual(["signed-out"]), 5_000);
+  expect(heard).toEqual([["refused", { topic: "data/a", problem: expect.objectContaining({ code: "limited_token" }) }]]);
+  refused = false;
+  await streams(1);
 });

@@ -7,7 +7,7 @@ import { common } from "./styles.js";
 
 export class FreshetAge extends FreshetElement {
   static override styles = common;
-  static override properties = { source: { type: String }, clock: { type: String }, meta: { attribute: false } };
+  static override properties = { source: {}, clock: {}, meta: { attribute: false } };
   declare source: string | undefined;
   declare clock: string;
   declare meta: Meta | undefined;
@@ -21,6 +21,9 @@ export class FreshetAge extends FreshetElement {
     this.tick(true);
     this.follow("key", this.source && `data/${this.source}`, ({ meta }) => void (this.meta = meta), false);
   }
+  protected override forget(): void {
+    this.meta = undefined;
+  }
 
   protected override willUpdate(changed: PropertyValues): void {
     super.willUpdate(changed);
@@ -29,18 +32,21 @@ export class FreshetAge extends FreshetElement {
   }
 
   protected override render() {
-    return html`<span class="line" dir=${this.dirOf}>${this.label ? html`<bdi class="quiet">${this.label}</bdi>` : nothing}${this.meta ? this.age(this.meta[this.clock as AgeOf]) : nothing}</span>`;
+    const { meta } = this;
+    if (!meta) return this.source ? this.unknown() : nothing;
+    return html`<span class="line" dir=${this.dirOf}>${this.label ? html`<bdi class="quiet">${this.label}</bdi>` : nothing}${this.age(meta[this.clock as AgeOf])}</span>`;
   }
 }
 
 export class FreshetBadge extends FreshetElement {
   static override styles = common;
-  static override properties = { source: { type: String }, clock: { type: String }, meta: { attribute: false }, data: { attribute: false } };
+  static override properties = { source: {}, clock: {}, meta: { attribute: false }, data: { attribute: false } };
   declare source: string | undefined;
   declare clock: string;
   declare meta: Meta | undefined;
   declare data: unknown;
   #shown: unknown;
+  #told: string | undefined;
 
   constructor() {
     super();
@@ -50,6 +56,10 @@ export class FreshetBadge extends FreshetElement {
   protected override watch(): void {
     this.tick(true);
     this.follow("key", this.source && `data/${this.source}`, (entry) => this.#heard(entry));
+  }
+
+  protected override forget(): void {
+    this.meta = this.data = this.#shown = this.#told = undefined;
   }
 
   #heard(entry: Entry): void {
@@ -66,19 +76,23 @@ export class FreshetBadge extends FreshetElement {
   protected override willUpdate(changed: PropertyValues): void {
     super.willUpdate(changed);
     const { meta } = this;
-    const before = this.state;
     this.busy = meta?.refreshing ?? false;
     this.state = this.problem ? "failing" : !meta ? "" : this.client.checking ? "checking" : stateOf(meta, this.client.now());
-    if (this.state !== before && meta && this.state !== "checking") this.emit("freshet-state", { ...meta, state: this.state });
+    if (!meta || this.state === "checking") return;
+    // How it stands is more than its word: also whether it is paused, what is held back, what went wrong, what comes next.
+    const { paused, held, error, retry_at } = meta;
+    const told = JSON.stringify([this.state, paused, held, error, retry_at]);
+    if (told !== this.#told) this.emit("freshet-state", { ...meta, state: this.state });
+    this.#told = told;
   }
 
   protected override render() {
     const { meta, state } = this;
-    if (!state) return html`<span class="line quiet" dir=${this.dirOf}>…</span>`;
-    const why = this.problem ?? (state === "failing" ? this.error(meta?.error) ?? this.why(meta?.why) : /overdue|empty/.test(state) ? this.why(meta?.why) : undefined);
+    if (!state) return this.unknown();
+    const why = this.problem ? this.said(this.problem) : state === "failing" ? this.error(meta?.error) ?? this.why(meta?.why) : /overdue|empty/.test(state) ? this.why(meta?.why) : undefined;
     const flags = (["paused", "held"] as const).filter((flag) => meta?.[flag]);
     return html`<span class="line" dir=${this.dirOf}
-      >${this.label ? html`<bdi>${this.label}</bdi>` : nothing}${this.mark(state)}${this.busy ? html`<span class="quiet"><slot name="refreshing">${this.word("refreshing")}</slot></span>` : nothing}${flags.map((flag) => html`<span class="quiet">${this.word(flag)}</span>`)}${
+      >${this.label ? html`<bdi>${this.label}</bdi>` : nothing}${this.mark(state)}${this.busy ? html`<span class="quiet"><slot name="refreshing">${this.word("refreshing")}</slot></span>` : nothing}${flags.map((flag) => html`<span class="quiet"><slot name=${flag}>${this.word(flag)}</slot></span>`)}${
         meta && meta.ver > 0 ? this.age(meta[this.clock as AgeOf], "age") : nothing
       }${why ? html`<span part="why" class="quiet"><slot name="why"><bdi dir="auto">${why}</bdi></slot></span>` : nothing}</span
     >`;

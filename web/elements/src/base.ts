@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What all elements have in common: the client of the provider around them, else one of the page; the language; the
 // tick of the server's clock while they show an age; state and busy as attributes for a page's CSS.
-import { createClient, type Client, type Entry, type Job, type Why } from "@freshet/client";
-import { LocalizeController, registerTranslation } from "@shoelace-style/localize";
+import { createClient, FreshetError, type Client, type Entry, type Job, type Problem, type Why } from "@freshet/client";
+import { LocalizeController, registerTranslation, update } from "@shoelace-style/localize";
 import { html, LitElement, nothing, type PropertyDeclarations, type PropertyValues, type TemplateResult } from "lit";
+import { announce } from "./announce.js";
 import * as view from "./view.js";
 import { en, type Words } from "./words.js";
 
@@ -26,6 +27,14 @@ let own: Client | undefined;
 /** The client of a page without a provider: of the server that this module came from. */
 const pageClient = (): Client => (own ??= createClient({ url: home() }));
 export const home = (): string => import.meta.url.replace(/[^/]*\/[^/]*$/, "");
+
+/** Sees a page change its language anywhere above an element. */
+let ear: MutationObserver | undefined;
+const listen = () => (ear ??= new MutationObserver(update)).observe(document, { subtree: true, attributeFilter: ["lang"] });
+
+/** What is said where the server could not say anything. */
+export type Trouble = Pick<Problem, "code"> & Partial<Problem>;
+export const troubleIn = (error: unknown): Trouble => (error instanceof FreshetError ? error.problem : { code: "unreachable" });
 
 let hebrew: Promise<void> | undefined;
 const load = (language: string) => {
@@ -52,8 +61,8 @@ class Localize extends LocalizeController<Words> {
 
 export abstract class FreshetElement extends LitElement {
   static override properties: PropertyDeclarations = {
-    label: { type: String },
-    state: { type: String, reflect: true },
+    label: {},
+    state: { reflect: true },
     busy: { type: Boolean, reflect: true },
   };
   declare label: string | undefined;
@@ -63,9 +72,17 @@ export abstract class FreshetElement extends LitElement {
   protected readonly localize = new Localize(this);
   protected surroundings: Surroundings | undefined;
   /** Why the server does not tell of what the attributes name. */
-  protected problem: string | undefined;
+  protected problem: Problem | undefined;
+  /** Why what was asked for last was refused. */
+  protected trouble: Trouble | undefined;
   #offs = new Map<string, () => void>();
-  #rights: Set<string> | undefined;
+  #topics = new Map<string, string | undefined>();
+  #client: Client | undefined;
+  /** Undefined as long as the rights are not known; none where they can not be asked. */
+  #me: { rights?: readonly string[] } | undefined;
+  #asked = false;
+  /** Something that was asked for by hand is under way. */
+  protected acting = false;
 
   constructor() {
     super();
@@ -81,9 +98,23 @@ export abstract class FreshetElement extends LitElement {
     const looking = new Looking();
     this.dispatchEvent(looking);
     this.surroundings = looking.found;
+    listen();
     this.#speaks();
     super.connectedCallback();
-    this.#offs.set("!connection", this.client.onConnection(() => this.requestUpdate()));
+    const { client } = this;
+    if (client !== this.#client) {
+      // What another server said is nothing that this one knows.
+      for (const purpose of this.#topics.keys()) this.#topics.delete(purpose), this.forget(purpose);
+      this.#client = client;
+      this.#me = undefined;
+      this.#asked = false;
+    }
+    this.#offs.set("!connection", client.onConnection(() => {
+      // Who could not be asked before may answer now.
+      if (this.#me && !this.#me.rights) this.#asked = false;
+      this.watch();
+      this.requestUpdate();
+    }));
     this.watch();
   }
 
@@ -108,15 +139,22 @@ export abstract class FreshetElement extends LitElement {
   /** Subscribes to what the attributes name. */
   protected abstract watch(): void;
 
+  /** Drops what is known of what was named before. */
+  protected forget(_purpose: string): void {}
+
   /** One subscription per purpose; another topic replaces it, none ends it. */
   protected follow(purpose: string, topic: string | undefined, heard: (entry: Entry) => void, reads = true): void {
+    if (!this.isConnected) return;
     const name = `${purpose} `;
     const key = `${name}${topic ?? ""}`;
     if (topic && this.#offs.has(key)) return;
     for (const [known, off] of this.#offs) if (known.startsWith(name)) off(), this.#offs.delete(known);
+    const before = this.#topics.get(purpose);
+    this.#topics.set(purpose, topic);
+    if (before && before !== topic) (this.problem = undefined), this.forget(purpose);
     if (!topic) return;
     const hear = (entry: Entry) => {
-      this.problem = entry.problem?.detail ?? entry.problem?.title;
+      this.problem = entry.problem;
       heard(entry);
       this.requestUpdate();
     };
@@ -125,22 +163,54 @@ export abstract class FreshetElement extends LitElement {
 
   /** Draws again every second from now on. */
   protected tick(on: boolean): void {
+    on &&= this.isConnected;
     if (on === this.#offs.has("!tick")) return;
     if (on) return void this.#offs.set("!tick", this.client.onTick(() => this.requestUpdate()));
     this.#offs.get("!tick")!();
     this.#offs.delete("!tick");
   }
 
-  /** Whether the token may do it; until that is known, yes. */
-  protected may(right: string): boolean {
-    if (!this.#rights) {
-      this.#rights = new Set();
-      this.client.whoami().then(
-        (me) => ((this.#rights = new Set(["known", ...me.rights])), this.requestUpdate()),
-        () => undefined,
-      );
+  /** Whether the token may do it: undefined until that is known, yes where it can not be asked. */
+  protected may(right: string): boolean | undefined {
+    if (!this.#asked) {
+      this.#asked = true;
+      const { client } = this;
+      const known = (me: { rights?: readonly string[] }) => client === this.client && ((this.#me = me), this.requestUpdate());
+      client.whoami().then(known, () => known({}));
     }
-    return !this.#rights.has("known") || this.#rights.has(right);
+    return this.#me && (this.#me.rights?.includes(right) ?? true);
+  }
+
+  /** A button for who may. Until that is known it has its place, and nobody sees or presses it. */
+  protected button(right: string, words: unknown, press: () => unknown, still = this.acting, kind = "", busy = false, label?: string): unknown {
+    const may = this.may(right);
+    return may === false
+      ? nothing
+      : html`<button part="button" type="button" class="${kind} ${may ? "" : "unasked"}" aria-disabled=${still ? "true" : nothing} aria-busy=${busy ? "true" : nothing} aria-label=${label ?? nothing} @click=${() => may && void press()}>${words}</button>`;
+  }
+
+  /** Asks for something by hand, one thing at a time; what is refused is told. */
+  protected async act<T>(verb: () => Promise<T>): Promise<T | undefined> {
+    if (this.acting) return;
+    this.acting = true;
+    this.trouble = undefined;
+    this.requestUpdate();
+    try {
+      return await verb();
+    } catch (error) {
+      this.trouble = troubleIn(error);
+      this.emit("freshet-error", this.trouble);
+      this.say(this.said(this.trouble));
+      return;
+    } finally {
+      this.acting = false;
+      this.requestUpdate();
+    }
+  }
+
+  /** Speaks to who can not see it. */
+  protected say(text: string): void {
+    announce(this, [this.label, text].filter(Boolean).join(": "));
   }
 
   protected emit(name: string, detail: unknown, cancelable = false): boolean {
@@ -155,9 +225,7 @@ export abstract class FreshetElement extends LitElement {
 
   /** A term for a word of the server's; the word itself where there is none. */
   protected word(name: string | undefined): string {
-    if (!name) return "";
-    const term = this.localize.exists(name as keyof Words, { lang: this.localize.lang(), includeFallback: true }) ? this.localize.term(name as "fresh") : name;
-    return typeof term === "string" ? term : name;
+    return typeof en[name as "fresh"] === "string" ? this.localize.term(name as "fresh") : name ?? "";
   }
 
   protected why(why: Why | undefined): string | undefined {
@@ -165,6 +233,15 @@ export abstract class FreshetElement extends LitElement {
   }
   protected error(error: Job["error"]): string | undefined {
     return error && this.localize.term("errorOf", error);
+  }
+
+  protected said(trouble: Trouble): string {
+    return this.localize.term("problemOf", trouble);
+  }
+  /** Why nothing is known, if that is not about to come. */
+  protected get silence(): string | undefined {
+    const { connection } = this.client;
+    return this.problem ? this.said(this.problem) : connection === "signed-out" ? this.word("signedOut") : connection === "reconnecting" ? this.word("unreachable") : undefined;
   }
 
   /** "12 sec. ago" */
@@ -175,9 +252,11 @@ export abstract class FreshetElement extends LitElement {
   protected span(ms: number): string {
     return view.span(this.localize.lang(), ms);
   }
-  /** "5–8 sec" */
-  protected range(low: number, high: number): string {
-    return view.range(this.localize.lang(), low, high);
+  /** "5–8 sec left", as was estimated at that time. */
+  protected eta(thing: { eta?: { low_ms?: number; high_ms?: number } } | undefined, at: number): string | undefined {
+    const passed = this.client.now() - at;
+    const { low_ms = 0, high_ms = 0 } = thing?.eta ?? {};
+    return high_ms > passed ? this.localize.term("eta", view.range(this.localize.lang(), Math.max(0, low_ms - passed), high_ms - passed)) : undefined;
   }
 
   /** The time of day, with the date where it is another day. */
@@ -195,8 +274,12 @@ export abstract class FreshetElement extends LitElement {
   // ---- pieces ----
 
   /** What stands in the place of a thing that is not known. */
-  protected unknown(): TemplateResult {
-    return html`<div class="card quiet" part="card" dir=${this.dirOf}><bdi dir="auto">${this.problem ?? "…"}</bdi></div>`;
+  protected unknown(kind = "line"): TemplateResult {
+    return html`<span class="${kind} quiet" part=${kind} dir=${this.dirOf}>${this.label ? html`<bdi>${this.label}</bdi> ` : nothing}<bdi dir="auto">${this.silence ?? "…"}</bdi></span>`;
+  }
+  /** What went wrong, in words that may be another language's. */
+  protected bad(text: string | undefined): unknown {
+    return text ? html`<div class="bad"><bdi dir="auto">${text}</bdi></div>` : nothing;
   }
 
   /** A state whose word a page may put in another way. */

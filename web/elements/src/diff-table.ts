@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rows of a diff: a table, or copies of what a page put into the slot "row".
 import type { Diff } from "@freshet/client";
-import { html, nothing, type TemplateResult } from "lit";
+import { css, html, nothing, type TemplateResult } from "lit";
+
+export const styles = css`
+  .scroll { overflow-x: auto; }
+  table { border-collapse: collapse; inline-size: 100%; }
+  th, td { text-align: start; padding: 0.3em 0.6em; border-block-end: 1px solid var(--_soft); vertical-align: top; overflow-wrap: anywhere; }
+  .added td:first-child { color: var(--_fresh); } .removed td:first-child { color: var(--_failing); } .changed td:first-child { color: var(--_stale); }
+  del { color: var(--_quiet); }
+  ins { text-decoration: none; font-weight: 600; }
+`;
 
 type Kind = "added" | "removed" | "changed";
 interface Row {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hebrew, right to left. Loaded when a page speaks it.
+import { problemHe } from "./problem-he.js";
 import { errorHe, whyHe } from "./why-he.js";
 import type { Words } from "./words.js";
 
@@ -52,8 +53,8 @@ export const he: Words = {
   heldWhy: (why) => `הוחזק: ${why}`,
   showing: (when) => `מוצגים נתוני ${when}`,
   net: "נטו",
-  forbidden: "האסימון הזה אינו רשאי לרענן",
   unreachable: "אין קשר לשרת",
+  signedOut: "אין כניסה לשרת",
   shrunk: "הרבה פחות שורות מקודם",
   wrong_shape: "לא במבנה הצפוי",
   as_of_back: "ישן ממה שכבר יש",
@@ -61,6 +62,7 @@ export const he: Words = {
 
   whyOf: whyHe,
   errorOf: errorHe,
+  problemOf: problemHe,
   neverRead: "טרם נקרא",
   eta: (span) => `נותרו ${span}`,
   beat: (age) => `סימן חיים אחרון ${age}`,

@@ -4,35 +4,16 @@ import { createClient, type Client, type Connection } from "@freshet/client";
 import { css, html, LitElement } from "lit";
 import { define, home, Looking } from "./base.js";
 
-/** Fetches a short token from the page's own server, and again before it ends. */
-function tokenFrom(url: string): () => Promise<string | undefined> {
-  let token: Promise<{ text: string; until: number }> | undefined;
-  return async () => {
-    const now = Date.now();
-    if (token && (await token).until < now) token = undefined;
-    token ??= fetch(url, { credentials: "same-origin", cache: "no-store" }).then(async (response) => {
-      if (!response.ok) throw new Error(`token-src answered ${response.status}`);
-      const said = (await response.text()).trim();
-      if (!said.startsWith("{")) return { text: said, until: now + 60_000 };
-      const { token: text, expires_at, now: then } = JSON.parse(said) as { token: string; expires_at?: string; now?: string };
-      const left = expires_at ? Date.parse(expires_at) - (then ? Date.parse(then) : now) : 60_000;
-      return { text, until: now + Math.max(5_000, left - 30_000) };
-    });
-    token.catch(() => (token = undefined));
-    return (await token).text;
-  };
-}
-
 export class FreshetProvider extends LitElement {
   static override styles = css`:host { display: contents; }`;
   static override properties = {
-    server: { type: String },
-    tenant: { type: String },
-    tokenSrc: { type: String, attribute: "token-src" },
-    timeZone: { type: String, attribute: "time-zone" },
-    state: { type: String, reflect: true },
+    server: {},
+    tenant: {},
+    tokenSrc: { attribute: "token-src" },
+    timeZone: { attribute: "time-zone" },
+    state: { reflect: true },
     busy: { type: Boolean, reflect: true },
-    label: { type: String },
+    label: {},
     token: { attribute: false },
   };
   declare server: string | undefined;
@@ -69,11 +50,13 @@ export class FreshetProvider extends LitElement {
   /** Made on first use, of the attributes then; another may be put in its place before. */
   get client(): Client {
     if (!this.#made) {
-      const from = tokenFrom(new URL(this.tokenSrc ?? "", document.baseURI).href);
+      // A module of its own: pages of the server's own origin need none.
+      let from: Promise<() => Promise<string>> | undefined;
+      const short = async () => (await (from ??= import("./token-src.js").then(({ tokenFrom }) => tokenFrom(new URL(this.tokenSrc!, document.baseURI).href)).catch((error) => ((from = undefined), Promise.reject(error)))))();
       this.client = createClient({
         url: this.server ? new URL(this.server, document.baseURI) : home(),
         ...(this.tenant && { tenant: this.tenant }),
-        token: () => (typeof this.token === "function" ? this.token() : this.token) ?? (this.tokenSrc ? from() : undefined),
+        token: () => (typeof this.token === "function" ? this.token() : this.token) ?? (this.tokenSrc ? short() : undefined),
       });
     }
     return this.#made!;

@@ -21,8 +21,8 @@ export const reference: Entry[] = [
     about: { en: "How a source stands, and how old its data is. Draw your own rows on freshet-snapshot.", he: "מצב המקור וגיל הנתונים. את השורות שלכם מציירים באירוע freshet-snapshot." },
     attributes: { source: "the whole key: prices, or rates/EUR", label: "a name in front", clock: "as_of, checked_at (default) or changed_at" },
     properties: { meta: "what is known of the key", data: "the data itself" },
-    events: { "freshet-state": "the word changed, also by time alone", "freshet-snapshot": "{meta, data}: data to draw" },
-    slots: ["fresh", "stale", "overdue", "failing", "empty", "checking", "refreshing", "why"],
+    events: { "freshet-state": "how it stands changed: the word, also by time alone; paused, held back, what went wrong", "freshet-snapshot": "{meta, data}: data to draw" },
+    slots: ["fresh", "stale", "overdue", "failing", "empty", "checking", "refreshing", "paused", "held", "why"],
     parts: ["icon", "label", "age", "why"],
     example: `<freshet-badge source="{key}"></freshet-badge>`,
     more: {
@@ -85,7 +85,7 @@ export const reference: Entry[] = [
     properties: { batch: "the batch as it is known", items: "its items", "cancel()": "", "retry()": "", "goOn()": "presses the button that follows" },
     events: { "freshet-progress": "the batch and its items", "freshet-finished": "once per generation", "freshet-then": "what follows was started", "freshet-error": "a verb that was refused" },
     slots: ["title", "then", "empty"],
-    parts: ["bar", "counts", "list", "item", "button"],
+    parts: ["card", "bar", "counts", "eta", "list", "item", "button"],
     example: `<freshet-batch batch="{batch}" cancelable retry-failed></freshet-batch>`,
   },
   {

@@ -48,6 +48,7 @@ export const common = [drawing, css`
   }
   button:hover { border-color: var(--_accent); }
   button:focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
+  button.unasked { visibility: hidden; }
   button[aria-disabled="true"] { cursor: default; color: var(--_quiet); border-style: dashed; }
   .card { display: grid; gap: 0.5em; padding: 0.9em 1em; border: 1px solid var(--_line); border-radius: calc(var(--_radius) * 1.5); text-align: start; }
   .card progress { inline-size: 100%; }

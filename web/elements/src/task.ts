@@ -24,7 +24,7 @@ export class Steps {
 
 export class FreshetTask extends FreshetElement {
   static override styles = common;
-  static override properties = { jobId: { type: String, attribute: "job" }, job: { noAccessor: true, attribute: false }, cancelable: { type: Boolean }, retryable: { type: Boolean }, stalled: { type: Boolean, reflect: true } };
+  static override properties = { jobId: { attribute: "job" }, job: { noAccessor: true, attribute: false }, cancelable: { type: Boolean }, retryable: { type: Boolean }, stalled: { type: Boolean, reflect: true } };
   declare jobId: string | undefined;
   declare cancelable: boolean;
   declare retryable: boolean;
@@ -61,8 +61,16 @@ export class FreshetTask extends FreshetElement {
     this.follow("job", this.jobId && `job/${this.jobId}`, ({ job }) => job && this.#heard(job));
   }
 
+  protected override forget(): void {
+    if (this.#known?.id !== this.jobId) this.#known = this.trouble = undefined;
+  }
+
   #heard(job: Job): void {
-    const late = this.#known?.id !== job.id;
+    const known = this.#known;
+    const late = known?.id !== job.id;
+    // The answer to a press may come after what it led to.
+    if (!late && job.seq < known.seq) return;
+    if (job.state !== known?.state) this.trouble = undefined;
     this.#known = job;
     this.#heardAt = this.client.now();
     const generation = `${job.id} ${job.generation}`;
@@ -77,20 +85,15 @@ export class FreshetTask extends FreshetElement {
     this.requestUpdate();
   }
 
-  async cancel(): Promise<void> {
-    await this.#act((id) => this.client.jobs.cancel(id));
+  cancel(): Promise<void> {
+    return this.#ask((id) => this.client.jobs.cancel(id));
   }
-  async retry(): Promise<void> {
-    await this.#act((id) => this.client.jobs.retry(id, this.#known ? { generation: this.#known.generation } : undefined));
+  retry(): Promise<void> {
+    return this.#ask((id) => this.client.jobs.retry(id, this.#known ? { generation: this.#known.generation } : undefined));
   }
-  async #act(verb: (id: string) => Promise<Job>): Promise<void> {
-    if (!this.jobId) return;
-    try {
-      this.#heard(await verb(this.jobId));
-    } catch (error) {
-      this.emit("freshet-error", (error as { problem?: unknown }).problem ?? { code: "unreachable" });
-      announce(this, (error as Error).message);
-    }
+  async #ask(verb: (id: string) => Promise<Job>): Promise<void> {
+    const job = this.jobId && (await this.act(() => verb(this.jobId!)));
+    if (job && job.id === this.jobId) this.#heard(job);
   }
 
   protected override willUpdate(changed: PropertyValues): void {
@@ -104,16 +107,15 @@ export class FreshetTask extends FreshetElement {
 
   protected override render() {
     const job = this.#known;
-    if (!job) return this.unknown();
+    if (!job) return this.unknown("card");
     const now = this.client.now();
     const { progress } = job;
     const name = this.label ?? job.label ?? job.queue;
     const running = job.state === "running" || job.state === "cancelling";
     const lost = job.lost > 0 && (job.state === "retrying" || job.state === "queued");
-    const passed = now - this.#heardAt;
+    const eta = running && this.eta(job, this.#heardAt);
     const tryIn = job.retry_at && Date.parse(job.retry_at) - now;
     const of = progress?.total ? `${progress.done} / ${progress.total}` : progress && progress.done > 0 ? String(progress.done) : "";
-    const operate = this.may("operate");
     return html`<div class="card" part="card" dir=${this.dirOf}>
       <div class="line"><span class="title"><slot name="title"><bdi>${name}</bdi></slot></span>${this.mark(job.state)}${job.attempt > 1 && this.busy ? html`<span class="quiet">${this.localize.term("attempt", String(job.attempt), String(job.attempts_max ?? ""))}</span>` : nothing}</div>
       ${this.busy ? bar(name, progress?.total ? progress.done : undefined, progress?.total) : nothing}
@@ -121,17 +123,15 @@ export class FreshetTask extends FreshetElement {
         ? html`<div class="line quiet">
             ${running && progress?.phase ? html`<span part="phase"><bdi dir="auto">${this.word(progress.phase)}</bdi></span>` : nothing}${of ? html`<span>${this.number(of)} <bdi>${progress?.unit ?? ""}</bdi></span>` : nothing}${progress?.message && running ? html`<bdi dir="auto">${progress.message}</bdi>` : nothing}
             ${running && job.beat_at ? html`<span part="beat">${this.localize.term("beat", this.ago(now - Date.parse(job.beat_at)))}</span>` : nothing}
-            ${running && job.eta && job.eta.high_ms > passed ? html`<span part="eta">${this.localize.term("eta", this.range(Math.max(0, job.eta.low_ms - passed), job.eta.high_ms - passed))}</span>` : nothing}
+            ${eta ? html`<span part="eta">${eta}</span>` : nothing}
           </div>`
         : nothing}
       ${this.stalled && running ? html`<div part="warning" class="line late">${glyph("overdue")}<slot name="stalled">${this.localize.term("stalled", this.span(now - Date.parse(job.progress_at ?? job.began_at ?? job.requested_at)))}</slot></div>` : nothing}
       ${lost ? html`<div part="warning" class="line late">${glyph("overdue")}<slot name="lost">${tryIn && tryIn > 0 ? this.localize.term("lost", this.span(tryIn + 999)) : this.word("lostWaits")}</slot></div>` : nothing}
-      ${job.error && isOver(job) ? html`<div class="bad"><bdi dir="auto">${this.error(job.error)}</bdi></div>` : nothing}
-      ${operate && ((this.cancelable && this.busy) || (this.retryable && isOver(job) && job.kind !== "item"))
-        ? html`<div class="line">${this.busy
-            ? html`<button part="button" type="button" aria-disabled=${job.state === "cancelling" ? "true" : nothing} @click=${() => job.state !== "cancelling" && void this.cancel()}>${this.word("cancel")}</button>`
-            : html`<button part="button" type="button" @click=${() => void this.retry()}><slot name="retry">${this.word("retry")}</slot></button>`}</div>`
-        : nothing}
+      ${this.bad(isOver(job) ? this.error(job.error) : undefined)}${this.bad(this.trouble && this.said(this.trouble))}
+      ${this.busy
+        ? this.cancelable ? html`<div class="line">${this.button("operate", this.word("cancel"), () => job.state !== "cancelling" && this.cancel(), this.acting || job.state === "cancelling")}</div>` : nothing
+        : this.retryable && job.kind !== "item" ? html`<div class="line">${this.button("operate", html`<slot name="retry">${this.word("retry")}</slot>`, () => this.retry())}</div>` : nothing}
     </div>`;
   }
 }

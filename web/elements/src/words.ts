@@ -2,6 +2,7 @@
 // Every word that the elements say, in English. Another language is a file like he.ts.
 import type { Job, Why } from "@freshet/client";
 import type { Translation } from "@shoelace-style/localize";
+import type { Trouble } from "./base.js";
 import type { Say } from "./why-he.js";
 
 const plural = new Intl.PluralRules("en");
@@ -52,8 +53,8 @@ export const en = {
   heldWhy: (why: string) => `held back: ${why}`,
   showing: (when: string) => `showing the data of ${when}`,
   net: "net",
-  forbidden: "this token may not refresh",
   unreachable: "the server can not be reached",
+  signedOut: "not signed in to the server",
   shrunk: "far fewer rows than before",
   wrong_shape: "not in the expected shape",
   as_of_back: "older than what is there",
@@ -62,6 +63,7 @@ export const en = {
   /** The server's own words are English; other languages are told from the code and the values beside them. */
   whyOf: (why: Why, _say: Say) => why.text,
   errorOf: (error: NonNullable<Job["error"]>) => error.message,
+  problemOf: (problem: Trouble) => problem.detail ?? problem.title ?? "the server can not be reached",
   neverRead: "not read yet",
   eta: (span: string) => `${span} left`,
   beat: (age: string) => `last sign of life ${age}`,
