@@ -4,6 +4,7 @@
 
 #include "cli/sse.hpp"
 #include "cli/words.hpp"
+#include "model/shared.hpp"
 
 #include <cstdlib>
 #include <fmt/format.h>
@@ -112,8 +113,11 @@ void check_list(const CliContext& context, HttpClient& client, const std::string
 
 void check_work(Findings& findings, const CliContext& context, HttpClient& client, const std::set<std::string>& tenants)
 {
-    // Queues are of one tenant, whoever asks.
-    for (const std::string& tenant : tenants)
+    // Queues are of one tenant, whoever asks. Those of shared sources are there before anybody read one, for a token of
+    // all tenants.
+    std::set<std::string> asked = tenants;
+    asked.emplace(shared_tenant);
+    for (const std::string& tenant : asked)
         check_list(context, client, fmt::format("/v1/queues?limit=500{}{}", tenant.empty() ? "" : "&tenant=", tenant),
                    [&](const Json& list, WallTime now) { check_queues(findings, list, now, tenant); });
     using Check = void (*)(Findings&, const Json&, WallTime);

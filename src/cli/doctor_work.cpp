@@ -3,6 +3,7 @@
 #include "cli/doctor.hpp"
 
 #include "cli/words.hpp"
+#include "model/shared.hpp"
 
 #include <fmt/format.h>
 
@@ -34,7 +35,14 @@ void check_queues(Findings& findings, const Json& queues, WallTime now, std::str
         const auto waiting = queue["counts"]["queued"].whole();
         // What the server's own runners do has no worker of its own.
         const bool of_workers = queue["kind"].text() != "source";
-        if (of_workers && waiting > 0 && queue["workers"].whole() == 0)
+        if (of_workers && tenant == shared_tenant && queue["workers"].whole() == 0)
+            // Refused by nobody and done by nobody: a worker of one tenant is not given what is everyone's.
+            add(findings, waiting > 0 ? Grade::fail : Grade::warn,
+                fmt::format("queue {} of shared sources: {}no worker of all tenants{}", name,
+                            waiting > 0 ? plural(waiting, "job", "jobs") + " waiting, " : std::string{},
+                            since_words(queue["waiting_since"], now)),
+                fmt::format("freshet run --queue {} -- CMD, with a token of all tenants (tenant = \"*\")", name));
+        else if (of_workers && waiting > 0 && queue["workers"].whole() == 0)
             add(findings, Grade::fail,
                 fmt::format("queue {}{}: {} waiting, 0 workers{}", name, of, plural(waiting, "job", "jobs"),
                             since_words(queue["waiting_since"], now)),

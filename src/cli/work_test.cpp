@@ -161,6 +161,26 @@ TEST(Doctor, NamesTheTenantOfAQueueThatNobodyServes)
     EXPECT_THAT(findings_words(findings, false), HasSubstr("FAIL  queue ingest of acme: 1 job waiting, 0 workers"));
 }
 
+TEST(Doctor, FindsSharedSourcesThatNoWorkerOfAllTenantsServes)
+{
+    const WallTime now = from_rfc3339("2026-01-01T03:00:00.000Z").value();
+    const auto words_of = [&](const std::string& queue) {
+        Findings findings;
+        check_queues(findings, *Json::parse(R"({"items":[)" + queue + "]}"), now, "*shared");
+        return findings_words(findings, false);
+    };
+    EXPECT_THAT(words_of(R"({"name":"scrape","kind":"queue","counts":{"queued":2},"workers":0,
+                             "waiting_since":"2026-01-01T00:00:00.000Z"})"),
+                HasSubstr("FAIL  queue scrape of shared sources: 2 jobs waiting, no worker of all tenants, for 3 h.   "
+                          "try: freshet run --queue scrape -- CMD, with a token of all tenants (tenant = \"*\")"));
+    EXPECT_THAT(words_of(R"({"name":"scrape","kind":"queue","counts":{},"workers":0})"),
+                HasSubstr("WARN  queue scrape of shared sources: no worker of all tenants."))
+        << "before anything waits";
+    EXPECT_THAT(words_of(R"({"name":"scrape","kind":"queue","counts":{},"workers":1})"), Not(HasSubstr("scrape")));
+    EXPECT_THAT(words_of(R"({"name":"rates","kind":"source","counts":{},"workers":0})"), Not(HasSubstr("rates")))
+        << "which the server fetches itself";
+}
+
 TEST(Doctor, FindsASchedulerThatStandsStill)
 {
     const WallTime now = from_rfc3339("2026-01-01T03:00:00.000Z").value();

@@ -47,6 +47,14 @@ public:
         return *copy;
     }
 
+    /// Puts tenants into the definitions before start().
+    void add_tenants(std::initializer_list<const char*> names)
+    {
+        auto changed = std::make_shared<Definitions>(*definitions);
+        for (const char* name : names) changed->tenants[name].name = name;
+        definitions = changed;
+    }
+
     /// Begins a process: the first, or another after a crash (what was not committed is gone).
     void start()
     {

@@ -104,6 +104,8 @@ private:
     void withdraw(const WithdrawClaim& request);
     void close_claims(const std::function<bool(const ClaimWork&)>& which);
     void close_claim_of_lost(const Job& job);
+    /// Nothing of the queue is handed out for the tenant: it paused it, or left the config.
+    bool is_at_rest(const std::string& tenant, const std::string& queue) const;
     std::vector<std::string> next_tenants(const std::string& queue, std::string_view turn);
     int claim_from(Offer& offer, const std::string& queue, int slots, std::int64_t concurrency, Claimed& claimed);
     bool claim_one(const Job& job, const std::string& worker, Claimed& claimed);
@@ -249,10 +251,14 @@ private:
     /// A key that is kept elsewhere by now, since its source became shared or ceased to be, goes on there above the gen
     /// and ver that its readers have seen (F4).
     void carry_numbers(const KeyRecord& moved);
+    /// Its source is in the config, and its keys are kept by another tenant than this one.
+    bool is_moved(const KeyRecord& record) const;
     /// The gen or ver that follows `before`.
     std::int64_t next_number(std::int64_t before);
     void end_removed_sources();
     void end_refreshes(const std::string& tenant, const std::string& key_text);
+    /// Why a refresh can not go on whose key is nobody's by now.
+    std::string_view removed_words(const Job& refresh) const;
     /// New work for which the disk has no room.
     std::optional<Refused> no_room(const Request& request) const;
     void audit(const std::string& tenant, const std::string& actor, std::string_view action, const std::string& object,
@@ -309,7 +315,8 @@ private:
     std::optional<Job> job_of(JobId id, std::string_view tenant);
     KeyWork& key_of(const Job& job) { return key(job.tenant, job.key, job.queue); }
     const SourceDefinition* source(std::string_view name) const { return definitions_->source(name); }
-    /// As source(), where the tenant's keys of it are the ones in force: those of a shared source are nobody else's.
+    /// As source(), where the tenant's keys of it are the ones in force: it is in the config and lists the source, and
+    /// those of a shared one are nobody else's.
     const SourceDefinition* source_of(std::string_view tenant, std::string_view name) const
     {
         return source_within(*definitions_, tenant, name);

@@ -159,7 +159,12 @@ std::optional<WallTime> Group::feed_offers()
     return wake;
 }
 
-// Tenants with work for the queue that have not paused it, beginning behind the one whose turn it was.
+bool Group::is_at_rest(const std::string& tenant, const std::string& queue) const
+{
+    return state_.paused.contains(tenant, queue) || !is_tenant(*definitions_, tenant);
+}
+
+// Tenants with work for the queue that may be given out, beginning behind the one whose turn it was.
 std::vector<std::string> Group::next_tenants(const std::string& queue, std::string_view turn)
 {
     std::string after{turn};
@@ -168,7 +173,7 @@ std::vector<std::string> Group::next_tenants(const std::string& queue, std::stri
         tenants = tx_->ready_tenants(queue, after, now_, tenants_per_claim);
         const bool more = tenants.size() == static_cast<std::size_t>(tenants_per_claim);
         if (more) after = tenants.back();
-        std::erase_if(tenants, [&](const std::string& tenant) { return state_.paused.contains(tenant, queue); });
+        std::erase_if(tenants, [&](const std::string& tenant) { return is_at_rest(tenant, queue); });
         if (!tenants.empty() || !more) break;
     }
     return tenants;
@@ -180,7 +185,7 @@ int Group::claim_from(Offer& offer, const std::string& queue, int slots, std::in
     std::vector<std::string> tenants = next_tenants(queue, turn);
     const bool contended = tenants.size() > 1;
     if (offer.work.tenant != "*") {
-        if (state_.paused.contains(offer.work.tenant, queue)) return 0;
+        if (is_at_rest(offer.work.tenant, queue)) return 0;
         tenants.assign(1, offer.work.tenant);
     }
     const std::int64_t half = std::max<std::int64_t>(1, (concurrency + 1) / 2);
@@ -219,8 +224,7 @@ bool Group::may_claim_refresh(const Job& job, const KeyWork& work)
         return false;
     };
     if (work.source == nullptr) {
-        if (auto ended = expire(job, "source_removed", "the source is no longer configured", now_))
-            put_job(&job, std::move(*ended));
+        if (auto ended = expire(job, "source_removed", removed_words(job), now_)) put_job(&job, std::move(*ended));
         return false;
     }
     const SourceDefinition& definition = *work.source;

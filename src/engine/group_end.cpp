@@ -64,7 +64,7 @@ Reply Group::complete_refresh(CompleteJob& request, const Job& job)
     const PreparedResult& prepared = std::get<PreparedResult>(request.result);
     KeyWork& work = key_of(job);
     if (work.source == nullptr) {
-        put_job(&job, *expire(job, "source_removed", "the source is no longer configured", now_), AttemptEnd::failed);
+        put_job(&job, *expire(job, "source_removed", removed_words(job), now_), AttemptEnd::failed);
         return Answer{Done{}};
     }
     const PublishDecision decision = decide_publish(work.record, candidate_of(job, prepared), *work.source, now_);

@@ -54,6 +54,12 @@ void Group::drop_versions(KeyWork& work)
     record.last_modified.clear();
 }
 
+bool Group::is_moved(const KeyRecord& record) const
+{
+    const SourceDefinition* of = source(record.source);
+    return of != nullptr && is_shared(*definitions_, *of) != (record.tenant == shared_tenant);
+}
+
 void Group::carry_numbers(const KeyRecord& moved)
 {
     const auto carry_to = [&](std::string_view tenant) {
@@ -257,12 +263,21 @@ void Group::end_removed_sources()
         }
 }
 
+std::string_view Group::removed_words(const Job& refresh) const
+{
+    const SourceDefinition* of = source(std::string_view{refresh.key}.substr(0, refresh.key.find('/')));
+    if (of == nullptr || is_shared(*definitions_, *of) || refresh.tenant == shared_tenant)
+        return "the source is no longer configured";
+    return is_tenant(*definitions_, refresh.tenant) ? "the tenant no longer lists the source"
+                                                    : "the tenant is no longer configured";
+}
+
 void Group::end_refreshes(const std::string& tenant, const std::string& key_text)
 {
     // What waits behind another goes first: nothing is lifted that ends all the same.
     const std::vector<Job> live = tx_->live_jobs(tenant, key_text);
     for (const Job& job : live | std::views::reverse)
-        if (auto ended = expire(job, "source_removed", "the source is no longer configured", now_))
+        if (auto ended = expire(job, "source_removed", removed_words(job), now_))
             put_job(&job, std::move(*ended), AttemptEnd::cancelled);
 }
 

@@ -69,17 +69,13 @@ void Group::set_schedules()
         if (std::ranges::find(tenants, name) == tenants.end()) tenants.push_back(name);
     if (any_shared(*definitions_) && std::ranges::find(tenants, shared_tenant) == tenants.end())
         tenants.emplace_back(shared_tenant);
-    const auto lists = [&](const std::string& tenant, const std::string& name) {
-        if (definitions_->tenants.empty()) return tenant == "default";
-        return source_of(tenant, name) != nullptr && tenant_has_source(*definitions_, tenant, name);
-    };
     for (const std::string& tenant : tenants) {
         for (std::string after;;) {
             const auto records = tx_->keys(tenant, {}, after, per_commit);
             for (const KeyRecord& record : records) {
                 after = record.key;
                 const SourceDefinition* definition = source_of(tenant, record.source);
-                if (definition == nullptr && source(record.source) != nullptr) carry_numbers(record);
+                if (definition == nullptr && is_moved(record)) carry_numbers(record);
                 const bool scheduled = definition != nullptr && definition->schedule.any();
                 if (!scheduled && !record.next_at) continue;
                 if (record.next_at && *record.next_at <= wall_ && scheduled)
@@ -95,7 +91,8 @@ void Group::set_schedules()
         }
         // A source without parameters has one key, which needs no reader to be on its schedule.
         for (const auto& [name, definition] : definitions_->sources) {
-            if (!definition->schedule.any() || !definition->params.empty() || !lists(tenant, name)) continue;
+            if (!definition->schedule.any() || !definition->params.empty() || source_of(tenant, name) == nullptr)
+                continue;
             KeyWork& work = key(tenant, name, name);
             if (work.record.seq || work.told) continue;
             set_next_fire(work);
@@ -117,10 +114,8 @@ const TaskSchedule* Group::task_schedule(std::string_view tenant, std::string_vi
     const auto found = definitions_->schedules.find(name);
     if (found == definitions_->schedules.end()) return nullptr;
     const std::vector<std::string>& of = found->second.tenants;
-    const bool fires = !of.empty()                     ? std::ranges::find(of, tenant) != of.end()
-                       : definitions_->tenants.empty() ? tenant == "default"
-                                                       : definitions_->tenants.contains(tenant);
-    return fires ? &found->second : nullptr;
+    const bool fires = of.empty() || std::ranges::find(of, tenant) != of.end();
+    return fires && tenant != shared_tenant && is_tenant(*definitions_, tenant) ? &found->second : nullptr;
 }
 
 void Group::set_task_schedules(const std::string& tenant)

@@ -36,12 +36,12 @@ bool Group::has_ready_work(const WorkerView& worker)
 {
     if (!ready_) ready_ = tx_->ready_queues(now_);
     return std::ranges::any_of(worker.queues, [&](const std::string& queue) {
-        if (std::ranges::find(*ready_, queue) == ready_->end() || state_.paused.contains(worker.tenant, queue))
-            return false;
+        if (std::ranges::find(*ready_, queue) == ready_->end() || state_.paused.for_all(queue)) return false;
         const QueueLimits limits = limits_of(queue);
         if (*limits.concurrency > 0 && state_.running[queue] >= *limits.concurrency) return false;
         if (state_.begun[queue].blocked_until(*limits.rate, now_)) return false;
-        return worker.tenant == "*" || !tx_->claimable(queue, worker.tenant, now_, 1).empty();
+        if (worker.tenant == "*") return !next_tenants(queue, {}).empty();
+        return !is_at_rest(worker.tenant, queue) && !tx_->claimable(queue, worker.tenant, now_, 1).empty();
     });
 }
 

@@ -91,8 +91,18 @@ TEST_F(Hearing, WorkBeyondTheQueuesRateIsNotReady)
     EXPECT_FALSE(is_called_deaf());
 }
 
+TEST_F(Hearing, WorkOfATenantThatPausedTheQueueIsNotReady)
+{
+    add_tenants({"default", "globex"});
+    start();
+    make_ready();
+    ASSERT_TRUE(ask_engine(PauseQueue{"mails", true, "default", "somebody"}));
+    EXPECT_FALSE(is_called_deaf());
+}
+
 TEST_F(Hearing, F9WorkOfAnotherTenantIsNotReadyForATenantsWorker)
 {
+    add_tenants({"default", "globex"});
     start();
     make_ready("globex");
     EXPECT_FALSE(is_called_deaf("globex"));

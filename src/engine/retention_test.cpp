@@ -82,6 +82,7 @@ TEST_F(Retention, DropsEndedJobsAfterTheirTime)
 TEST_F(Retention, DropsTheOldestOfATenantThatKeepsTooMany)
 {
     retention.jobs_max = 3;
+    add_tenants({"default", "globex"});
     start();
     std::vector<JobId> jobs;
     for (int i = 0; i < 5; ++i) {
@@ -216,6 +217,7 @@ TEST_F(Retention, TrimsTheLedgerOfEachTenantAndMovesItsFloor)
     auto changed = std::make_shared<Definitions>(*definitions);
     changed->server.ledger_keep = 1h;
     definitions = changed;
+    add_tenants({"acme", "globex"});
     start();
     one_ended("1", "acme");
     one_ended("1", "globex");
@@ -381,6 +383,7 @@ TEST_F(Retention, DropsAResultThatWasPutAndThatNoCompletionNamedAfterAnHour)
 TEST_F(Retention, WalksThroughTheKeysOfAllTenantsPageByPage)
 {
     retention.versions_keep = 24h;
+    add_tenants({"acme", "globex", "umbrella"});
     auto t = store->begin();
     for (const char* tenant : {"acme", "globex", "umbrella"}) {
         t->append(tenant, {}, now);

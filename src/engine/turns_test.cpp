@@ -34,6 +34,8 @@ struct Turns : ::testing::Test, EngineWorld {
 
 TEST_F(Turns, F9TenantsOfOneQueueAreServedInTurns)
 {
+    add_tenants({"a", "b", "c"});
+    start();
     fill("a", 6), fill("b", 2), fill("c", 1);
     EXPECT_THAT(tenants_of(claim_from("mails", "w1", 1)), ElementsAre("a"));
     EXPECT_THAT(tenants_of(claim_from("mails", "w1", 1)), ElementsAre("b"));
@@ -45,6 +47,7 @@ TEST_F(Turns, F9TenantsOfOneQueueAreServedInTurns)
 TEST_F(Turns, F9NoTenantHoldsMoreThanHalfOfAQueueWhileAnotherWaits)
 {
     queue("mails").concurrency = 4;
+    add_tenants({"a", "b"});
     start();
     fill("a", 10);
     EXPECT_EQ(claim_from("mails", "w1", 9).size(), 4u) << "alone it may have all";

@@ -29,6 +29,7 @@ public:
     {
         queue("mails").retry = {3, 1s, 10s};
         queue("mails").concurrency = 5;
+        add_tenants({"a", "b"});
         start();
     }
 

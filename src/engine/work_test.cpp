@@ -91,6 +91,7 @@ TEST_F(Working, NamesTheQuotaThatIsFull)
         {},
         {.refreshes = {}, .waiting_jobs = 3, .storage_bytes = 0, .keys = 0, .streams = 0, .requests = {}}};
     definitions = changed;
+    add_tenants({"another"});
     start();
     EXPECT_TRUE(add({task("mails"), task("mails")}));
     const auto full = add({task("mails")});
@@ -314,6 +315,8 @@ TEST_F(Working, EachJobOfOneEndIsTakenOrRefusedByItself)
 
 TEST_F(Working, F9AWorkersTokenSeesAndEndsJobsOfItsTenantOnly)
 {
+    add_tenants({"a", "b"});
+    start();
     const JobId foreign = add_one(task("mails"), "a");
     ClaimWork work = claiming("w1", {"mails"}, 5);
     work.tenant = "b";

@@ -336,6 +336,11 @@ std::optional<Problem> Gate::settle_tenant(Caller& caller, std::string_view name
         return tenants.empty() ? tenant == default_tenant : tenants.contains(tenant);
     };
     if (caller.tenant != "*") {
+        if (!caller.token.empty() && !exists(caller.tenant))
+            return make_problem(
+                403, "tenant_gone", "Its tenant has left",
+                fmt::format("{} speaks for tenant {}, which the config no longer has.", caller.name, caller.tenant),
+                "What it has is kept for 7 days, and goes on once [tenant.NAME] is back.");
         if (named.empty() || named == caller.tenant) return std::nullopt;
         // Whether the other tenant exists is nobody's business.
         return make_problem(403, "tenant", "Not your tenant",

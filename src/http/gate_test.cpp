@@ -124,6 +124,19 @@ TEST(Gate, GivesEachRoleItsRights)
     }
 }
 
+TEST(Gate, SaysThatTheTenantOfATokenHasLeft)
+{
+    Definitions definitions;
+    definitions.tenants["acme"] = {"acme", {}, {}};
+    const Gate gate = gate_of(definitions);
+    Caller gone{"a", "blue", Role::operator_, true};
+    gone.token = "5e";
+    EXPECT_EQ(gate.settle_tenant(gone, "")->code, "tenant_gone");
+    EXPECT_EQ(gate.settle_tenant(gone, "acme")->code, "tenant_gone");
+    Caller local{"local", "default", Role::admin, true};
+    EXPECT_FALSE(gate.settle_tenant(local, "").has_value()) << "who makes the first token";
+}
+
 TEST(Gate, F9SettlesTheTenantAndNeverAnothers)
 {
     Definitions definitions;

@@ -130,6 +130,11 @@ constexpr std::array helps{
                 "Name it: ?tenant=NAME."},
     ProblemHelp{"tenant_unknown", "No such tenant", "The config has no tenant of that name.",
                 "Name one of the config."},
+    ProblemHelp{
+        "tenant_gone", "Its tenant has left",
+        "The token speaks for a tenant that the config no longer has. Nothing is fetched or handed out for it; its "
+        "data is kept for 7 days.",
+        "Put [tenant.NAME] back, or use a token of another tenant."},
     // What is not there.
     ProblemHelp{"not_found", "Not found", "There is nothing under that id or path, or it belongs to another tenant.",
                 "Look at the id; ended jobs are kept for a while only."},

@@ -72,6 +72,7 @@ void read_queues(Reads& reads, const Definitions& definitions, const std::string
 // are: the others are policy for whoever comes to use them, and their names may tell of another tenant (F9).
 bool names_for(const Definitions& definitions, std::string_view tenant, std::string_view queue)
 {
+    if (tenant == shared_tenant) return false; // it has those of its sources
     if (definitions.tenants.size() <= 1) return true;
     return std::ranges::any_of(definitions.schedules, [&](const auto& named) {
         const TaskSchedule& schedule = named.second;

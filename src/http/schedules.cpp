@@ -6,12 +6,14 @@
 #include "http/list_rows.hpp"
 #include "http/problems.hpp"
 #include "http/route.hpp"
+#include "http/sorted_page.hpp"
 #include "http/status_answer.hpp"
 #include "http/streams/present.hpp"
 #include "model/schedule.hpp"
 
 #include <algorithm>
 #include <array>
+#include <fmt/format.h>
 #include <map>
 #include <optional>
 
@@ -21,6 +23,8 @@ namespace {
 
 constexpr int fires_shown = 5;
 constexpr int schedules_max = 500;
+/// In an order of their own so many can be had.
+constexpr std::size_t sorted_max = 5000;
 
 // --- Rows ---
 
@@ -138,22 +142,31 @@ void schedule_row(JsonOut& out, Core& core, const Scheduled& one, const SourceDe
 
 // --- The list ---
 
+/// Whose keys of the source the list shows; nullopt: none.
+std::optional<std::string> owner_of(const Definitions& definitions, const std::string& tenant,
+                                    const SourceDefinition& source, const ListQuery& query, bool own_only)
+{
+    if (!source.schedule.any() || (!query.source.empty() && query.source != source.name) ||
+        !tenant_has_source(definitions, tenant, source.name))
+        return std::nullopt;
+    std::string owner{key_tenant(definitions, tenant, source.name)};
+    if (own_only && owner != tenant) return std::nullopt;
+    return owner;
+}
+
 void read_schedules(Reads& reads, const Definitions& definitions, const std::string& tenant, const ListQuery& query,
                     bool own_only, std::size_t limit, std::vector<Scheduled>& found)
 {
     // Keys in byte order follow their sources in name order, but for names that begin alike: each source by itself.
     for (const auto& [name, source] : definitions.sources) {
-        if (!source->schedule.any() || (!query.source.empty() && query.source != name) ||
-            !tenant_has_source(definitions, tenant, name))
-            continue;
-        const std::string owner{key_tenant(definitions, tenant, name)};
-        if (own_only && owner != tenant) continue;
+        const auto owner = owner_of(definitions, tenant, *source, query, own_only);
+        if (!owner) continue;
         const std::string_view after_source = std::string_view{query.after}.substr(0, query.after.find('/'));
         if (name < after_source) continue;
         const std::string after = name == after_source ? query.after : std::string{};
-        for (auto& view : reads.keys(owner, name, after, schedules_max)) {
+        for (auto& view : reads.keys(*owner, name, after, schedules_max)) {
             if (found.size() > limit) return;
-            auto fires = reads.fires(owner, view->record.key, fires_shown);
+            auto fires = reads.fires(*owner, view->record.key, fires_shown);
             found.push_back({std::move(view), std::move(fires)});
         }
     }
@@ -176,12 +189,24 @@ struct SchedulePage {
     std::vector<Scheduled> found;
     std::map<std::string, ScheduleStands> stands;
 
-    void read(Reads& reads, const Definitions& definitions, const std::string& tenant, ListQuery query, bool of_all)
+    /// Of keys and tasks, as the list is where the caller named an order.
+    std::vector<ScheduleRecord> sorted;
+    std::string next;
+    enum class Sorted : std::uint8_t { well, bad_after, too_many } sorting = Sorted::well;
+
+    ScheduleStands& read_of(Reads& reads, const Definitions& definitions, const std::string& tenant,
+                            const ListQuery& query, bool of_all)
     {
         ScheduleStands& of_tenant = stands[tenant] = read_stands(reads, definitions, tenant);
         if (!query.source.empty()) of_tenant.tasks.clear();
         if (!of_all && tenant != shared_tenant && lists_shared(definitions, tenant))
             stands[std::string{shared_tenant}].records = reads.schedules(shared_tenant);
+        return of_tenant;
+    }
+
+    void read(Reads& reads, const Definitions& definitions, const std::string& tenant, ListQuery query, bool of_all)
+    {
+        read_of(reads, definitions, tenant, query, of_all);
         if (of_all && !query.after.empty()) {
             const std::string reached = query.after.substr(0, query.after.find('/'));
             if (tenant < reached) return;
@@ -190,11 +215,85 @@ struct SchedulePage {
         // Of all, the shared ones are rows of their own tenant, once.
         read_schedules(reads, definitions, tenant, query, of_all, static_cast<std::size_t>(query.limit), found);
     }
+
+    void sort(Reads& reads, const Definitions& definitions, const std::vector<std::string>& tenants,
+              const ListQuery& query, bool of_all)
+    {
+        std::vector<ScheduleRecord> all;
+        for (const std::string& tenant : tenants) {
+            for (const auto& [record, fires] : read_of(reads, definitions, tenant, query, of_all).tasks) {
+                all.push_back(record);
+                if (record.paused) all.back().next_at.reset(); // as its row shows it
+            }
+            for (const auto& [name, source] : definitions.sources)
+                if (const auto owner = owner_of(definitions, tenant, *source, query, of_all))
+                    add_keys(reads, *owner, name, all);
+            if (all.size() > sorted_max) {
+                sorting = Sorted::too_many;
+                return;
+            }
+        }
+        auto page = sorted_page(std::move(all), query, query.sort.by == "id", [&](const ScheduleRecord& record) {
+            const std::int64_t value = query.sort.by == "id" ? 0 : place_of(record.next_at);
+            return Place{value, of_all ? record.tenant + " " + record.name : record.name};
+        });
+        if (!page) {
+            sorting = Sorted::bad_after;
+            return;
+        }
+        sorted = std::move(page->rows);
+        next = std::move(page->next);
+        for (const ScheduleRecord& record : sorted)
+            if (!definitions.schedules.contains(record.name))
+                if (auto view = reads.meta(record.tenant, record.name))
+                    found.push_back({std::move(view), reads.fires(record.tenant, record.name, fires_shown)});
+    }
+
+private:
+    static void add_keys(Reads& reads, const std::string& owner, const std::string& source,
+                         std::vector<ScheduleRecord>& all)
+    {
+        for (std::string after; all.size() <= sorted_max;) {
+            const auto page = reads.keys(owner, source, after, schedules_max);
+            for (const auto& view : page) all.push_back({owner, view->record.key, view->record.next_at, false});
+            if (page.size() < static_cast<std::size_t>(schedules_max)) return;
+            after = page.back()->record.key;
+        }
+    }
 };
+
+void answer_sorted(Core& core, const ExchangePtr& exchange, const SchedulePage& page, const Definitions& definitions,
+                   streams::Cursor cursor)
+{
+    if (page.sorting == SchedulePage::Sorted::bad_after) return exchange->fail(bad_after());
+    if (page.sorting == SchedulePage::Sorted::too_many)
+        return exchange->fail(
+            bad_parameter(fmt::format("There are more than {} schedules, too many to be sorted.", sorted_max),
+                          "Name one source with source=, or leave sort out."));
+    JsonOut out;
+    out.begin();
+    out.begin_list("items");
+    auto key = page.found.begin();
+    for (const ScheduleRecord& record : page.sorted) {
+        const ScheduleStands& stands = page.stands.at(record.tenant);
+        if (definitions.schedules.contains(record.name)) {
+            for (const auto& [task, fires] : stands.tasks)
+                if (task.name == record.name) task_schedule_row(out, definitions, task, fires, stands.head);
+        } else if (key != page.found.end() && key->view->record.key == record.name &&
+                   key->view->record.tenant == record.tenant) {
+            schedule_row(out, core, *key, *definitions.source(key->view->record.source), stands.paused(record.name));
+            ++key;
+        }
+    }
+    out.end_list();
+    end_list(out, page.next, cursor, core.now());
+    out.end();
+    respond_status(exchange, out.take());
+}
 
 void list_schedules(Core& core, const ExchangePtr& exchange, std::span<const std::string>)
 {
-    const auto query = list_query(exchange, {"source"});
+    const auto query = list_query(exchange, {"source"}, {"id", "next_at"});
     if (!query) return;
     const auto page = std::make_shared<SchedulePage>();
     const auto definitions = core.definitions();
@@ -203,10 +302,12 @@ void list_schedules(Core& core, const ExchangePtr& exchange, std::span<const std
         core, exchange,
         [page, definitions, query = *query, of_all,
          tenants = tenants_asked(*definitions, exchange->caller())](Reads& reads) {
+            if (query.sorted) return page->sort(reads, *definitions, tenants, query, of_all);
             for (const std::string& tenant : tenants) page->read(reads, *definitions, tenant, query, of_all);
         },
-        [&core, exchange, page, definitions, of_all,
+        [&core, exchange, page, definitions, of_all, sorted = query->sorted,
          limit = static_cast<std::size_t>(query->limit)](streams::Cursor cursor) {
+            if (sorted) return answer_sorted(core, exchange, *page, *definitions, cursor);
             std::vector<Scheduled>& found = page->found;
             const bool more = found.size() > limit;
             if (more) found.resize(limit);

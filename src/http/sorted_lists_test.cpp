@@ -151,6 +151,45 @@ TEST_F(SortedLists, FreshnessByKeyAndByInstant)
     expect_no_sort("/v1/freshness?sort=state", "key, as_of, checked_at, changed_at, next_at");
 }
 
+TEST_F(SortedLists, SchedulesOfKeysAndTasksByIdAndByTheirNextFire)
+{
+    auto changed = std::make_shared<Definitions>(*world.definitions);
+    for (const char* name : {"forecast", "prices"}) {
+        auto scheduled = std::make_shared<SourceDefinition>(*changed->source(name));
+        scheduled->schedule.every = 1h;
+        changed->sources[name] = scheduled;
+    }
+    for (const char* name : {"nightly", "held"}) {
+        changed->schedules[name].name = name;
+        changed->schedules[name].when.every = 24h;
+    }
+    world.reload(changed);
+    const WallTime now = world.clock.wall();
+    auto transaction = world.store.begin();
+    transaction->put_schedule({"default", "nightly", now + 2min, false});
+    transaction->put_schedule({"default", "held", now + 1min, true});
+    transaction->commit();
+    transaction.reset();
+    for (const auto& [key, wait] : {std::pair{"forecast/eu", 3min}, {"forecast/us", 1min}, {"prices", 4min}}) {
+        KeyView view = world.next_view(key, "[1]");
+        view.record.next_at = now + wait;
+        world.commit(view);
+    }
+    EXPECT_THAT(walk("/v1/schedules?sort=id", "id"),
+                ElementsAre("forecast/eu", "forecast/us", "held", "nightly", "prices"));
+    EXPECT_THAT(walk("/v1/schedules?sort=-id", "id"),
+                ElementsAre("prices", "nightly", "held", "forecast/us", "forecast/eu"));
+    EXPECT_THAT(walk("/v1/schedules?sort=next_at", "id"),
+                ElementsAre("held", "forecast/us", "nightly", "forecast/eu", "prices"))
+        << "a paused task has no next fire, which counts as lowest";
+    EXPECT_THAT(walk("/v1/schedules?sort=-next_at&source=forecast", "id"), ElementsAre("forecast/eu", "forecast/us"));
+    const std::string first = client->get("/v1/schedules?sort=next_at&limit=2").body;
+    EXPECT_EQ(member(first, "/items/1/next/0"), to_rfc3339(now + 1min));
+    EXPECT_EQ(member(first, "/items/1/every_ms"), "3600000");
+    EXPECT_EQ(client->get("/v1/schedules?sort=next_at&after=prices").status, 400) << "of a page in another order";
+    expect_no_sort("/v1/schedules?sort=source", "id, next_at");
+}
+
 TEST_F(SortedLists, TheAuditAndVersionsFromTheirBeginning)
 {
     auto transaction = world.store.begin();

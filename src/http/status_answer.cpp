@@ -180,6 +180,7 @@ std::optional<ListQuery> list_query(const ExchangePtr& exchange, std::initialize
                 return std::nullopt;
             }
             query.sort = *sort;
+            query.sorted = true;
         } else if (std::ranges::find(filters, name) != filters.end()) {
             query.*filter_of(name) = value;
         } else {

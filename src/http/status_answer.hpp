@@ -47,6 +47,7 @@ struct ListQuery {
     std::string after;
     std::string state, queue, source, key, kind, tag, since, until;
     ListSort sort;
+    bool sorted = false; ///< the caller named its order
 };
 /// Reads a list's query; names beside limit, after, sort and tenant must be in `filters`. nullopt: a problem was
 /// answered.

@@ -29,6 +29,13 @@ inline bool any_shared(const Definitions& definitions)
                                [&](const auto& named) { return is_shared(definitions, *named.second); });
 }
 
+/// The tenant is one of the config, and something is done for it. What belonged to one that left rests.
+inline bool is_tenant(const Definitions& definitions, std::string_view tenant)
+{
+    if (tenant == shared_tenant) return any_shared(definitions);
+    return definitions.tenants.empty() ? tenant == "default" : definitions.tenants.contains(tenant);
+}
+
 /// The tenant may read the source: it lists it, or lists none. The tenant of shared sources has these and no other.
 inline bool tenant_has_source(const Definitions& definitions, std::string_view tenant, std::string_view source)
 {
@@ -37,7 +44,7 @@ inline bool tenant_has_source(const Definitions& definitions, std::string_view t
         return of != nullptr && is_shared(definitions, *of);
     }
     const auto found = definitions.tenants.find(tenant);
-    if (found == definitions.tenants.end()) return definitions.tenants.empty();
+    if (found == definitions.tenants.end()) return is_tenant(definitions, tenant);
     const auto& sources = found->second.sources;
     return sources.empty() || std::ranges::find(sources, source) != sources.end();
 }
@@ -49,12 +56,14 @@ inline std::string_view key_tenant(const Definitions& definitions, std::string_v
     return of != nullptr && is_shared(definitions, *of) ? shared_tenant : tenant;
 }
 
-/// The source of a key that is this tenant's; null where its keys are kept elsewhere by now, or by nobody.
+/// The source of a key that is this tenant's; null where its keys are kept elsewhere by now, or by nobody: the source
+/// or the tenant left the config, or the tenant lists it no longer. Such a key rests, and is dropped in time.
 inline const SourceDefinition* source_within(const Definitions& definitions, std::string_view tenant,
                                              std::string_view source)
 {
     const SourceDefinition* of = definitions.source(source);
-    return of != nullptr && is_shared(definitions, *of) == (tenant == shared_tenant) ? of : nullptr;
+    const bool kept_here = of != nullptr && is_shared(definitions, *of) == (tenant == shared_tenant);
+    return kept_here && tenant_has_source(definitions, tenant, source) ? of : nullptr;
 }
 
 /// Whether there is a shared source that the tenant lists.
