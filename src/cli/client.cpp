@@ -3,6 +3,7 @@
 
 #include "base/failure.hpp"
 #include "cli/json.hpp"
+#include "model/key.hpp"
 
 #include <algorithm>
 #include <curl/curl.h>
@@ -24,6 +25,15 @@ bool loopback(std::string_view url)
 {
     const std::string_view host = url.substr(url.find("://") + 3);
     return host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]");
+}
+
+// Every route of the API takes the parameter; what the command itself asks for goes before.
+std::string with_tenant(const std::string& path, const std::string& tenant)
+{
+    const std::size_t query = path.find('?');
+    const bool named = path.find("?tenant=") != std::string::npos || path.find("&tenant=") != std::string::npos;
+    if (tenant.empty() || named || !path.starts_with("/v1/")) return path;
+    return fmt::format("{}{}tenant={}", path, query == std::string::npos ? '?' : '&', percent_encode(tenant));
 }
 
 } // namespace
@@ -143,7 +153,7 @@ CliResult<HttpAnswer> HttpClient::run(const HttpRequest& request, Call& call)
     CURL* curl = handle_->curl;
     curl_easy_reset(curl); // keeps the connection
     call.heard = call.ticked = context_.clock.steady();
-    const std::string url = target_.url + request.path;
+    const std::string url = target_.url + with_tenant(request.path, target_.tenant);
     curl_slist* list = nullptr;
     const auto add = [&](const std::string& line) { list = curl_slist_append(list, line.c_str()); };
     for (const auto& [name, value] : request.headers) add(name + ": " + value);

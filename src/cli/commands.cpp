@@ -92,6 +92,9 @@ void add_jobs(CLI::App& app, CliContext& context)
     add_common(list, list_options->common);
     list->add_option("--state", list_options->state, "queued, running, succeeded, failed or cancelled");
     list->add_option("--queue", list_options->queue, "Of one queue; a source's refreshes have the queue of its name");
+    list->add_option("--kind", list_options->kind, "refresh, task or item");
+    list->add_option("--key", list_options->key, "Refreshes of one key");
+    list->add_option("--tag", list_options->tag, "With this tag");
     list->add_option("--limit", list_options->limit, "At most so many")->check(CLI::Range(1, 500));
     list->add_option("--after", list_options->after, "Go on behind this, as the end of a list says");
     list->callback([&context, list_options] { context.exit_code = run_jobs_list(context, *list_options); });

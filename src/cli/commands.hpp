@@ -43,7 +43,7 @@ int run_watch(CliContext& context, const WatchOptions& options);
 
 struct JobsListOptions {
     CommonOptions common;
-    std::string state, queue, after;
+    std::string state, queue, kind, key, tag, after;
     int limit = 50;
 };
 int run_jobs_list(CliContext& context, const JobsListOptions& options);

@@ -22,8 +22,8 @@ CliResult<void> jobs_list(CliContext& context, const JobsListOptions& options)
     if (!target) return std::unexpected(target.error());
     HttpClient client{context, *target};
     std::string path = fmt::format("/v1/jobs?limit={}", options.limit);
-    path +=
-        query_part("state", options.state) + query_part("queue", options.queue) + query_part("after", options.after);
+    path += query_part("state", options.state) + query_part("queue", options.queue) + query_part("kind", options.kind) +
+            query_part("key", options.key) + query_part("tag", options.tag) + query_part("after", options.after);
     const auto answer = ask_json(client, path, "jobs");
     if (!answer) return std::unexpected(answer.error());
     if (options.common.json) {

@@ -43,6 +43,7 @@ CliResult<Target> find_target(const CliContext& context, const std::string& conf
 {
     Target target;
     target.token = context.environment("FRESHET_TOKEN").value_or("");
+    target.tenant = context.environment("FRESHET_TENANT").value_or("");
     if (target.token.find_first_of("\r\n") != std::string::npos)
         return std::unexpected(
             CliError{exit_usage, "FRESHET_TOKEN holds a line end", "export FRESHET_TOKEN=\"$(cat FILE)\""});

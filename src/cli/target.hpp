@@ -3,7 +3,8 @@
 // Which server a command speaks to, and with which token.
 //
 // FRESHET_URL, else `listen` of --config FILE or ./freshet.toml, else 127.0.0.1:7878. FRESHET_TOKEN, else the file
-// `cli-token` in data_dir; that file belongs to the server of that config and is never sent to FRESHET_URL.
+// `cli-token` in data_dir; that file belongs to the server of that config and is never sent to FRESHET_URL. A token of
+// all tenants speaks of the one that FRESHET_TENANT names, where a command names none.
 
 #include "cli/context.hpp"
 
@@ -15,6 +16,7 @@ namespace freshet::cli {
 struct Target {
     std::string url;                        ///< without a slash at its end; may have a path prefix
     std::string token;                      ///< empty: none
+    std::string tenant;                     ///< empty: the token's
     std::filesystem::path config;           ///< the file that was read; empty: none
     std::optional<ServerDefinition> server; ///< its [server]; absent with FRESHET_URL
     bool local = false;                     ///< this machine's, by its config

@@ -10,6 +10,7 @@ namespace freshet::cli {
 namespace {
 
 using testing::AllOf;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -123,6 +124,22 @@ TEST(Jobs, ListsWithFiltersAndSaysHowToGoOn)
     EXPECT_EQ(world.run({"jobs", "list", "--json"}), exit_done);
     EXPECT_EQ(std::ranges::count(world.out.str(), '\n'), 1);
     EXPECT_EQ(world.run({"jobs", "list", "--limit", "501"}), exit_usage);
+    EXPECT_EQ(world.run({"jobs", "list", "--kind", "refresh", "--key", "rates/EUR", "--tag", "a&b"}), exit_done);
+    EXPECT_THAT(server.requests().back().path, EndsWith("&kind=refresh&key=rates%2FEUR&tag=a%26b"));
+}
+
+TEST(Jobs, ATokenOfAllTenantsSpeaksOfTheOneThatTheEnvironmentNames)
+{
+    FakeServer server{[](const FakeRequest&) { return json(R"({"items":[],"now":"2026-11-24T16:00:00Z"})"); }};
+    TestWorld world{server.url()};
+    world.variables["FRESHET_TENANT"] = "acme";
+    EXPECT_EQ(world.run({"jobs", "list", "--limit", "1"}), exit_done);
+    EXPECT_EQ(server.requests().back().path, "/v1/jobs?limit=1&tenant=acme");
+    EXPECT_EQ(world.run({"jobs", "show", "j_1"}), exit_done);
+    EXPECT_EQ(server.requests().back().path, "/v1/jobs/j_1?tenant=acme");
+    EXPECT_EQ(world.run({"token", "list", "--tenant", "globex"}), exit_done);
+    EXPECT_THAT(server.requests().back().path, HasSubstr("tenant=globex"));
+    EXPECT_THAT(server.requests().back().path, Not(HasSubstr("acme")));
 }
 
 const char* const freshness = R"({"items":[

@@ -3,10 +3,10 @@
 import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { keyed } from "lit/directives/keyed.js";
 import { html as literal, unsafeStatic } from "lit/static-html.js";
-import { base, chooseTenant, client, me, onSession, problemOf, signIn, signOut, whoAmI } from "./api.js";
+import { base, chooseTenant, client, me, onSession, problemOf, root, signIn, signOut, whoAmI } from "./api.js";
 import { lang, own, refusalText, setLang, t, tw, wantedLang, type Lang, type Word } from "./i18n.js";
-import { href, onPlace, place } from "./router.js";
-import { action, problemBox, sayProblem } from "./ui.js";
+import { href, keyOf, keyText, onPlace, place } from "./router.js";
+import { action, head, problemBox, sayProblem } from "./ui.js";
 import "@freshet/elements";
 import type { Problem } from "@freshet/client";
 
@@ -31,6 +31,7 @@ const pages: Record<string, Known> = {
 const themes = ["auto", "light", "dark"] as const;
 type Theme = (typeof themes)[number];
 const themeKept = "freshet-theme";
+const reloadKept = "freshet-reloaded";
 
 class App extends LitElement {
   private ready = false;
@@ -41,6 +42,9 @@ class App extends LitElement {
   private server: string | undefined;
   private newServer: string | undefined;
   private wrong = "";
+  /** A page whose file did not come. */
+  private missing: Problem | undefined;
+  private wasIn = false;
   private held = false;
   private tenants: string[] | undefined;
 
@@ -51,8 +55,38 @@ class App extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback();
     onPlace(() => this.turn(true));
-    onSession(() => this.requestUpdate());
+    onSession(this.whose);
+    document.addEventListener("visibilitychange", () => void this.lookAgain());
     void this.begin();
+  }
+
+  /** Nothing of a session outlives it on the screen, whoever ended it: this tab, another one, or the server. */
+  private whose = (): void => {
+    if (this.wasIn && !me) {
+      for (const dialog of document.querySelectorAll("dialog")) dialog.close("no");
+      this.wrong = t("signedOut");
+      this.inSight = "";
+      this.focusHead();
+    }
+    this.wasIn = me !== undefined;
+    if (this.ready && me?.tenant === "*" && !this.tenants) this.findTenants().then(() => this.requestUpdate(), sayProblem);
+    this.requestUpdate();
+  };
+  /** Who signed in in another tab is in here, too. */
+  private async lookAgain(): Promise<void> {
+    if (document.hidden || !this.ready || me || this.problem) return;
+    await whoAmI().catch(() => undefined);
+    if (me) await this.enter();
+  }
+  private async enter(): Promise<void> {
+    this.wrong = "";
+    if (me?.tenant === "*") await this.findTenants();
+    this.hear();
+    this.turn(true);
+    this.requestUpdate();
+  }
+  private focusHead(): void {
+    void this.updateComplete.then(() => requestAnimationFrame(() => this.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true })));
   }
 
   private async begin(): Promise<void> {
@@ -77,7 +111,12 @@ class App extends LitElement {
   /** A reader of all tenants looks at one of them. */
   private async findTenants(): Promise<void> {
     const names = new Set<string>();
-    for (const row of (await client.freshness({ limit: 500 })).items) names.add(row.tenant);
+    let after: string | undefined;
+    do {
+      const page = await client.freshness({ limit: 500, after });
+      for (const row of page.items) names.add(row.tenant);
+      after = page.next;
+    } while (after);
     this.tenants = [...names].sort();
   }
 
@@ -89,6 +128,7 @@ class App extends LitElement {
       // A page that is older than its server says so, once.
       if (this.server && client.server && client.server !== this.server) this.newServer = client.server;
       this.server ??= client.server;
+      if (client.connection === "signed-out" && me) whoAmI().catch(() => undefined);
       this.requestUpdate();
     });
     client.subscribe("queues", () => {}, false);
@@ -99,26 +139,43 @@ class App extends LitElement {
     const name = path[0] ?? "";
     const page = Object.hasOwn(pages, name) ? pages[name] : undefined;
     if (!page) return undefined;
+    if (path.length > 2 && name !== "source") return undefined;
     if (path.length > 1) return page.one && { page, ...page.one, name };
     return page.tag ? { page, tag: page.tag, load: page.load, name } : undefined;
+  }
+  /** The thing that its page is of. */
+  private what(): string {
+    const [name, ...rest] = place().path;
+    return name === "source" ? keyOf(rest) : (rest[0] ?? "");
   }
 
   private turn(focus: boolean): void {
     const known = this.known();
     const tag = known?.tag ?? "";
-    document.title = [known && (place().path[1] ?? t(known.page.name)), "freshet"].filter(Boolean).join(" · ");
+    document.title = [known && (keyText(this.what()) || t(known.page.name)), "freshet"].filter(Boolean).join(" · ");
     const moved = tag !== this.tag || tag !== this.loading;
     this.loading = tag;
     const shown = () => {
       if (this.loading !== tag) return;
       const other = this.tag !== tag;
       this.tag = tag;
+      this.missing = undefined;
       this.requestUpdate();
       // Who follows a link wants to hear where it led; what the stream brings never moves the focus.
-      if (focus && other) void this.updateComplete.then(() => requestAnimationFrame(() => this.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true })));
+      if (focus && other) this.focusHead();
     };
     if (!known || !moved) return shown();
-    known.load().then(shown, () => location.reload());
+    known.load().then(shown, () => void this.notLoaded());
+  }
+  /** A page's file that does not come is another server's, whose document knows it, or the server is out of reach. */
+  private async notLoaded(): Promise<void> {
+    const there = await fetch(new URL("healthz", root), { cache: "no-store" }).then(({ ok }) => ok, () => false);
+    if (there && Date.now() - Number(sessionStorage.getItem(reloadKept)) > 10_000) {
+      sessionStorage.setItem(reloadKept, String(Date.now()));
+      return location.reload();
+    }
+    this.missing = { type: "about:blank", title: "", status: 0, code: "unreachable" };
+    this.requestUpdate();
   }
 
   private paint(theme: Theme): void {
@@ -172,8 +229,9 @@ class App extends LitElement {
     if (me?.tenant === "*" && !this.tenants) return html`<p class="none" aria-busy="true">${t("reading")}</p>`;
     const known = this.known();
     if (!known) return html`<div class="centre"><h1 tabindex="-1">${t("notFound")}</h1><p><a href=${href()}>${t("toStart")}</a></p></div>`;
+    if (this.missing) return html`${head(t(known.page.name))}${problemBox(this.missing, () => ((this.loading = ""), this.turn(false)))}`;
     if (this.tag !== known.tag) return html`<p class="none" aria-busy="true">${t("reading")}</p>`;
-    const what = place().path[1] ?? "";
+    const what = this.what();
     const tag = unsafeStatic(this.tag);
     return html`${keyed(`${this.tag} ${what} ${lang} ${me?.name} ${me?.tenant}`, literal`<${tag} .what=${what} .place=${location.href}></${tag}>`)}`;
   }
@@ -255,10 +313,7 @@ class App extends LitElement {
     const field = form.elements.namedItem("token") as HTMLInputElement;
     try {
       await signIn({ token: field.value.trim() });
-      this.wrong = "";
-      if (me?.tenant === "*") await this.findTenants();
-      this.hear();
-      this.turn(true);
+      await this.enter();
     } catch (error) {
       this.wrong = refusalText(problemOf(error));
       field.value = "";

@@ -3,7 +3,7 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { Job } from "@freshet/client";
-import { clock, span, tw } from "./i18n.js";
+import { span, tickOf, tw } from "./i18n.js";
 
 const drawn = new WeakMap<HTMLElement, { plot: uPlot; of: string }>();
 const tones = ["--go", "--good", "--warn", "--late", "--soft"];
@@ -27,7 +27,7 @@ export function draw(place: HTMLElement, jobs: Job[]): void {
       legend: { show: false },
       cursor: { show: false },
       scales: { y: { range: (_, __, max) => [0, max * 1.1 || 1] } },
-      axes: [{ ...axis, values: (_, values) => values.map((value, i) => clock(value * 1000, i ? values[i - 1]! * 1000 : Date.now())) }, { ...axis, size: 56, values: (_, values) => values.map((value) => span(value * 1000)) }],
+      axes: [{ ...axis, space: 96, values: (_, values) => values.map((value) => tickOf(value * 1000, ((values[1] ?? value) - values[0]!) * 1000)) }, { ...axis, size: 56, values: (_, values) => values.map((value) => span(value * 1000)) }],
       // The last phase reaches highest and is drawn first, so that each shows its own part.
       series: [{}, ...names.map((name, i) => ({ label: tw("phase", name), stroke: style.getPropertyValue(tones[i % tones.length]!), fill: style.getPropertyValue(tones[i % tones.length]!) + "33", width: 1.25, points: { show: ended.length < 40, size: 4 } })).reverse()],
     },

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What pages have in common: they follow topics, pass a list on, and look at the time.
-import { LitElement, type ReactiveController, type ReactiveControllerHost } from "lit";
+import { LitElement, type PropertyDeclarations, type ReactiveController, type ReactiveControllerHost } from "lit";
 import type { Entry } from "@freshet/client";
 import { client, problemOf } from "./api.js";
 import type { Problem } from "@freshet/client";
 
-/** Pages live in the document itself, under its one style sheet. */
+/** Pages live in the document itself, under its one style sheet. What the address says draws them anew. */
 export class Page extends LitElement {
+  static override properties: PropertyDeclarations = { what: {}, place: {} };
+  declare what: string;
+  declare place: string;
   protected override createRenderRoot(): HTMLElement {
     return this;
   }

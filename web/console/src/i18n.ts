@@ -67,11 +67,14 @@ export const relative = (ms: number): string => view.relative(lang, ms);
 const saying = { span, time: (iso: string) => clock(Date.parse(iso), Date.now()) };
 export const whyText = (why: Why): string => tongue?.whyHe(why, saying) ?? why.text;
 export const clearsText = (why: Why): string | undefined => tongue?.clearsHe(why, saying) ?? why.clears;
-/** What a problem is; its detail is the server's own words. */
+/** What a problem is; its detail is the server's own words, in English. */
 export const titleText = (problem: Problem): string => (problem.status === 0 ? t("unreachable") : tongue?.titleHe(problem) ?? problem.title);
 /** One sentence for a refusal: the server's own, or in another language what it is. */
 export const refusalText = (problem: Problem): string => (tongue || problem.status === 0 || !problem.detail ? titleText(problem) : problem.detail);
-export const actText = (action: string): string => tongue?.actHe(action) ?? action;
+/** What may be done about it; undefined: the server's own words tell. */
+export const adviceText = (problem: Problem): string | undefined => tongue?.adviceHe(problem);
+export const actText = (action: string): string => tw("act", action);
+export const fireText = (reason: string): string => tongue?.fireHe(reason) ?? reason;
 export const actDetail = (action: string, detail: string): string => tongue?.actDetailHe(action, detail) ?? detail;
 export const errorText = (error: Failure): string => tongue?.errorHe(error) ?? error.message;
 
@@ -79,6 +82,12 @@ export const errorText = (error: Failure): string => tongue?.errorHe(error) ?? e
 export function clock(at: number, now: number): string {
   const same = new Date(at).toDateString() === new Date(now).toDateString();
   return format(`clock${same}`, () => new Intl.DateTimeFormat(lang, { ...(same ? {} : { month: "short", day: "numeric" }), hour: "2-digit", minute: "2-digit", second: "2-digit" })).format(at);
+}
+/** A time on an axis whose ticks are so far apart. */
+export function tickOf(at: number, apart: number): string {
+  const kind = apart >= 86_400_000 ? "day" : apart >= 60_000 ? "minute" : "second";
+  const shape: Intl.DateTimeFormatOptions = kind === "day" ? { month: "short", day: "numeric" } : { hour: "2-digit", minute: "2-digit", ...(kind === "second" && { second: "2-digit" }) };
+  return format(`tick-${kind}`, () => new Intl.DateTimeFormat(lang, shape)).format(at);
 }
 /** The hour of the day. */
 export const hourOf = (at: number): string => format("hour", () => new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit" })).format(at);

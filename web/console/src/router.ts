@@ -11,10 +11,28 @@ export interface Place {
 const heard = new Set<() => void>();
 export const onPlace = (listener: () => void): (() => void) => (heard.add(listener), () => heard.delete(listener));
 
+/** An address that somebody cut in the middle of a letter is still one. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 export function place(): Place {
   const rest = location.pathname.startsWith(base.pathname) ? location.pathname.slice(base.pathname.length) : "";
-  return { path: rest.split("/").filter(Boolean).map(decodeURIComponent), query: new URLSearchParams(location.search) };
+  return { path: rest.split("/").filter(Boolean).map(decoded), query: new URLSearchParams(location.search) };
 }
+
+/** A value as it stands in a key: all but the unreserved letters is encoded, as the server does it. */
+const encoded = (value: string): string => encodeURIComponent(value).replace(/[!'()*]/g, (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`);
+/** The key that the address of its page names; older links have all of it in one part. */
+export const keyOf = (path: string[]): string => (path[0]?.includes("/") ? path[0] : path.map(encoded).join("/"));
+/** The address of a key's page, in which its values can be read. */
+export const keyHref = (key: string): string => `${href("source")}/${key}`;
+/** A key as people read it. */
+export const keyText = (key: string): string => key.split("/").map((part) => decoded(part).replaceAll("/", "%2F")).join("/");
 
 /** The address of a page: href("jobs", id) or href("jobs", {state: "failed"}). */
 export function href(...parts: (string | Record<string, string | undefined>)[]): string {

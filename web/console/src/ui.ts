@@ -5,9 +5,9 @@ import { repeat } from "lit/directives/repeat.js";
 import type { Problem } from "@freshet/client";
 import { drawing } from "@freshet/elements/styles";
 import { alike, bar as drawBar, glyph, mark, shapes, tones } from "@freshet/elements/view";
-import { client, problemOf } from "./api.js";
+import { chosenTenant, client, problemOf } from "./api.js";
 import { Page } from "./controllers.js";
-import { clock, ltr, moment, own, relative, span, t, titleText, tw, type Word } from "./i18n.js";
+import { adviceText, clock, ltr, moment, own, relative, span, t, titleText, tw, type Word } from "./i18n.js";
 
 // ---- states: the elements' drawing, with the states that only the console shows ----
 
@@ -47,13 +47,15 @@ class Ago extends HTMLElement {
   }
   private draw(): void {
     const gone = this.instant === undefined ? undefined : client.now() - Date.parse(this.instant);
-    const text = gone === undefined ? "–" : this.hasAttribute("length") ? span(Math.max(0, gone)) : relative(this.hasAttribute("past") ? Math.max(0, gone) : Math.min(0, gone));
+    const text = gone === undefined ? "–" : this.hasAttribute("length") ? span(Math.max(0, gone)) : relative(this.hasAttribute("past") ? Math.max(0, gone) : this.hasAttribute("either") ? gone : Math.min(0, gone));
     if (this.time.textContent !== text) this.time.textContent = text;
   }
 }
 customElements.define("fc-ago", Ago);
 export const ago = (at: string | undefined): TemplateResult => (at ? html`<fc-ago past .at=${at}></fc-ago>` : html`<span class="soft">–</span>`);
 export const until = (at: string | undefined): TemplateResult => (at ? html`<fc-ago .at=${at}></fc-ago>` : html`<span class="soft">–</span>`);
+/** Of what comes to pass and is then over. */
+export const turns = (at: string): TemplateResult => html`<fc-ago either .at=${at}></fc-ago>`;
 export const running = (at: string | undefined): TemplateResult => (at ? html`<fc-ago length .at=${at}></fc-ago>` : html`–`);
 export const when = (at: string | undefined): TemplateResult =>
   at ? html`<time datetime=${at} title=${moment(Date.parse(at))}>${clock(Date.parse(at), client.now())}</time>` : html`–`;
@@ -68,11 +70,13 @@ export const readAt = (at: string | undefined, again: () => unknown, busy = fals
 // ---- words of what went wrong ----
 
 export function problemBox(problem: Problem, again?: () => unknown): TemplateResult {
+  const advice = adviceText(problem);
   return html`<div class="problem" role="alert">
     <span class="bad">${glyph("failing")}</span>
     <div><strong>${own(titleText(problem))}</strong>
-      ${problem.detail ? html`<p>${own(problem.detail)}</p>` : nothing}
-      ${problem.try ? html`<p class="soft">${t("try")} ${own(problem.try)}</p>` : nothing}
+      ${advice ? html`<p>${advice}</p>` : nothing}
+      ${problem.detail ? html`<p class=${advice ? "soft" : nothing} lang="en">${own(problem.detail)}</p>` : nothing}
+      ${problem.try && !advice ? html`<p class="soft">${t("try")} <span lang="en">${own(problem.try)}</span></p>` : nothing}
       ${again ? html`<button type="button" @click=${again}>${t("readAgain")}</button>` : nothing}</div>
   </div>`;
 }
@@ -110,7 +114,7 @@ export function say(text: string, kind: "good" | "bad" = "good", more = ""): voi
 }
 export function sayProblem(error: unknown): void {
   const problem = problemOf(error);
-  say(titleText(problem), "bad", [problem.detail, problem.try].filter(Boolean).join(" "));
+  say(titleText(problem), "bad", adviceText(problem) ?? [problem.detail, problem.try].filter(Boolean).join(" "));
 }
 
 // ---- questions ----
@@ -193,13 +197,15 @@ export const action = (label: string, run: () => unknown, kind = "", describe = 
 // ---- copy as ----
 
 const quoted = (text: string) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
-/** What a terminal would say to get the same. */
-export const cli = (...words: string[]): string => ["freshet", ...words].map(quoted).join(" ");
+/** What a terminal would say to get the same, with the tokens it has: FRESHET_URL and FRESHET_TOKEN are its own. */
+export const cli = (...words: string[]): string => [...(chosenTenant() ? [`FRESHET_TENANT=${quoted(chosenTenant()!)}`] : []), ...["freshet", ...words].map(quoted)].join(" ");
 export function curl(path: string, method = "GET", body?: unknown): string {
   const parts = ["curl", '-H "Authorization: Bearer $FRESHET_TOKEN"'];
   if (method !== "GET") parts.push(`-X ${method}`);
   if (body !== undefined) parts.push("-H 'Content-Type: application/json'", `-d ${quoted(JSON.stringify(body))}`);
-  return [...parts, quoted(new URL(path, client.url).href)].join(" ");
+  const url = new URL(path, client.url);
+  if (chosenTenant()) url.searchParams.set("tenant", chosenTenant()!);
+  return [...parts, quoted(url.href)].join(" ");
 }
 export async function copy(text: string): Promise<void> {
   try {
@@ -238,13 +244,13 @@ export interface Col<T> {
   cell: (row: T) => unknown;
   cls?: string;
 }
-/** Rows keep their place by key; on a phone each is a card whose cells are named. */
+/** Rows keep their place by key; where there is little room each is a card whose cells are named, but of a narrow table. */
 export function table<T>(label: string, cols: Col<T>[], rows: readonly T[], key: (row: T) => string, none: string = t("none")): TemplateResult {
   if (rows.length === 0) return html`<p class="none">${none}</p>`;
-  return html`<div class="scroll" role="region" aria-label=${label} tabindex="0"><table role="table" aria-label=${label}>
+  return html`<div class="fits"><div class="scroll ${cols.length < 4 ? "slim" : ""}" role="region" aria-label=${label} tabindex="0"><table role="table" aria-label=${label}>
     <thead role="rowgroup"><tr role="row">${cols.map((col) => html`<th role="columnheader" scope="col" class=${col.cls ?? nothing}><span>${col.head}</span></th>`)}</tr></thead>
     <tbody role="rowgroup">${repeat(rows, key, (row) => html`<tr role="row">${cols.map((col) => html`<td role="cell" class=${col.cls ?? nothing} data-label=${col.head}>${col.cell(row)}</td>`)}</tr>`)}</tbody>
-  </table></div>`;
+  </table></div></div>`;
 }
 
 /** Facts in pairs; those without a value are left out. */

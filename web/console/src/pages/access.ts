@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who reads, what they may, and for an admin the tokens there are. A token is shown once, in the answer that makes it.
 import type { Page as ListPage, Token } from "@freshet/client";
-import { can, client, me } from "../api.js";
+import { can, chooseTenant, chosenTenant, client, me, whoAmI } from "../api.js";
 import { Page, Read } from "../controllers.js";
 import { ago, action, ask, card, cli, confirm, copy, curl, facts, head, html, ltr, nothing, own, problemBox, readAt, say, t, table, tw, until, type Col } from "../ui.js";
 
@@ -23,7 +23,7 @@ export class AccessPage extends Page {
       ${card(t("you"), facts([
         [t("name"), html`${own(me?.name)} <span class="soft">${how}</span>`],
         [t("role"), tw("role", me?.role)],
-        [t("tenant"), own(me?.tenant)],
+        [t("tenant"), html`${own(me?.tenant)} ${chosenTenant() ? action(t("otherTenant"), () => (chooseTenant(undefined), whoAmI()), "small") : nothing}`],
         [t("rights"), me?.rights.map((right, i) => html`${i ? ", " : nothing}${tw("right", right)}`)],
         [t("expires"), me?.expires_at ? until(me.expires_at) : undefined],
       ]))}

@@ -12,8 +12,6 @@ import { ago, action, badge, card, chips, cli, confirm, curl, facts, head, html,
 const states = ["queued", "running", "succeeded", "failed", "cancelled"] as const;
 
 export class BatchPage extends Page {
-  static override properties = { what: {} };
-  declare what: string;
   private readonly follow: Follow = new Follow(this, (entry) => entry.items && this.list.hear(entry.items.values() as Iterable<never>));
   private readonly first = new Read<Batch>(this);
   private readonly list = new List<Item & { seq?: number }>(this);
@@ -63,7 +61,7 @@ export class BatchPage extends Page {
         ${this.list.problem ? problemBox(this.list.problem, this.list.again) : nothing}
         ${this.list.loaded ? table(t("items"), [
           { head: t("state"), cls: "c-state", cell: (item) => badge(item.state) },
-          { head: t("item"), cell: (item) => html`${own(item.label ?? item.key)}${item.label ? html` <span class="soft">${own(item.key)}</span>` : nothing}` },
+          { head: t("item"), cls: "c-words", cell: (item) => html`${own(item.label ?? item.key)}${item.label ? html` <span class="soft">${own(item.key)}</span>` : nothing}` },
           { head: t("job"), cls: "c-id", cell: (item) => (item.job ? idLink(href("jobs", item.job), item.job) : nothing) },
           { head: t("attempt"), cls: "c-num", cell: (item) => ltr(item.attempt) },
           { head: t("duration"), cls: "c-num", cell: (item) => (item.began_at && (item.state === "running" || item.finished_at) ? took(item.began_at, item.finished_at) : html`<span class="soft">–</span>`) },

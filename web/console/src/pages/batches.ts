@@ -37,8 +37,8 @@ export class BatchesPage extends Page {
       ${this.list.loaded ? table(t("batches"), [
         { head: t("state"), cls: "c-state", cell: (batch) => badge(batch.state) },
         { head: t("batch"), cls: "c-id", cell: (batch) => idLink(href("batches", batch.id), batch.id) },
-        { head: t("name"), cell: (batch) => own(batch.name ?? "") },
-        { head: t("queue"), cell: (batch) => own(batch.queue) },
+        { head: t("name"), cls: "c-words", cell: (batch) => own(batch.name ?? "") },
+        { head: t("queue"), cls: "c-words", cell: (batch) => html`<a href=${href("jobs", { queue: batch.queue })}>${own(batch.queue)}</a>` },
         { head: t("done"), cls: "c-bar", cell: batchBar },
         { head: t("failedN"), cls: "c-num", cell: (batch) => (batch.counts.failed ? html`<span class="bad">${ltr(num(batch.counts.failed))}</span>` : html`<span class="soft">${ltr(0)}</span>`) },
         { head: t("requested"), cls: "c-num", cell: (batch) => ago(batch.requested_at) },

@@ -4,8 +4,8 @@ import { stateOf, type FreshnessRow } from "@freshet/client";
 import { can, client, isShared } from "../api.js";
 import { Follow, Page } from "../controllers.js";
 import { List } from "../list.js";
-import { href, place } from "../router.js";
-import { refreshOf } from "../refresh.js";
+import { href, keyHref, keyText, place } from "../router.js";
+import { nextTry, refreshOf } from "../refresh.js";
 import { ago, badge, bar, chips, cli, curl, head, html, ltr, nothing, own, problemBox, t, table, tw, until, type Col } from "../ui.js";
 import { errorText, num, whyText } from "../i18n.js";
 import { strip } from "../strip.js";
@@ -50,14 +50,15 @@ export class FreshnessPage extends Page {
     }
     const cols: Col<FreshnessRow>[] = [
       { head: t("state"), cls: "c-state", cell: (row) => html`${badge(stateOf(row, now))}${row.paused ? badge("paused") : nothing}${row.held ? badge("held") : nothing}` },
-      { head: t("key"), cls: "c-key", cell: (row) => html`<a href=${href("source", row.key)}>${own(row.key)}</a>${isShared(row) ? html` <span class="soft">${t("shared")}</span>` : nothing}` },
+      { head: t("key"), cls: "c-key", cell: (row) => html`<a href=${keyHref(row.key)}>${own(keyText(row.key))}</a>${isShared(row) ? html` <span class="soft">${t("shared")}</span>` : nothing}` },
       { head: t("checked"), cls: "c-num", cell: (row) => ago(row.checked_at) },
       { head: t("budget"), cls: "c-bar", cell: (row) => this.budget(row, now) },
-      { head: t("asOf"), cls: "c-num", cell: (row) => ago(row.as_of) },
-      { head: t("rows"), cls: "c-num", cell: (row) => (row.rows === undefined ? "–" : ltr(num(row.rows))) },
-      { head: t("next"), cls: "c-num", cell: (row) => (row.retry_at ?? row.next_at ? until(row.retry_at ?? row.next_at) : html`<span class="soft">–</span>`) },
+      { head: t("rows"), cls: "c-num c-more", cell: (row) => (row.rows === undefined ? "–" : ltr(num(row.rows))) },
+      { head: t("next"), cls: "c-num c-more", cell: (row) => until(nextTry(row)) },
       { head: t("why"), cls: "c-why", cell: (row) => this.why(row) },
     ];
+    // Where no source tells a time of its own, it is that of the fetch, which stands there already.
+    if (this.list.items.some((row) => row.as_of_by === "source")) cols.splice(4, 0, { head: t("asOf"), cls: "c-num", cell: (row) => (row.as_of_by === "source" ? ago(row.as_of) : html`<span class="soft">–</span>`) });
     if (this.list.items.some((row) => row.strip)) cols.splice(4, 0, { head: t("strip"), cls: "c-num", cell: (row) => strip(row) });
     if (can("refresh")) cols.push({ head: t("refresh"), cls: "c-refresh", cell: (row) => refreshOf(row, this.list.items.length) });
     return html`

@@ -4,7 +4,7 @@ import { isOver, type Attempt, type Job, type Page as ListPage } from "@freshet/
 import { canChange, client } from "../api.js";
 import { Follow, Page, Read } from "../controllers.js";
 import { bytes, clearsText, errorText, num, span, whyText } from "../i18n.js";
-import { href } from "../router.js";
+import { href, keyHref, keyText } from "../router.js";
 import { ago, action, ask, badge, card, cli, confirm, curl, facts, head, html, idLink, json, ltr, nothing, own, problemBox, readAt, say, t, table, took, tw, until, when } from "../ui.js";
 import { jobState } from "./jobs.js";
 
@@ -16,8 +16,6 @@ interface LogLine {
 }
 
 export class JobPage extends Page {
-  static override properties = { what: {} };
-  declare what: string;
   private readonly follow = new Follow(this, () => this.maybeRead());
   private readonly first = new Read<Job>(this);
   private readonly attempts = new Read<ListPage<Attempt>>(this);
@@ -60,7 +58,7 @@ export class JobPage extends Page {
       <div class="columns">
         ${card(t("details"), facts([
           [t("why"), job.why && html`${own(whyText(job.why))}${job.why.since ? html` <span class="soft">${ago(job.why.since)}</span>` : nothing}${job.why.clears ? html`<br><span class="soft">${t("clearsBy")} ${own(clearsText(job.why))}</span>` : nothing}`],
-          [t("key"), job.key && html`<a href=${href("source", job.key)}>${own(job.key)}</a>`],
+          [t("key"), job.key && html`<a href=${keyHref(job.key)}>${own(keyText(job.key))}</a>`],
           [t("trigger"), job.trigger && tw("trigger", job.trigger)],
           [t("outcome"), job.outcome && html`${tw("outcome", job.outcome)}${job.counts ? html` ${ltr(`+${job.counts.added} −${job.counts.removed} ~${job.counts.changed}`)}` : nothing}`],
           [t("requested"), html`${when(job.requested_at)} <span class="soft">${ago(job.requested_at)}</span>${job.requested_by ? html` ${t("requestedBy")} ${own(job.requested_by)}` : nothing}`],

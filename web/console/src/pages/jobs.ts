@@ -5,7 +5,7 @@ import { can, client } from "../api.js";
 import { Follow, Page } from "../controllers.js";
 import { errorText, num, range, whyText } from "../i18n.js";
 import { List } from "../list.js";
-import { filter, href, place } from "../router.js";
+import { filter, href, keyHref, keyText, place } from "../router.js";
 import { ago, action, ask, badge, bar, chips, cli, curl, head, html, idLink, ltr, nothing, own, problemBox, say, t, table, took, tw, when, type Col } from "../ui.js";
 
 export const states = ["queued", "running", "succeeded", "failed", "cancelled"] as const;
@@ -47,15 +47,17 @@ export class JobsPage extends Page {
         (!filters.state || stored(job.state) === filters.state) && (!filters.queue || job.queue === filters.queue) && (!filters.kind || job.kind === filters.kind) &&
         (!filters.key || job.key === filters.key) && (!filters.tag || (job.tags ?? []).includes(filters.tag)),
     });
+    // The server counts by queue: what is filtered further has no count.
+    const counted = queues.length > 0 && !filters.kind && !filters.key && !filters.tag;
     const count = (state: string) => shown.reduce((sum, queue) => sum + (queue.counts[state] ?? 0), 0);
     const cols: Col<Job>[] = [
       { head: t("state"), cls: "c-state", cell: jobState },
       { head: t("job"), cls: "c-id", cell: (job) => idLink(href("jobs", job.id), job.id) },
-      { head: t("queue"), cls: "c-num", cell: (job) => html`<a href=${href("jobs", { ...filters, queue: job.queue })}>${own(job.queue)}</a>${job.key && job.key !== job.queue ? html` <a class="soft" href=${href("source", job.key)}>${own(job.key)}</a>` : nothing}${job.item ? html` <span class="soft">${own(job.item)}</span>` : nothing}` },
+      { head: t("queue"), cls: "c-num", cell: (job) => html`<a href=${href("jobs", { ...filters, queue: job.queue })}>${own(job.queue)}</a>${job.key && job.key !== job.queue ? html` <a class="soft" href=${keyHref(job.key)}>${own(keyText(job.key))}</a>` : nothing}${job.item ? html` <span class="soft">${own(job.item)}</span>` : nothing}` },
       { head: t("kind"), cls: "c-num", cell: (job) => html`${tw("kind", job.kind)}${job.trigger ? html` <span class="soft">${tw("trigger", job.trigger)}</span>` : nothing}` },
       { head: t("requested"), cls: "c-num", cell: (job) => ago(job.requested_at) },
       { head: t("duration"), cls: "c-num", cell: (job) => (job.began_at && (job.state === "running" || job.state === "cancelling" || job.finished_at) ? took(job.began_at, job.finished_at) : html`<span class="soft">–</span>`) },
-      { head: t("attempt"), cls: "c-num", cell: (job) => ltr(job.attempts_max ? `${job.attempt} / ${job.attempts_max}` : job.attempt) },
+      { head: t("attempt"), cls: "c-num c-more", cell: (job) => ltr(job.attempts_max ? `${job.attempt} / ${job.attempts_max}` : job.attempt) },
       { head: t("progress"), cls: "c-why", cell: (job) => this.words(job) },
     ];
     const params = new URLSearchParams(Object.entries(filters).filter(([, value]) => value) as [string, string][]);
@@ -64,11 +66,11 @@ export class JobsPage extends Page {
       ${head(t("jobs"), { copy: [cli("jobs", "list", ...flags), curl(`v1/jobs${params.size ? `?${params}` : ""}`)], actions: can("operate") ? this.bulk(filters) : nothing })}
       ${chips(t("state"), [
         { text: t("all"), to: href("jobs", { ...filters, state: undefined }), on: !filters.state },
-        ...states.map((state) => ({ text: badge(state), to: href("jobs", { ...filters, state }), on: filters.state === state, count: queues.length ? count(state) : undefined })),
+        ...states.map((state) => ({ text: badge(state), to: href("jobs", { ...filters, state }), on: filters.state === state, count: counted ? count(state) : undefined })),
       ])}
       <form class="filters" @change=${this.change} @submit=${(event: Event) => event.preventDefault()}>
-        <label>${t("queue")} <select name="queue"><option value="">${t("any")}</option>${queues.map((queue) => html`<option value=${queue.name} ?selected=${queue.name === filters.queue}>${queue.name}</option>`)}</select></label>
-        <label>${t("kind")} <select name="kind"><option value="">${t("any")}</option>${["refresh", "task", "item"].map((kind) => html`<option value=${kind} ?selected=${kind === filters.kind}>${tw("kind", kind)}</option>`)}</select></label>
+        <label>${t("queue")} <select name="queue"><option value="" .selected=${!filters.queue}>${t("any")}</option>${queues.map((queue) => html`<option value=${queue.name} .selected=${queue.name === filters.queue}>${queue.name}</option>`)}</select></label>
+        <label>${t("kind")} <select name="kind"><option value="" .selected=${!filters.kind}>${t("any")}</option>${["refresh", "task", "item"].map((kind) => html`<option value=${kind} .selected=${kind === filters.kind}>${tw("kind", kind)}</option>`)}</select></label>
         <label>${t("key")} <input name="key" .value=${filters.key ?? ""} dir="ltr" autocomplete="off"></label>
         <label>${t("tag")} <input name="tag" .value=${filters.tag ?? ""} dir="auto" autocomplete="off"></label>
         ${params.size ? html`<a href=${href("jobs")}>${t("clearFilter")}</a>` : nothing}

@@ -3,23 +3,22 @@
 import type { FreshnessRow, Job, Meta, Page as ListPage, Version } from "@freshet/client";
 import { can, canChange, client, isShared } from "../api.js";
 import { Follow, Page, Read } from "../controllers.js";
-import { bytes, clearsText, errorText, lang, moment, num, span, whyText } from "../i18n.js";
-import { refreshOf } from "../refresh.js";
-import { href } from "../router.js";
+import { bytes, clearsText, clock, errorText, lang, moment, num, span, whyText } from "../i18n.js";
+import { nextTry, refreshOf } from "../refresh.js";
+import { href, keyText } from "../router.js";
 import { strip } from "../strip.js";
-import { ago, action, badge, card, cli, confirm, curl, facts, head, html, idLink, json, ltr, nothing, own, problemBox, readAt, say, t, table, took, tw, until, when } from "../ui.js";
+import { ago, action, badge, card, cli, confirm, curl, facts, head, html, idLink, json, ltr, nothing, own, problemBox, readAt, say, t, table, took, turns, tw, until, when } from "../ui.js";
 
-const month = 30 * 86_400_000;
+const day = 86_400_000;
+const month = 30 * day;
 
 export class SourcePage extends Page {
-  static override properties = { what: {} };
-  declare what: string;
   private readonly follow = new Follow(this, () => this.maybeRead());
   private readonly row = new Read<FreshnessRow | undefined>(this);
   private readonly versions = new Read<ListPage<Version>>(this);
   private readonly jobs = new Read<ListPage<Job>>(this);
   private between: [number, number] | undefined;
-  private seen = "";
+  private asked = "";
   private untick: (() => void) | undefined;
 
   override connectedCallback(): void {
@@ -38,15 +37,17 @@ export class SourcePage extends Page {
   private get topic() {
     return this.follow.entry(`data/${this.what}`);
   }
-  /** What the stream does not tell is read anew when the key went on. */
+  /** What the stream does not tell is read anew when the key went on since, also while it was being read. */
   private maybeRead(): void {
-    const meta = this.topic?.meta;
-    const now = meta && `${meta.gen} ${meta.ver} ${meta.held} ${meta.attempts} ${meta.paused}`;
-    if (now && this.seen && now !== this.seen) this.readMore();
-    if (now) this.seen = now;
+    const words = (meta: Meta | undefined) => meta && `${meta.gen} ${meta.ver} ${meta.held} ${meta.attempts} ${meta.paused}`;
+    const now = words(this.topic?.meta);
+    if (!now || this.row.busy || now === this.asked || now === words(this.row.value)) return;
+    this.asked = now;
+    this.readMore();
   }
   private readMore = (): void => {
-    void this.row.from(async () => (await client.freshness({ source: this.source, limit: 500 })).items.find((row) => row.key === this.what));
+    const row = this.row.from(async () => (await client.freshness({ source: this.source, limit: 500 })).items.find((row) => row.key === this.what));
+    void row.then(() => this.maybeRead());
     void this.versions.from(() => client.ask("GET", `v1/data/${this.what}/versions`, { query: { limit: 20 } }));
     void this.jobs.from(() => client.jobs.list({ key: this.what, kind: "refresh", limit: 500, since: new Date(client.now() - month).toISOString() }));
   };
@@ -57,15 +58,17 @@ export class SourcePage extends Page {
     const meta: Meta | undefined = entry?.meta ?? this.row.value;
     const row = this.row.value;
     const path = `v1/data/${key}`;
+    const next = meta && nextTry(meta);
+    const over = (at: string | undefined) => at !== undefined && Date.parse(at) <= client.now();
     const problem = entry?.problem ?? (meta ? undefined : this.row.problem);
-    if (!meta) return html`${head(own(key))}${problem ? problemBox(problem) : html`<p class="none">${t("reading")}</p>`}`;
+    if (!meta) return html`${head(own(keyText(key)))}${problem ? problemBox(problem) : html`<p class="none">${t("reading")}</p>`}`;
     return html`
-      ${head(own(key), {
+      ${head(own(keyText(key)), {
         sub: html`<freshet-badge .meta=${meta}></freshet-badge>`,
         copy: [cli("get", key, "--meta"), curl(path)],
         actions: html`${canChange(meta) ? this.pauseButton(meta) : nothing}${can("refresh") ? refreshOf(meta) : nothing}`,
       })}
-      ${meta.error ? html`<div class="problem">${badge("failing", meta.error.code)}<div><p>${own(errorText(meta.error))}</p>${meta.retry_at ? html`<p class="soft">${t("next")} ${until(meta.retry_at)}</p>` : nothing}</div></div>` : nothing}
+      ${meta.error ? html`<div class="problem">${badge("failing", meta.error.code)}<div><p>${own(errorText(meta.error))}</p>${next ? html`<p class="soft">${t("next")} ${until(next)}</p>` : nothing}</div></div>` : nothing}
       ${meta.held && row?.held_result ? this.heldCard(row) : nothing}
       <div class="columns">
         ${card(t("details"), facts([
@@ -74,9 +77,9 @@ export class SourcePage extends Page {
           [t("checked"), meta.checked_at && html`${ago(meta.checked_at)} <span class="soft">${when(meta.checked_at)}</span>`],
           [meta.as_of_by === "source" ? t("asOf") : t("asOfFetch"), meta.as_of && html`${ago(meta.as_of)} <span class="soft">${when(meta.as_of)}</span>`],
           [t("changed"), meta.changed_at && html`${ago(meta.changed_at)} <span class="soft">${when(meta.changed_at)}</span>`],
-          [t("state.stale"), meta.stale_at && until(meta.stale_at)],
-          [t("state.overdue"), meta.overdue_at && until(meta.overdue_at)],
-          [t("next"), meta.next_at && until(meta.next_at)],
+          [over(meta.stale_at) ? t("wentStale") : t("goesStale"), meta.stale_at && turns(meta.stale_at)],
+          [over(meta.overdue_at) ? t("wentOverdue") : t("goesOverdue"), meta.overdue_at && turns(meta.overdue_at)],
+          [t("next"), next && until(next)],
           [t("version"), ltr(`v${meta.ver}`)],
           [t("gen"), ltr(num(meta.gen))],
           [t("rows"), meta.rows === undefined ? undefined : ltr(num(meta.rows))],
@@ -118,8 +121,10 @@ export class SourcePage extends Page {
     if (!ended.length) return nothing;
     const good = ended.filter((job) => job.state === "succeeded").length;
     const times = ended.filter((job) => job.phases?.length);
+    // Jobs are kept for as long as the config says, and as many are read as one answer holds: it says from when they are.
+    const since = Math.min(...ended.map((job) => Date.parse(job.finished_at ?? job.requested_at)));
     return card(t("durations"), html`
-      <p class="rate"><b>${ltr(`${num(Math.floor((1000 * good) / ended.length) / 10)} %`)}</b> <span class="soft">${t("rate30")} · ${t("rateOf", { ok: num(good), n: ended.length })}</span></p>
+      <p class="rate"><b>${ltr(`${num(Math.floor((1000 * good) / ended.length) / 10)} %`)}</b> <span class="soft">${client.now() - since > month - day ? t("rate30") : t("rateSince", { at: clock(since, client.now()) })} · ${t("rateOf", { ok: num(good), n: ended.length })}</span></p>
       ${times.length ? this.phases(times) : nothing}
       ${times.length > 1 ? html`<fc-chart .jobs=${times}></fc-chart>` : nothing}`, readAt(this.jobs.value?.now, this.readMore, this.jobs.busy));
   }

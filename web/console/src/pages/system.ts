@@ -42,7 +42,8 @@ export class SystemPage extends Page {
       return { ...health, ...ready };
     });
     if (can("administer")) void this.audit.from(() => client.ask("GET", "v1/audit", { query: { limit: 100 } }));
-    void this.figures.from(async () => {
+    // They are of the whole server, and told to who may see all of it.
+    if (me?.all_tenants) void this.figures.from(async () => {
       const response = await fetch(new URL("metrics", root), { credentials: "same-origin" });
       if (!response.ok) return [];
       // Those without labels: of the whole server.
@@ -61,7 +62,7 @@ export class SystemPage extends Page {
             { head: t("component"), cell: (part) => own(part.name) },
             { head: t("why"), cls: "c-why", cell: (part) => own(part.text ?? "") },
           ], health.components, (part) => part.name)}` : nothing, readAt(health?.now, this.read, this.health.busy))}
-        ${card(t("links"), html`<ul class="plain"><li><a href=${new URL("elements/", root).href} target="_blank">${t("elementsLink")}</a></li><li><a href=${new URL("openapi.json", root).href} target="_blank">${t("openapiLink")}</a></li><li><a href=${new URL("metrics", root).href} target="_blank">${t("metricsLink")}</a></li></ul>`)}
+        ${card(t("links"), html`<ul class="plain"><li><a href=${new URL("elements/", root).href} target="_blank">${t("elementsLink")}</a></li><li><a href=${new URL("openapi.json", root).href} target="_blank">${t("openapiLink")}</a></li>${me?.all_tenants ? html`<li><a href=${new URL("metrics", root).href} target="_blank">${t("metricsLink")}</a></li>` : nothing}</ul>`)}
       </div>
       ${this.figures.value?.length ? card(t("figures"), html`<details><summary>${t("details")}</summary>${table(t("figures"), [
         { head: t("figure"), cell: ([name]) => html`<code dir="ltr">${name}</code>` },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the server says in English and a Hebrew page shows, by its code: titles of problems, actions of the audit. The
-// detail of a problem stays the server's own, since it names what was sent. A code that is not known here has its words.
+// What the server says in English and a Hebrew page shows, by its code: titles of problems and what to do
+// about them. The detail of a problem stays the server's own, since it names what was sent. A code that is not known here has its words.
 import type { Problem } from "@freshet/client";
 
 const titles: Record<string, string> = {
@@ -28,12 +28,29 @@ const titles: Record<string, string> = {
 };
 export const titleHe = ({ code, title }: Problem): string => titles[code] ?? title;
 
-const acts: Record<string, string> = {
-  token_new: "אסימון חדש", token_revoke: "שלילת אסימון", cancel: "ביטול", retry: "ניסיון חוזר", run: "הרצה", adopt: "אימוץ תוצאה שאיחרה", pause: "השהיה", resume: "חידוש",
-  limit: "מגבלות", drain: "ריקון עובד", purge: "ניקוי", held_accept: "קבלת תוצאה מוחזקת", held_discard: "השלכת תוצאה מוחזקת", reset: "איפוס", bulk: "פעולה על רבים",
-  "batch.seal": "סגירת אצווה", "batch.cancel": "ביטול אצווה", "batch.retry_failed": "ניסיון חוזר לנכשלים", "batch.then": "המשך אצווה",
+/** What may be done about it, where the code alone says that. */
+const advice: Record<string, string> = {
+  forbidden: "התפקיד של האסימון אינו מתיר זאת. מנהל יכול ליצור אסימון אחר.", limited_token: "האסימון הוא של כמה מקורות בלבד. נדרש אסימון של הדייר כולו.",
+  token_missing: "נכנסים באסימון. במחשב של השרת, freshet console מדפיסה קישור כניסה.", token_unknown: "אולי נשלל או הועתק בחלקו. מנהל יכול ליצור אחר.", token_expired: "מנהל יכול ליצור אסימון חדש.",
+  link_used: "כל קישור מכניס פעם אחת. freshet console מדפיסה קישור חדש.", token_taken: "בחרו שם אחר, או שללו קודם את האסימון בשם הזה.", token_in_file: "מוחקים אותו מקובץ ההגדרות.",
+  tenant: "מה שנוגע לכל הדיירים דורש אסימון של כולם.", storage_full: "הדיסק או מכסת הדייר מלאים. פנו מקום; הקריאה נמשכת, והכתיבה תחזור מעצמה.", store_failed: "השרת אינו יכול לכתוב. בדקו את הדיסק; freshet doctor אומר מה לא תקין.",
+  busy: "נסו שוב בעוד רגע.", stopping: "השרת יעלה שוב בקרוב; העמוד יתחבר מעצמו.", unanswered: "נסו שוב.", too_many_requests: "נסו שוב בעוד רגע.", limited: "רענון ביד מותר רק מספר פעמים בדקה. נסו שוב בעוד רגע.",
+  queue_full: "המתינו שמשימות יסתיימו, או בטלו כמה מהן.", paused: "מישהו השהה את המקור. חדשו אותו כדי לרענן.",
+  not_found: "אולי נמחק, או שהוא של דייר אחר; מה שהסתיים נשמר לזמן מוגבל.", unknown_source: "בדקו את השם; המקורות רשומים בקובץ ההגדרות.", unknown_key: "בדקו את המפתח; הוא מופיע אחרי הקריאה הראשונה.", unknown_topic: "בדקו את הכתובת.",
+  already_over: "אין עוד מה לעצור.", generation_changed: "מישהו כבר הריץ אותה שוב. העמוד מראה את המצב עכשיו.", held_changed: "הסתכלו על התוצאה החדשה לפני שתחליטו.", no_held: "מישהו כבר החליט עליה.",
 };
-export const actHe = (action: string): string => acts[action] ?? action;
+export const adviceHe = ({ code }: Problem): string | undefined => advice[code];
+
+/** Why a schedule did not fire as it was due. */
+export function fireHe(reason: string): string {
+  const missed = /^(\d+)( or more)? missed since (\S+)$/.exec(reason);
+  if (missed) return `${missed[1]}${missed[2] ? " או יותר" : ""} הוחמצו`;
+  return fires[reason] ?? reason;
+}
+const fires: Record<string, string> = {
+  "the one before it is not over": "הקודמת עוד לא הסתיימה", "one waits already": "אחת כבר ממתינה", "its wall-clock time did not exist that day": "השעה הזאת לא הייתה באותו יום",
+  "the source is paused": "המקור מושהה", "the schedule is paused": "התזמון מושהה",
+};
 
 const details: Record<string, string> = {
   schedule: "תזמון", soft: "רך: מוצג עד הרענון", hard: "קשה: נמחק", refresh: "עם רענון", "as configured": "כמו בקובץ ההגדרות",
