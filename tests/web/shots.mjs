@@ -43,7 +43,7 @@ const running = await claim("mail");
 await ask("/v1/work/beat", { worker: "w-mail", jobs: [{ id: running.id, fence: running.fence, progress: { attempt: running.attempt, phase: "print", done: 3, total: 8, unit: "pages", message: "page 3" } }] });
 const failed = (await ask("/v1/jobs", { queue: "slow", input: { to: "eve" }, tags: ["letters"] })).id;
 const lost = await claim("slow");
-await work({ ...lost, worker: "w-slow" }, "log", { lines: [{ level: "info", text: "began to print" }, { level: "error", text: "paper is out" }] });
+await ask(`/v1/work/${lost.id}/log`, { fence: lost.fence, lines: [{ level: "info", text: "began to print" }, { level: "error", text: "paper is out" }] });
 world.token("looks", "viewer");
 
 const looks = [["en", "light", 1440], ["he", "light", 1440], ["en", "dark", 1440], ["he", "dark", 1440], ["en", "light", 390], ["he", "light", 390], ["en", "dark", 390], ["he", "dark", 390]];

@@ -65,6 +65,49 @@ test("a token signs in, a wrong one is told in words, signing out ends it", asyn
   assert.equal((await person.cookies()).length, 0);
 });
 
+test("a session that ends leaves nothing on the screen: in another tab, with a question open, and who signs in again is in everywhere", async () => {
+  const person = await world.signedIn(operator);
+  const [page, other] = [await person.newPage(), await person.newPage()];
+  for (const one of [page, other]) {
+    await one.goto(`${world.url}/console/queues`);
+    await settled(one);
+  }
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await other.getByRole("alert").filter({ hasText: "You are signed out." }).waitFor();
+  assert.equal(await other.getByRole("table").count(), 0);
+  assert.equal(await other.evaluate(() => document.activeElement.textContent), "Sign in to freshet", "the focus is where it goes on");
+  await page.getByLabel("Token").fill(world.token("again", "operator"));
+  await page.keyboard.press("Enter");
+  await settled(page);
+  await other.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await settled(other);
+  assert.equal(await other.getByRole("heading", { name: "Queues" }).count(), 1);
+
+  await world.ask("POST", "/v1/jobs", { queue: "mail", input: 1 });
+  await other.goto(`${world.url}/console/jobs`);
+  await settled(other);
+  await other.getByRole("button", { name: "Cancel all that fit" }).click();
+  await other.locator("dialog").waitFor();
+  world.cli("token", "revoke", "again");
+  await other.getByLabel("Token").waitFor();
+  assert.equal(await other.locator("dialog").count(), 0);
+  await person.close();
+});
+
+test("a reader of one tenant asks for nothing that is of the whole server", async () => {
+  const person = await world.signedIn(viewer);
+  const page = await person.newPage();
+  const refused = [];
+  page.on("response", (answer) => answer.status() >= 400 && refused.push(answer.url()));
+  for (const path of pages) {
+    await page.goto(`${world.url}/console/${path}`);
+    await settled(page);
+  }
+  assert.deepEqual(refused, []);
+  assert.equal(await page.getByRole("link", { name: "Prometheus" }).count(), 0);
+  await person.close();
+});
+
 test("a Hebrew page tells a refusal, and what was done by hand, in Hebrew", async () => {
   const token = world.token("hebrew", "admin");
   const person = await world.person({ locale: "he" });
@@ -144,6 +187,17 @@ test("a token of all tenants chooses one, sees that one alone, and may choose an
     await page.getByRole("link", { name: "broken", exact: true }).waitFor();
     await page.reload();
     await page.getByRole("link", { name: "broken", exact: true }).waitFor();
+    // What is copied asks for the same tenant.
+    await page.goto(`${shared.url}/console/source/list`);
+    await settled(page);
+    const copied = (name) => page.getByRole("group", { name: "Copy as" }).getByRole("button", { name }).getAttribute("title");
+    assert.equal(await copied("CLI"), "FRESHET_TENANT=acme freshet get list --meta");
+    assert.ok((await copied("curl")).endsWith("/v1/data/list?tenant=acme'"), await copied("curl"));
+    await page.goto(`${shared.url}/console/access`);
+    await page.getByRole("button", { name: "Choose another" }).click();
+    await page.getByRole("button", { name: "globex" }).click();
+    await page.getByRole("link", { name: "Freshness" }).click();
+    await page.getByRole("link", { name: "list", exact: true }).waitFor();
     await page.getByRole("button", { name: "Sign out" }).click();
     await enter("globex");
     await settled(page);
