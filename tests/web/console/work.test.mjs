@@ -47,6 +47,7 @@ test("the list of jobs is alive: a new job comes, runs and ends by itself, and n
   await page.getByRole("button", { name: "1 new row" }).waitFor();
   assert.equal(await page.locator("tbody tr", { hasText: second.id }).count(), 0);
   await page.getByRole("button", { name: "1 new row" }).click();
+  assert.equal(await page.evaluate(() => document.activeElement.getAttribute("role")), "region", "the list has the focus of the button that is gone");
   await page.locator("tbody tr", { hasText: second.id }).waitFor();
   await end(await claim(), "complete", { result: 1 });
 });
@@ -69,6 +70,18 @@ test("a failed job is retried with another input, once that is JSON", async () =
   assert.equal(job.generation, 2);
   await end(job, "complete", { result: 1 });
   await page.locator(".head .mark", { hasText: "succeeded" }).waitFor();
+});
+
+test("the focus of a button that leaves with what it did goes to the head of the page", async () => {
+  const { id } = await world.ask("POST", "/v1/jobs", { queue: "mail", input: 1 });
+  const page = await open(`jobs/${id}`);
+  await page.getByRole("button", { name: "Cancel", exact: true }).focus();
+  await page.keyboard.press("Enter");
+  await page.locator("dialog").waitFor();
+  await page.locator("dialog button.danger").focus();
+  await page.keyboard.press("Enter");
+  await page.locator(".head .mark", { hasText: "cancelled" }).waitFor();
+  await until("the heading has the focus", () => page.evaluate(() => document.activeElement.tagName === "H1"));
 });
 
 test("a bulk action tells the exact count first, and does nothing when the answer is no", async () => {
@@ -164,6 +177,10 @@ test("the head says when the server is away, and the page goes on when it is bac
   await page.locator('.link-state[data-state="live"]').waitFor({ timeout: 20_000 });
   await page.getByRole("button", { name: "Pause", exact: true }).first().click();
   await page.locator('.link-state[data-state="paused"]').waitFor();
+  await page.locator(".link-state", { hasText: /heard (now|\d)/ }).waitFor();
+  await page.getByRole("button", { name: "Resume", exact: true }).first().click();
+  await page.locator('.link-state[data-state="live"]').waitFor();
+  assert.doesNotMatch(await page.locator(".link-state").innerText(), /heard/);
 });
 
 test("Copy as CLI and curl give what a terminal can run", async () => {

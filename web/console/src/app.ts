@@ -6,7 +6,7 @@ import { html as literal, unsafeStatic } from "lit/static-html.js";
 import { base, chooseTenant, client, me, onSession, problemOf, root, signIn, signOut, whoAmI } from "./api.js";
 import { lang, own, refusalText, setLang, t, tw, wantedLang, type Lang, type Word } from "./i18n.js";
 import { href, keyOf, keyText, onPlace, place } from "./router.js";
-import { action, head, problemBox, sayProblem } from "./ui.js";
+import { action, ago, focusHead, head, problemBox, sayProblem } from "./ui.js";
 import "@freshet/elements";
 import type { Problem } from "@freshet/client";
 
@@ -45,6 +45,8 @@ class App extends LitElement {
   /** A page whose file did not come. */
   private missing: Problem | undefined;
   private wasIn = false;
+  /** When the server was last heard, while it is not. */
+  private heardAt: string | undefined;
   private held = false;
   private tenants: string[] | undefined;
 
@@ -86,7 +88,7 @@ class App extends LitElement {
     this.requestUpdate();
   }
   private focusHead(): void {
-    void this.updateComplete.then(() => requestAnimationFrame(() => this.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true })));
+    void this.updateComplete.then(() => requestAnimationFrame(focusHead));
   }
 
   private async begin(): Promise<void> {
@@ -128,6 +130,7 @@ class App extends LitElement {
       // A page that is older than its server says so, once.
       if (this.server && client.server && client.server !== this.server) this.newServer = client.server;
       this.server ??= client.server;
+      this.heardAt = client.connection === "live" ? undefined : (this.heardAt ?? new Date(client.now()).toISOString());
       if (client.connection === "signed-out" && me) whoAmI().catch(() => undefined);
       this.requestUpdate();
     });
@@ -243,6 +246,7 @@ class App extends LitElement {
     const state = client.checking ? "checking" : client.connection;
     return html`<div class="link-state" data-state=${state}>
       <span class="dot" aria-hidden="true"></span><span role="status">${tw("link", state)}</span>
+      ${this.heardAt && client.connection !== "connecting" && client.connection !== "polling" ? html`<span class="small">${t("linkSince")} ${ago(this.heardAt)}</span>` : nothing}
       <button type="button" class="link small" aria-pressed=${this.held} title=${this.held ? t("resumeAll") : t("pauseAll")} @click=${this.hold}>${this.held ? t("resume") : t("pause")}</button>
     </div>`;
   }

@@ -136,6 +136,12 @@ export class List<T extends Listed> implements ReactiveController {
     this.host.requestUpdate();
   };
 
+  /** The button goes with what waited: the list has the focus then. */
+  private showWaiting = (): void => {
+    this.settle();
+    void this.host.updateComplete.then(() => this.host.querySelector<HTMLElement>(".scroll")?.focus({ preventScroll: true }));
+  };
+
   get items(): T[] {
     return [...this.rows.values()];
   }
@@ -146,7 +152,7 @@ export class List<T extends Listed> implements ReactiveController {
   /** Above the list: what waits. Below: the next page. */
   above(): TemplateResult | typeof nothing {
     return this.waiting.size
-      ? html`<p class="waiting"><button type="button" class="link" @click=${this.settle}>${t("newRows", { n: this.waiting.size })}</button></p>`
+      ? html`<p class="waiting"><button type="button" class="link" @click=${this.showWaiting}>${t("newRows", { n: this.waiting.size })}</button></p>`
       : nothing;
   }
   below(): TemplateResult {

@@ -157,7 +157,11 @@ export async function ask(title: string, body: TemplateResult | string, yes: str
   });
 }
 
-/** A button that is busy while what it does goes on, and says what came of it. Busy is not disabled: focus stays. */
+/** Who had the focus on what is no more goes on from the head of the page, not from the top of the document. */
+export const focusHead = (): void => document.querySelector<HTMLElement>("main h1")?.focus({ preventScroll: true });
+
+/** A button that is busy while what it does goes on, and says what came of it. Busy is not disabled: focus stays, and when
+ * the button leaves with what it did, the head of the page has it. */
 class Action extends LitElement {
   static override properties = { label: {}, run: { attribute: false }, kind: {}, busy: { state: true }, describe: {} };
   declare label: string;
@@ -170,6 +174,24 @@ class Action extends LitElement {
     this.busy = false;
     this.kind = "";
     this.describe = "";
+  }
+  private focused = false;
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.addEventListener("focusin", this.note);
+    this.addEventListener("focusout", this.note);
+  }
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    if (this.focused) this.passOn();
+  }
+  private note = ({ type }: Event): void => {
+    this.focused = type === "focusin";
+    // Some browsers tell of the focus that a removal takes, some do not.
+    if (!this.focused) this.passOn();
+  };
+  private passOn(): void {
+    setTimeout(() => !this.isConnected && document.activeElement === document.body && focusHead());
   }
   protected override createRenderRoot(): HTMLElement {
     return this;

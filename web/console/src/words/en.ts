@@ -5,7 +5,7 @@ export const en = {
   "nav.schedules": "Schedules", "nav.access": "Access", "nav.system": "System",
   nav: "Pages", skip: "To the content", language: "Language", server: "Server", theme: "Colours", "theme.auto": "As the system", "theme.light": "Light", "theme.dark": "Dark",
   "link.live": "live", "link.connecting": "connecting", "link.reconnecting": "reconnecting", "link.polling": "polling", "link.paused": "paused", "link.signed-out": "signed out", "link.checking": "checking",
-  linkSince: "heard {ago}", pause: "Pause", resume: "Resume", pauseAll: "Hold the page still", resumeAll: "Go on hearing",
+  linkSince: "heard", pause: "Pause", resume: "Resume", pauseAll: "Hold the page still", resumeAll: "Go on hearing",
   newVersion: "This server is now version {v}; this page is of an older one.", reload: "Load the new page",
   signIn: "Sign in", signOut: "Sign out", signInTitle: "Sign in to freshet", token: "Token", signInHint: "Paste a token. On the server's machine, this prints a link that signs a browser in:", signedOut: "You are signed out.",
   signInLink: "Signing in …", whichTenant: "Which tenant?", tenantHint: "Your token is of all tenants, and a page is of one.", tenant: "Tenant", otherTenant: "Choose another",

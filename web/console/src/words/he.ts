@@ -8,7 +8,7 @@ export const he: Words = {
   "nav.schedules": "תזמונים", "nav.access": "גישה", "nav.system": "מערכת",
   nav: "עמודים", skip: "אל התוכן", language: "שפה", server: "שרת", theme: "צבעים", "theme.auto": "כמו המערכת", "theme.light": "בהיר", "theme.dark": "כהה",
   "link.live": "חי", "link.connecting": "מתחבר", "link.reconnecting": "מתחבר מחדש", "link.polling": "בתשאול", "link.paused": "מושהה", "link.signed-out": "לא מחובר", "link.checking": "בודק",
-  linkSince: "נשמע {ago}", pause: "השהיה", resume: "המשך", pauseAll: "להקפיא את העמוד", resumeAll: "להמשיך לשמוע",
+  linkSince: "נשמע", pause: "השהיה", resume: "המשך", pauseAll: "להקפיא את העמוד", resumeAll: "להמשיך לשמוע",
   newVersion: "השרת עבר לגרסה {v}; העמוד הזה מגרסה ישנה יותר.", reload: "טעינת העמוד החדש",
   signIn: "כניסה", signOut: "יציאה", signInTitle: "כניסה אל freshet", token: "אסימון", signInHint: "הדביקו אסימון. במחשב של השרת, הפקודה הזו מדפיסה קישור שמכניס דפדפן אחד:", signedOut: "יצאתם.",
   signInLink: "נכנס …", whichTenant: "איזה דייר?", tenantHint: "האסימון שלכם הוא של כל הדיירים, ועמוד הוא של אחד.", tenant: "דייר", otherTenant: "בחירת דייר אחר",
