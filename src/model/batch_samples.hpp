@@ -4,6 +4,7 @@
 
 #include "model/batch.hpp"
 
+#include <gtest/gtest.h>
 #include <utility>
 #include <vector>
 
@@ -81,5 +82,21 @@ public:
     Seq fence = 10;
     QueuePolicy policy{.lease = 30s, .retry = {.attempts = 2, .wait = 2s, .max_wait = 1min}, .cancel_grace = 20s};
 };
+
+/// A batch of so many items that nobody adds to any more.
+inline BatchWorld sealed(Batch given, int items)
+{
+    BatchWorld world{std::move(given)};
+    world.add(items);
+    EXPECT_TRUE(world.take(seal(world.batch, world.now)));
+    return world;
+}
+inline Batch with_follow_up(FollowUp::Start start, bool per_succeeded = false)
+{
+    Batch batch;
+    batch.then = FollowUp{.label = "Enrich all", .start = start, .queue = "enrich"};
+    batch.then->per_succeeded = per_succeeded;
+    return batch;
+}
 
 } // namespace freshet::sample

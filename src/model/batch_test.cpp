@@ -10,33 +10,14 @@ namespace freshet {
 namespace {
 
 using sample::BatchWorld;
+using sample::sealed;
+using sample::with_follow_up;
 
 Batch with_policy(FailurePolicy policy)
 {
     Batch batch;
     batch.policy = policy;
     return batch;
-}
-Batch with_follow_up(FollowUp::Start start, bool per_succeeded = false)
-{
-    Batch batch;
-    batch.then = FollowUp{.label = "Enrich all", .start = start, .queue = "enrich"};
-    batch.then->per_succeeded = per_succeeded;
-    return batch;
-}
-Batch driven()
-{
-    Batch batch;
-    batch.driver = BatchDriver::caller;
-    return batch;
-}
-
-BatchWorld sealed(Batch given, int items)
-{
-    BatchWorld world{std::move(given)};
-    world.add(items);
-    EXPECT_TRUE(world.take(seal(world.batch, world.now)));
-    return world;
 }
 
 TEST(Batch, F6CountsWhatItsItemsDo)
@@ -321,190 +302,6 @@ TEST(Batch, AnAdoptedResultChangesTheWordOfAnEndedBatchInANewGeneration)
     EXPECT_EQ(world.batch.then->state, FollowUp::State::available);
 }
 
-TEST(BatchGate, LetsSoManyThroughAndTheNextWithEachEnd)
-{
-    Batch batch;
-    batch.concurrency = 2;
-    BatchWorld world{batch};
-    world.add(5);
-    EXPECT_EQ(world.batch.gated, 3);
-    EXPECT_EQ(gates_to_lift(world.batch), 0);
-    world.run(world.items[0]);
-    world.fail(world.items[0], ErrorClass::retryable);
-    EXPECT_EQ(gates_to_lift(world.batch), 0) << "what is tried again keeps its slot";
-    world.succeed(world.items[1]);
-    EXPECT_EQ(gates_to_lift(world.batch), 1);
-    world.lift();
-    EXPECT_EQ(world.batch.gated, 2);
-    EXPECT_FALSE(world.items[2].gated);
-    EXPECT_TRUE(world.take(cancel(world.batch, world.now)));
-    world.succeed(world.items[2]);
-    EXPECT_EQ(gates_to_lift(world.batch), 0) << "nothing begins any more";
-}
-
-TEST(BatchDriver, LetsItemsGoOneByOne)
-{
-    BatchWorld world = sealed(driven(), 2);
-    EXPECT_EQ(world.batch.gated, 2);
-    EXPECT_EQ(gates_to_lift(world.batch), 0);
-    EXPECT_EQ(next_item(world.batch), NextItem::release);
-    world.let_go(world.items[0]);
-    world.let_go(world.items[1]);
-    EXPECT_EQ(world.batch.released, 2);
-    EXPECT_EQ(next_item(world.batch), NextItem::no_items);
-    world.run(world.items[0]);
-    world.move(world.items[0], lease_ended(world.items[0], world.policy, world.now));
-    EXPECT_EQ(world.batch.released, 2) << "a loss does not lock it up again";
-    world.succeed(world.items[0]);
-    world.succeed(world.items[1]);
-    world.settle();
-    EXPECT_EQ(next_item(world.batch), NextItem::job_completed);
-}
-
-TEST(BatchDriver, HearsOfACancel)
-{
-    BatchWorld world = sealed(driven(), 2);
-    world.let_go(world.items[0]);
-    world.run(world.items[0]);
-    EXPECT_TRUE(world.take(cancel(world.batch, world.now)));
-    EXPECT_EQ(next_item(world.batch), NextItem::job_cancelled);
-    for (Job& job : world.items) world.move(job, cancel(job, world.now));
-    world.fail(world.items[0]);
-    world.settle();
-    EXPECT_EQ(next_item(world.batch), NextItem::job_cancelled);
-}
-
-TEST(BatchDriver, ThatDidNotCallForHalfAnHourHasLeft)
-{
-    BatchWorld world = sealed(driven(), 3);
-    world.now += 20min;
-    world.batch = driver_called(world.batch, world.now);
-    EXPECT_EQ(next_timer(world.batch), world.now + 30min);
-    EXPECT_EQ(timer_ended(world.batch, world.now + 30min - 1ms), world.batch);
-    world.batch = timer_ended(world.batch, world.now + 30min);
-    EXPECT_EQ(gates_to_lift(world.batch), 3);
-    EXPECT_LE(next_timer(world.batch), world.now) << "lifting goes on at once";
-    world.lift();
-    EXPECT_EQ(world.batch.gated, 0);
-    EXPECT_EQ(next_timer(world.batch), std::nullopt);
-}
-
-TEST(BatchDriver, HasHalfAnHourAgainAfterARetry)
-{
-    BatchWorld world = sealed(driven(), 1);
-    world.let_go(world.items[0]);
-    world.fail(world.items[0]);
-    world.settle();
-    world.now += 2h;
-    EXPECT_TRUE(world.take(retry_failed(world.batch, 1, world.now)));
-    EXPECT_EQ(world.batch.called_at, world.now);
-
-    BatchWorld workers = sealed({}, 1);
-    workers.fail(workers.items[0]);
-    workers.settle();
-    EXPECT_TRUE(workers.take(retry_failed(workers.batch, 1, workers.now)));
-    EXPECT_EQ(workers.batch.called_at, std::nullopt) << "nobody drives it";
-}
-
-TEST(BatchDriver, IsNobodyWhereWorkersDrive)
-{
-    BatchWorld world = sealed({}, 1);
-    EXPECT_EQ(next_item(world.batch).error(), Refusal::not_caller_driven);
-    world.succeed(world.items[0]);
-    world.settle();
-    EXPECT_EQ(next_item(world.batch), NextItem::job_completed);
-    BatchWorld cancelled = sealed({}, 1);
-    cancelled.take(cancel(cancelled.batch, cancelled.now));
-    cancelled.move(cancelled.items[0], cancel(cancelled.items[0], cancelled.now));
-    cancelled.settle();
-    EXPECT_EQ(next_item(cancelled.batch), NextItem::job_cancelled);
-}
-
-TEST(FollowUp, BecomesAvailableWithTheEndAndStartsOnce)
-{
-    BatchWorld world = sealed(with_follow_up(FollowUp::Start::person), 1);
-    EXPECT_EQ(start_then(world.batch).error(), Refusal::batch_live);
-    world.fail(world.items[0]);
-    world.settle();
-    EXPECT_EQ(world.batch.then->state, FollowUp::State::available);
-    EXPECT_FALSE(starts_by_itself(world.batch));
-    EXPECT_EQ(start_then(world.batch), StartThen::start);
-    world.batch.then->state = FollowUp::State::started;
-    EXPECT_EQ(start_then(world.batch), StartThen::started_before);
-    EXPECT_TRUE(world.take(retry_failed(world.batch, 1, world.now)));
-    EXPECT_EQ(world.batch.then->state, FollowUp::State::started) << "once per batch";
-    EXPECT_EQ(start_then(sealed({}, 0).batch).error(), Refusal::bad_request);
-}
-
-TEST(FollowUp, ThatIsAutomaticStartsByItself)
-{
-    BatchWorld world = sealed(with_follow_up(FollowUp::Start::auto_), 1);
-    EXPECT_FALSE(starts_by_itself(world.batch));
-    world.succeed(world.items[0]);
-    world.settle();
-    EXPECT_TRUE(starts_by_itself(world.batch));
-}
-
-TEST(FollowUp, IsDroppedAfterCancelAbortAndReset)
-{
-    BatchWorld cancelled = sealed(with_follow_up(FollowUp::Start::auto_), 0);
-    cancelled = sealed(with_follow_up(FollowUp::Start::auto_), 1);
-    cancelled.take(cancel(cancelled.batch, cancelled.now));
-    EXPECT_EQ(cancelled.batch.then->state, FollowUp::State::dropped);
-    EXPECT_EQ(start_then(cancelled.batch).error(), Refusal::batch_over);
-
-    BatchWorld aborted{with_follow_up(FollowUp::Start::auto_)};
-    aborted.batch = timer_ended(aborted.batch, aborted.now + 10min);
-    EXPECT_EQ(aborted.batch.state, BatchState::aborted);
-    EXPECT_EQ(aborted.batch.then->state, FollowUp::State::dropped);
-
-    BatchWorld reset = sealed(with_follow_up(FollowUp::Start::auto_), 2);
-    reset.succeed(reset.items[0]);
-    reset.move(reset.items[1], expire(reset.items[1], "reset", "the tenant was reset", reset.now));
-    reset.settle();
-    EXPECT_EQ(reset.batch.state, BatchState::partial);
-    EXPECT_EQ(reset.batch.then->state, FollowUp::State::dropped);
-}
-
-TEST(FollowUp, DoesNotComeWhenAllItemsWereCancelledButMayAfterARetry)
-{
-    BatchWorld world = sealed(with_follow_up(FollowUp::Start::auto_), 1);
-    world.move(world.items[0], cancel(world.items[0], world.now));
-    world.settle();
-    EXPECT_EQ(world.batch.state, BatchState::cancelled);
-    EXPECT_EQ(world.batch.then->state, FollowUp::State::waiting);
-    EXPECT_FALSE(starts_by_itself(world.batch));
-    ASSERT_TRUE(world.take(retry_failed(world.batch, {}, world.now)));
-    world.move(world.items[0], retry(world.items[0], {}, 0, world.now));
-    world.take(items_set_back(world.batch, world.now));
-    world.succeed(world.items[0]);
-    world.settle();
-    EXPECT_TRUE(starts_by_itself(world.batch));
-}
-
-TEST(FollowUp, IsWithdrawnWhileARetryRuns)
-{
-    BatchWorld world = sealed(with_follow_up(FollowUp::Start::person, true), 2);
-    world.succeed(world.items[0]);
-    world.fail(world.items[1]);
-    world.settle();
-    EXPECT_EQ(world.batch.then->state, FollowUp::State::available);
-    EXPECT_TRUE(world.take(retry_failed(world.batch, 1, world.now)));
-    EXPECT_EQ(world.batch.then->state, FollowUp::State::waiting);
-}
-
-TEST(FollowUp, ABatchThatTheServerFillsTakesNoItemsOfOthersAndIsSealedByItself)
-{
-    BatchWorld world;
-    world.batch.seal_by.reset();
-    EXPECT_EQ(refuse_items(world.batch), Refusal::batch_sealed);
-    EXPECT_EQ(seal(world.batch, world.now).value(), world.batch) << "it is sealed with its last item";
-    EXPECT_EQ(next_timer(world.batch), std::nullopt) << "the batch before it looks after it";
-    world.add(1);
-    world.batch = filled(world.batch, world.now);
-    EXPECT_EQ(world.batch.state, BatchState::sealed);
-}
-
 TEST(BatchPercent, IsRoundedDownAndNever100BeforeTheEnd)
 {
     BatchWorld world = sealed({}, 3);
@@ -516,17 +313,6 @@ TEST(BatchPercent, IsRoundedDownAndNever100BeforeTheEnd)
     EXPECT_EQ(percent_of(world.batch), 99);
     world.settle();
     EXPECT_EQ(percent_of(world.batch), 100);
-}
-
-TEST(FollowUp, HasWordsThatReadBack)
-{
-    using enum FollowUp::State;
-    for (const auto state : {waiting, available, started, dropped})
-        EXPECT_EQ(parse_follow_up_state(to_text(state)), state);
-    for (const auto start : {FollowUp::Start::auto_, FollowUp::Start::person})
-        EXPECT_EQ(parse_follow_up_start(to_text(start)), start);
-    EXPECT_EQ(to_text(FollowUp::Start::auto_), "auto");
-    EXPECT_EQ(parse_follow_up_start("later"), std::nullopt);
 }
 
 } // namespace

@@ -112,6 +112,16 @@ private:
     std::unique_ptr<World> world_ = GetParam().make();
 };
 
+class JobContract : public StoreContract {
+protected:
+    void put(const std::vector<Job>& jobs, std::optional<WallTime> timer_at = {})
+    {
+        commit([&](Transaction& t) {
+            for (const Job& job : jobs) t.put_job(job, timer_at);
+        });
+    }
+};
+
 #define FRESHET_CONTRACT(Suite) INSTANTIATE_TEST_SUITE_P(Stores, Suite, testing::ValuesIn(all_stores()), name_of)
 
 inline constexpr WallTime t0 = from_ms(1'790'000'000'000);
