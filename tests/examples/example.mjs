@@ -2,7 +2,7 @@
 // An example as a person starts it: the runner with its server, workers and stand-in sites, what it printed, its API and
 // its pages in Debian's Chromium.
 import { spawn, execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -103,6 +103,11 @@ export class Example {
       .map((row) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(row))
       .filter(([, , parent, args]) => Number(parent) === this.child.pid && args.includes(part))
       .map(([, pid]) => Number(pid));
+  }
+
+  /** What one of its processes has logged: `server`, `worker-1`. */
+  log(process) {
+    return readFileSync(join(this.data, `${process}.log`), "utf8");
   }
 
   /** Stops it and says how long that took, and who of its children was left. */

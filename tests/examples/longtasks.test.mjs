@@ -6,7 +6,6 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync,
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { binaries, browser, Example, until } from "./example.mjs";
 
 let example;
@@ -26,6 +25,8 @@ after(async () => {
 
 const start = (business, kind, total, token = `business-${business}`) => example.api(token, "POST", `/api/business/${business}/tasks/${kind}`, { total });
 const show = async (token, id) => (await example.api(token, "GET", `/jobs/${id}`)).body;
+/** What the server has logged of the run's lost worker: known without asking it. */
+const loggedAsLost = (id) => example.log("server").split("\n").filter((line) => line.includes(id) && line.includes("worker lost"));
 const reaches = (token, id, state, ms) => until(state, async () => {
   const job = await show(token, id);
   return job.status === state && job;
@@ -102,14 +103,15 @@ test("lease-reaped-without-readers: a stopped worker's run is failed with nobody
   await reaches("business-1", job_id, "running");
   const workers = example.processes("worker");
   for (const worker of workers) process.kill(worker, "SIGSTOP");
-  await sleep(8000); // nobody asks meanwhile
+  await until("the lease runs out", () => loggedAsLost(job_id).length > 0);
   const lost = await show("business-1", job_id);
   assert.equal(lost.status, "failed");
   assert.match(lost.last_error, /^Run marked as failed due to no heartbeat for \d+ s$/);
   assert.equal(lost.is_stuck, true);
   await example.control("receipts", { delay_ms: 0 });
   for (const worker of workers) process.kill(worker, "SIGCONT");
-  await sleep(1500);
+  const refused = new RegExp(`lost the lease of ${job_id}|the end of ${job_id} was refused`);
+  await until("the woken worker hears that its run is not its any more", () => refused.test(example.log("worker-1")));
   assert.equal((await show("business-1", job_id)).status, "failed", "what it says when it wakes is refused");
   const again = await start(1, "receipt_sync", 3);
   assert.equal(again.status, 202, "and the way is free");
@@ -188,7 +190,7 @@ test("one-threshold: API, page and timer go by the same number of the config, an
   const [, seconds] = /for (\d+) s$/.exec(lost.last_error);
   assert.ok(seconds >= 5 && seconds <= 9, lost.last_error);
   assert.deepEqual([lost.is_stuck, lost.stuck_reason], [true, `no heartbeat for ${seconds} s`]);
-  const lines = readFileSync(join(example.data, "server.log"), "utf8").split("\n").filter((line) => line.includes(job_id) && line.includes("worker lost"));
+  const lines = loggedAsLost(job_id);
   assert.equal(lines.length, 1);
   const { level, queue, tenant, silent_s } = JSON.parse(lines[0]);
   assert.deepEqual([level, queue, tenant, String(silent_s)], ["warn", "receipt_sync", "1", seconds]);

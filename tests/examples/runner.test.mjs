@@ -27,7 +27,7 @@ test("a worker has no listening port, is started again within a second when kill
   const ports = execFileSync("ss", ["-Hltnp"], { encoding: "utf8" });
   assert.ok(!ports.includes(`pid=${worker},`), "a worker listens");
   process.kill(worker, "SIGSTOP");
-  await sleep(1500);
+  await sleep(1500); // time itself: longer than a worker that was killed may be missing
   assert.deepEqual(example.processes("worker"), [worker]);
   process.kill(worker, "SIGKILL");
   const killed = Date.now();

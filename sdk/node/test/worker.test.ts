@@ -157,14 +157,15 @@ describe("a worker", () => {
 
   test("tells progress that changed a moment before a pause", async () => {
     const go = gate();
+    const told = () => server.of("/v1/work/beat").at(-1)?.body.jobs[0].progress?.done;
     server.offer(aJob(1));
     start(async (job) => {
       job.progress(1, { total: 2 });
-      await sleep(20);
+      await server.until(() => told() === 1);
       job.progress(2);
       await go.wait;
     });
-    await server.until(() => server.of("/v1/work/beat").at(-1)?.body.jobs[0].progress?.done === 2);
+    await server.until(() => told() === 2);
     go.open();
   });
 
@@ -204,13 +205,12 @@ describe("a worker", () => {
       if (job.id === "j_1") return void (await server.until(() => beats === 1));
       // It has the cell that j_1 had when the beat began.
       late.open();
-      await sleep(200);
+      await server.until(() => beats > 1); // by then it has read the answer to the one before
       job.check();
       return "untouched";
     }, { slots: 1 });
     await server.until(() => server.ended().length === 1);
-    await sleep(50);
-    server.offer(aJob(2));
+    server.offer(aJob(2, { lease_ms: 200 }));
     await server.until(() => server.ended().length === 2);
     assert.equal(server.ended()[1].result, "untouched");
     assert.equal(await end(), 0);
@@ -262,7 +262,7 @@ describe("a worker", () => {
     });
     await server.until(() => server.of("/v1/work/beat").length > 0);
     const first = server.of("/v1/work/beat")[0]!.at;
-    await sleep(3_700);
+    await sleep(3_700); // time itself: two seconds in which there may be next to no beat
     const times = server.of("/v1/work/beat").map((call) => call.at - first);
     assert.ok(times.filter((at) => at < 300).length >= 4, `soon at first: ${times}`);
     assert.ok(times.filter((at) => at > 1_700).length <= 4, `rarely then: ${times}`);
@@ -356,9 +356,11 @@ describe("a worker", () => {
   test("stops when it is drained, and lets what runs end however often it is told", async () => {
     server.scripts.set("/v1/work/beat", () => [200, { jobs: [], drain: true }]);
     server.offer(aJob(1, { lease_ms: 200 }));
-    start((job) => sleep(500).then(() => job.stopReason ?? "whole"));
+    start(async (job) => {
+      await server.until(() => server.of("/v1/work/beat").length >= 3);
+      return job.stopReason ?? "whole";
+    });
     assert.equal(await running[0]!.code, 0);
-    assert.ok(server.of("/v1/work/beat").length >= 3);
     assert.deepEqual(server.ended().map((job) => job.result), ["whole"]);
   });
 });
