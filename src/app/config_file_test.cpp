@@ -2,6 +2,8 @@
 // What happens when the config file is saved, well or badly.
 #include "app/config_file.hpp"
 
+#include "base/folder_world.hpp"
+
 #include <fstream>
 #include <gmock/gmock.h>
 
@@ -15,16 +17,10 @@ constexpr const char* good =
     "[source.disk]\nkind = \"command\"\nrun = [\"df\"]\nformat = \"table\"\nfresh_for = \"10m\"\n";
 
 struct World {
-    fs::path folder;
+    test::Folder folder;
     SteadyTime now{Millis{1'000'000}};
 
-    World()
-    {
-        std::string name = (fs::temp_directory_path() / "freshet-config-XXXXXX").string();
-        folder = mkdtemp(name.data());
-    }
-    ~World() { fs::remove_all(folder); }
-    fs::path file() const { return folder / "freshet.toml"; }
+    fs::path file() const { return folder.path() / "freshet.toml"; }
     void save(const std::string& text) const { std::ofstream{file()} << text; }
     /// A save, noticed and settled.
     std::shared_ptr<const Definitions> reload_after(ConfigFile& config, const std::string& text)
@@ -60,7 +56,7 @@ TEST(ConfigFile, ANeighbourOrTheSameTextChangesNothing)
     world.save(good);
     ConfigFile config{world.file(), {}};
     ASSERT_TRUE(config.load());
-    std::ofstream{world.folder / "other"} << "x";
+    std::ofstream{world.folder.path() / "other"} << "x";
     EXPECT_EQ(world.reload_after(config, good), nullptr);
     config.ask(); // a person wants it: environment and files that it names may have changed
     EXPECT_NE(config.reload(world.now), nullptr);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+// Bytes that are kept back on the disk, and what is said and let go when it fills.
 #include "app/disk_reserve.hpp"
+
+#include "base/folder_world.hpp"
 
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <stdlib.h>
 
 namespace freshet {
 namespace {
@@ -15,15 +17,7 @@ class Reserve : public testing::Test {
 protected:
     Reserve()
     {
-        std::string name = (std::filesystem::temp_directory_path() / "freshet-reserve-XXXXXX").string();
-        EXPECT_NE(mkdtemp(name.data()), nullptr);
-        folder_ = name;
-        reserve.emplace(folder_, [this] { return std::optional{free}; });
-    }
-    ~Reserve() override
-    {
-        std::error_code ignored;
-        std::filesystem::remove_all(folder_, ignored);
+        reserve.emplace(folder_.path(), [this] { return std::optional{free}; });
     }
     std::string look()
     {
@@ -34,11 +28,11 @@ protected:
     std::int64_t held() const
     {
         std::error_code error;
-        const auto size = std::filesystem::file_size(folder_ / "freshet.reserve", error);
+        const auto size = std::filesystem::file_size(folder_.path() / "freshet.reserve", error);
         return error ? 0 : static_cast<std::int64_t>(size);
     }
 
-    std::filesystem::path folder_;
+    test::Folder folder_;
     std::int64_t free = 1000 * mib;
     SteadyTime now{1h};
     std::optional<DiskReserve> reserve;
@@ -85,7 +79,7 @@ TEST_F(Reserve, KeepsWhatTheProcessBeforeKept)
 {
     look();
     free = 20 * mib; // beside the reserve
-    reserve.emplace(folder_, [this] { return std::optional{free}; });
+    reserve.emplace(folder_.path(), [this] { return std::optional{free}; });
     EXPECT_EQ(look(), "");
     EXPECT_EQ(held(), DiskReserve::bytes);
 }

@@ -2,6 +2,7 @@
 #pragma once
 // A command in a world of its own for tests: string streams, an environment of the test's, a folder that goes away.
 
+#include "base/folder_world.hpp"
 #include "cli/commands.hpp"
 
 #include <cstdlib>
@@ -17,20 +18,8 @@ namespace freshet::cli {
 
 class TestWorld {
 public:
-    TestWorld()
-    {
-        std::string folder = (std::filesystem::temp_directory_path() / "freshet-cli-XXXXXX").string();
-        if (mkdtemp(folder.data()) == nullptr) std::abort();
-        context.folder = folder;
-    }
+    TestWorld() { context.folder = folder.path(); }
     explicit TestWorld(const std::string& url) : TestWorld() { variables["FRESHET_URL"] = url; }
-    ~TestWorld()
-    {
-        std::error_code error;
-        std::filesystem::remove_all(context.folder, error);
-    }
-    TestWorld(const TestWorld&) = delete;
-    TestWorld& operator=(const TestWorld&) = delete;
 
     /// Runs a command line as main does and answers the exit code.
     int run(std::vector<std::string> words)
@@ -57,6 +46,7 @@ public:
         return text.str();
     }
 
+    test::Folder folder;
     std::map<std::string, std::string> variables;
     std::ostringstream out, err;
     SystemClock clock;

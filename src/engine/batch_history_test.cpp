@@ -5,6 +5,7 @@
 #include "engine/engine_world.hpp"
 
 #include "base/rng.hpp"
+#include "model/batch_samples.hpp"
 
 #include <map>
 #include <utility>
@@ -122,21 +123,7 @@ private:
         const auto tx = store->begin();
         for (const Batch& batch : tx->batches({"default", {}, {}, 1000})) {
             batches_.push_back(batch.id);
-            BatchCounts counts;
-            std::int64_t gated = 0, past = 0;
-            for (const Job& job : tx->items({batch.id, {}, {}, 1000})) {
-                ++counts.total;
-                const bool waits = job.state == JobState::queued && job.gated;
-                gated += waits ? 1 : 0;
-                past += !is_terminal(job.state) && !waits ? 1 : 0;
-                switch (job.state) {
-                case JobState::queued: ++counts.queued; break;
-                case JobState::running: ++counts.running; break;
-                case JobState::succeeded: ++counts.succeeded; break;
-                case JobState::failed: ++counts.failed; break;
-                case JobState::cancelled: ++counts.cancelled; break;
-                }
-            }
+            const auto [counts, gated, past] = sample::counted(tx->items({batch.id, {}, {}, 1000}));
             ASSERT_EQ(batch.counts, counts) << to_text(batch.id);
             ASSERT_EQ(batch.gated, gated);
             ASSERT_EQ(batch.released, past);

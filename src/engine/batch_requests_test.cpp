@@ -281,13 +281,9 @@ TEST_F(BatchRequests, AnItemThatIsThereWithAnotherInputIsNamed)
 TEST_F(BatchRequests, ABatchThatIsBeingCancelledHandsNothingOut)
 {
     start();
+    const BatchId id = add_in_parts(1200);
     std::vector<Posted> group;
-    group.push_back({request(1200), -1, [](Reply) {}});
-    step(std::move(group));
-    settle();
-    const BatchId id = store->begin()->batches({"default", {}, {}, 1}).at(0).id;
     std::optional<Reply> got;
-    group.clear();
     group.push_back({ChangeBatch{id, "default", "x", BatchVerb::cancel, {}}, -1, [](Reply) {}});
     group.push_back({ClaimWork{worker(), {"generate"}, 16}, -1, [&](Reply reply) { got = std::move(reply); }});
     step(std::move(group));

@@ -217,11 +217,7 @@ TEST_F(Batches, RetryFailedSetsBackTheFailedAndCancelledOnesInANewGeneration)
 TEST_F(Batches, ARetryOfManyItemsGoesOnInParts)
 {
     start();
-    std::vector<Posted> group;
-    group.push_back({request(1200), -1, [](Reply) {}});
-    step(std::move(group));
-    settle();
-    const BatchId id = store->begin()->batches({"default", {}, {}, 1}).at(0).id;
+    const BatchId id = add_in_parts(1200);
     change(id, BatchVerb::cancel);
     settle();
     ASSERT_EQ(batch(id).state, BatchState::cancelled);

@@ -3,6 +3,7 @@
 // For tests: an engine with batches, whoever drives them, and what must hold of one after every commit.
 
 #include "engine/engine_world.hpp"
+#include "model/batch_samples.hpp"
 
 #include <vector>
 
@@ -22,6 +23,15 @@ protected:
         Reply reply = ask_engine(std::move(request));
         EXPECT_TRUE(reply.has_value()) << (reply ? "" : reply.error().message);
         return std::get<BatchChanged>(reply.value()).batch->id;
+    }
+    /// So many items that they are inserted in parts, all of them by now.
+    BatchId add_in_parts(int items)
+    {
+        std::vector<Posted> group;
+        group.push_back({request(items), -1, [](Reply) {}});
+        step(std::move(group));
+        settle();
+        return store->begin()->batches({"default", {}, {}, 1}).at(0).id;
     }
     Reply change(BatchId id, BatchVerb verb, std::optional<int> generation = {})
     {
@@ -78,21 +88,10 @@ protected:
     void check(BatchId id)
     {
         const Batch batch = this->batch(id);
-        BatchCounts counts;
-        std::int64_t gated = 0;
-        for (const Job& job : items(id)) {
-            ++counts.total;
-            gated += job.state == JobState::queued && job.gated ? 1 : 0;
-            switch (job.state) {
-            case JobState::queued: ++counts.queued; break;
-            case JobState::running: ++counts.running; break;
-            case JobState::succeeded: ++counts.succeeded; break;
-            case JobState::failed: ++counts.failed; break;
-            case JobState::cancelled: ++counts.cancelled; break;
-            }
-        }
+        const auto [counts, gated, past] = sample::counted(items(id));
         EXPECT_EQ(batch.counts, counts);
         EXPECT_EQ(batch.gated, gated);
+        EXPECT_EQ(batch.released, past);
         if (batch.state != BatchState::open && batch.cursor == 0) {
             EXPECT_EQ(is_terminal(batch.state), counts.done() == counts.total);
         }

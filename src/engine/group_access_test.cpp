@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Tokens that come and go, and what is refused beyond a tenant's quotas.
 #include "engine/engine_world.hpp"
 
 #include <gmock/gmock.h>
@@ -49,6 +50,20 @@ struct GroupAccess : testing::Test {
         tenant.name = "default";
         world.definitions = changed;
         return tenant.limits;
+    }
+    Reply add_mail(const std::string& input = "{}")
+    {
+        return world.ask_engine(world.adding({world.task("mails", input)}));
+    }
+    ClaimedJob a_claimed_mail()
+    {
+        EXPECT_TRUE(add_mail());
+        return world.claim_from("mails").at(0);
+    }
+    void drop_what_ended()
+    {
+        world.now += 49h;
+        for (int i = 0; i < 10; ++i) world.now += 1s, world.step();
     }
     EngineWorld world;
 };
@@ -176,7 +191,7 @@ TEST_F(GroupAccess, CountsWhatJobsBringAndLeaveAsStorage)
     limits().storage_bytes = 50'000;
     world.start();
     const std::string large = '"' + std::string(20'000, 'x') + '"';
-    const auto add = [&] { return world.ask_engine(world.adding({world.task("mails", large)})); };
+    const auto add = [&] { return add_mail(large); };
     ASSERT_TRUE(add());
     ASSERT_TRUE(add());
     ASSERT_TRUE(add()) << "looked at before work is taken on";
@@ -192,8 +207,7 @@ TEST_F(GroupAccess, CountsWhatJobsBringAndLeaveAsStorage)
     EXPECT_FALSE(add());
     world.start(); // counted anew
     EXPECT_FALSE(add());
-    world.now += 49h;
-    for (int i = 0; i < 10; ++i) world.now += 1s, world.step();
+    drop_what_ended();
     EXPECT_TRUE(add()) << "retention made room";
     EXPECT_TRUE(world.ask_engine(world.adding({world.task("mails", large)}, "globex")))
         << "F9: another tenant's room is its own";
@@ -203,44 +217,37 @@ TEST_F(GroupAccess, CountsTheLinesOfLogsAsStorage)
 {
     limits().storage_bytes = 50'000;
     world.start();
-    const auto add = [&] { return world.ask_engine(world.adding({world.task("mails")})); };
-    ASSERT_TRUE(add());
-    const auto claimed = world.claim_from("mails");
-    ASSERT_EQ(claimed.size(), 1U);
-    const AddLog lines{claimed[0].job->id, claimed[0].job->fence, "*", {{"info", std::string(30'000, 'l')}}};
+    const ClaimedJob claimed = a_claimed_mail();
+    const AddLog lines{claimed.job->id, claimed.job->fence, "*", {{"info", std::string(30'000, 'l')}}};
     ASSERT_TRUE(world.ask_engine(lines));
-    ASSERT_TRUE(add()) << "there is room yet";
+    ASSERT_TRUE(add_mail()) << "there is room yet";
     ASSERT_TRUE(world.ask_engine(lines));
     for (const bool restart : {false, true}) {
         if (restart) world.start();
-        const auto refused = add();
+        const auto refused = add_mail();
         ASSERT_FALSE(refused.has_value());
         EXPECT_EQ(refused.error().refusal, Refusal::storage_full);
         EXPECT_THAT(refused.error().message, HasSubstr("60064 of their logs"));
         EXPECT_EQ(refusal(lines), Refusal::storage_full) << "nor more lines";
     }
-    ASSERT_TRUE(world.end(world.done(claimed[0], "1"))) << "what runs can end";
-    world.now += 49h;
-    for (int i = 0; i < 10; ++i) world.now += 1s, world.step();
-    EXPECT_TRUE(add()) << "they went with their job";
+    ASSERT_TRUE(world.end(world.done(claimed, "1"))) << "what runs can end";
+    drop_what_ended();
+    EXPECT_TRUE(add_mail()) << "they went with their job";
 }
 
 TEST_F(GroupAccess, CountsACheckpointUntilItsJobIsOver)
 {
     limits().storage_bytes = 50'000;
     world.start();
-    const auto add = [&] { return world.ask_engine(world.adding({world.task("mails")})); };
-    ASSERT_TRUE(add());
-    const auto claimed = world.claim_from("mails");
-    ASSERT_EQ(claimed.size(), 1U);
-    Beat beat{.fence = claimed[0].job->fence};
+    const ClaimedJob claimed = a_claimed_mail();
+    Beat beat{.fence = claimed.job->fence};
     beat.checkpoint = '"' + std::string(50'000, 'c') + '"';
-    ASSERT_TRUE(world.ask_engine(BeatWork{"w1", {{claimed[0].job->id, beat}}}));
-    EXPECT_FALSE(add());
+    ASSERT_TRUE(world.ask_engine(BeatWork{"w1", {{claimed.job->id, beat}}}));
+    EXPECT_FALSE(add_mail());
     world.start();
-    EXPECT_FALSE(add());
-    ASSERT_TRUE(world.end(world.done(claimed[0], "1")));
-    EXPECT_TRUE(add()) << "nobody goes on from there";
+    EXPECT_FALSE(add_mail());
+    ASSERT_TRUE(world.end(world.done(claimed, "1")));
+    EXPECT_TRUE(add_mail()) << "nobody goes on from there";
 }
 
 TEST_F(GroupAccess, CountsStorageAsAWholeCountAfterARestartDoes)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/stream_parts.hpp"
 
+#include "http/hub_host.hpp"
 #include "http/problems.hpp"
 
 #include <fmt/format.h>
@@ -41,6 +42,16 @@ streams::OpenStream open_request(const ExchangePtr& exchange)
     else if (const auto cursor = request.param("cursor"); cursor && !cursor->empty())
         open.cursor = *cursor;
     return open;
+}
+
+std::shared_ptr<OpenNumber> leave_when_closed(Core& core, const ExchangePtr& exchange)
+{
+    auto opened = std::make_shared<OpenNumber>();
+    exchange->on_closed([hub = weak_hub_of(core), opened] {
+        opened->gone = true;
+        if (const auto held = hub.lock()) held->leave(opened->number);
+    });
+    return opened;
 }
 
 std::expected<TopicChange, std::string> parse_change(std::string_view body)

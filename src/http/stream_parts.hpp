@@ -7,6 +7,7 @@
 #include "http/streams/hub.hpp"
 
 #include <expected>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,11 +21,13 @@ Problem no_stream_left(Core& core, const ExchangePtr& exchange);
 /// Topics and cursor of the query; Last-Event-ID goes before ?cursor=.
 streams::OpenStream open_request(const ExchangePtr& exchange);
 
-/// The number that a connection's end is told by, and whether it came before the stream began.
-struct Ticket {
+/// A stream as its connection knows it: its number in the hub, and whether the connection ended before it began.
+struct OpenNumber {
     std::uint64_t number = 0;
     bool gone = false;
 };
+/// Takes the stream out of the hub when the exchange's connection ends.
+std::shared_ptr<OpenNumber> leave_when_closed(Core& core, const ExchangePtr& exchange);
 
 struct TopicChange {
     std::vector<std::string> add, drop;

@@ -73,16 +73,12 @@ void open_stream(Core& core, const ExchangePtr& exchange, std::span<const std::s
     if (!grant) return exchange->fail(no_stream_left(core, exchange));
     request.grant = std::move(*grant);
     const auto hub = weak_hub_of(core);
-    const auto ticket = std::make_shared<Ticket>();
-    exchange->on_closed([hub, ticket] {
-        ticket->gone = true;
-        if (const auto held = hub.lock()) held->leave(ticket->number);
-    });
+    const auto opened = leave_when_closed(core, exchange);
     // The exchange ends with its connection; the hub's call must not keep it beyond the answer.
-    ticket->number = hub_of(core).open(
+    opened->number = hub_of(core).open(
         std::move(request),
-        [exchange, hub, ticket](const streams::StreamRefusal* refusal) -> std::shared_ptr<streams::FrameSink> {
-            if (ticket->gone) return nullptr;
+        [exchange, hub, opened](const streams::StreamRefusal* refusal) -> std::shared_ptr<streams::FrameSink> {
+            if (opened->gone) return nullptr;
             if (refusal != nullptr) {
                 if (refusal->status == 503)
                     answer_trouble(exchange, refusal->code);
@@ -91,12 +87,12 @@ void open_stream(Core& core, const ExchangePtr& exchange, std::span<const std::s
                 return nullptr;
             }
             auto writer = exchange->stream(stream_head());
-            writer->on_drained([hub, ticket] {
-                if (const auto held = hub.lock()) held->drained(ticket->number);
+            writer->on_drained([hub, opened] {
+                if (const auto held = hub.lock()) held->drained(opened->number);
             });
             return std::make_shared<SseSink>(std::move(writer));
         });
-    end_earlier_stream(core, exchange->caller().ticket, ticket->number);
+    end_earlier_stream(core, exchange->caller().ticket, opened->number);
 }
 
 // --- Long poll ---

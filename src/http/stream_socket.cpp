@@ -151,15 +151,11 @@ void open_socket(Core& core, const ExchangePtr& exchange)
     if (!grant) return exchange->fail(no_stream_left(core, exchange));
     request.grant = std::move(*grant);
     const auto hub = weak_hub_of(core);
-    const auto ticket = std::make_shared<Ticket>();
-    exchange->on_closed([hub, ticket] {
-        ticket->gone = true;
-        if (const auto held = hub.lock()) held->leave(ticket->number);
-    });
-    ticket->number = hub_of(core).open(
+    const auto opened = leave_when_closed(core, exchange);
+    opened->number = hub_of(core).open(
         std::move(request),
-        [&core, exchange, hub, ticket](const streams::StreamRefusal* refusal) -> std::shared_ptr<streams::FrameSink> {
-            if (ticket->gone) return nullptr;
+        [&core, exchange, hub, opened](const streams::StreamRefusal* refusal) -> std::shared_ptr<streams::FrameSink> {
+            if (opened->gone) return nullptr;
             if (refusal != nullptr) {
                 exchange->fail(problem_of(*refusal));
                 return nullptr;
@@ -167,17 +163,17 @@ void open_socket(Core& core, const ExchangePtr& exchange)
             const bool offered = !exchange->request().header("sec-websocket-protocol").empty();
             auto writer = exchange->upgrade(offered ? subprotocol : std::string_view{});
             if (!writer) return nullptr;
-            writer->on_drained([hub, ticket] {
-                if (const auto held = hub.lock()) held->drained(ticket->number);
+            writer->on_drained([hub, opened] {
+                if (const auto held = hub.lock()) held->drained(opened->number);
             });
-            writer->on_message([&core, exchange, ticket, weak = std::weak_ptr{writer}](
+            writer->on_message([&core, exchange, opened, weak = std::weak_ptr{writer}](
                                    std::string_view text, const std::function<void()>& next) {
                 if (const auto held = weak.lock())
-                    take_message(core, exchange, held, stream_name(core, ticket->number), text, next);
+                    take_message(core, exchange, held, stream_name(core, opened->number), text, next);
             });
             return std::make_shared<SocketSink>(std::move(writer));
         });
-    end_earlier_stream(core, exchange->caller().ticket, ticket->number);
+    end_earlier_stream(core, exchange->caller().ticket, opened->number);
 }
 
 } // namespace freshet::http

@@ -207,17 +207,11 @@ TEST_F(WorkRoutes, ManyEndsAreTakenOrRefusedEachByItself)
 
 TEST_F(WorkRoutes, TheResultOfARefreshIsMadeReadyAndToldAgain)
 {
-    Job job = running(5);
-    job.kind = JobKind::refresh;
-    job.key = "forecast/eu";
+    Job job = running_refresh(5);
     world.tell_jobs({std::make_shared<const Job>(job)});
     const std::string id = to_text(job.id);
     send("POST", "/v1/work/" + id + "/complete", R"({"fence":7,"result":[{"a":1}],"as_of":"2026-01-31T12:00:00Z"})");
-    auto asked = world.engine.next();
-    EndedWork unready;
-    unready.jobs.emplace_back(std::unexpected(refused(Refusal::unprepared)));
-    world.reply(asked, Answer{unready});
-    auto again = world.engine.next();
+    auto again = told_again();
     auto& work = std::get<EndWork>(again.request);
     const auto& ready = std::get<PreparedResult>(std::get<CompleteJob>(work.jobs.at(0)).result);
     ASSERT_TRUE(ready.body);
@@ -232,20 +226,14 @@ TEST_F(WorkRoutes, TheResultOfARefreshIsMadeReadyAndToldAgain)
 
 TEST_F(WorkRoutes, ALargeResultOfARefreshWaitsForItsComplete)
 {
-    Job job = running(5);
-    job.kind = JobKind::refresh;
-    job.key = "forecast/eu";
+    Job job = running_refresh(5);
     world.tell_jobs({std::make_shared<const Job>(job)});
     const std::string id = to_text(job.id);
     const Answered put = ask("PUT", "/v1/work/" + id + "/result?fence=7", R"([{"a":2}])");
     ASSERT_EQ(put.status, 200) << put.body;
     EXPECT_EQ(ask("PUT", "/v1/work/" + id + "/result?fence=6", "[]").status, 409);
     send("POST", "/v1/work/" + id + "/complete", R"({"fence":7,"payload":)" + member(put.body, "/payload") + "}");
-    auto asked = world.engine.next();
-    EndedWork unready;
-    unready.jobs.emplace_back(std::unexpected(refused(Refusal::unprepared)));
-    world.reply(asked, Answer{unready});
-    auto again = world.engine.next();
+    auto again = told_again();
     auto& work = std::get<EndWork>(again.request);
     EXPECT_EQ(std::get<PreparedResult>(std::get<CompleteJob>(work.jobs.at(0)).result).body->bytes, R"([{"a":2}])");
     EndedWork ended;

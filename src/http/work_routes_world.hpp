@@ -69,6 +69,23 @@ protected:
         job.lease_until = world.clock.wall() + 30s;
         return job;
     }
+    /// The same, a refresh of the source whose data workers bring.
+    Job running_refresh(std::int64_t id)
+    {
+        Job job = running(id);
+        job.kind = JobKind::refresh;
+        job.key = "forecast/eu";
+        return job;
+    }
+    /// The engine says that a result is not made ready; gives what it is told then.
+    auto told_again()
+    {
+        auto asked = world.engine.next();
+        EndedWork unready;
+        unready.jobs.emplace_back(std::unexpected(refused(Refusal::unprepared)));
+        world.reply(asked, Answer{unready});
+        return world.engine.next();
+    }
     static Refused refused(Refusal refusal, std::string words = {})
     {
         return {refusal, std::move(words), {}, {}, 0, {}};

@@ -143,21 +143,8 @@ private:
 
     void check() const
     {
-        BatchCounts counts;
-        std::int64_t gated = 0, past = 0, failed_by_code = 0;
-        for (const Job& job : items) {
-            ++counts.total;
-            const bool waits = job.state == JobState::queued && job.gated;
-            gated += waits ? 1 : 0;
-            past += !is_terminal(job.state) && !waits ? 1 : 0;
-            switch (job.state) {
-            case JobState::queued: ++counts.queued; break;
-            case JobState::running: ++counts.running; break;
-            case JobState::succeeded: ++counts.succeeded; break;
-            case JobState::failed: ++counts.failed; break;
-            case JobState::cancelled: ++counts.cancelled; break;
-            }
-        }
+        const auto [counts, gated, past] = sample::counted(items);
+        std::int64_t failed_by_code = 0;
         RC_ASSERT(batch.counts == counts);
         RC_ASSERT(batch.gated == gated);
         RC_ASSERT(batch.released == past);

@@ -83,6 +83,30 @@ public:
     QueuePolicy policy{.lease = 30s, .retry = {.attempts = 2, .wait = 2s, .max_wait = 1min}, .cancel_grace = 20s};
 };
 
+/// What a batch must say of these items.
+struct Counted {
+    BatchCounts counts;
+    std::int64_t gated = 0, past = 0; ///< queued before the gate; live beyond it
+};
+inline Counted counted(const std::vector<Job>& items)
+{
+    Counted found;
+    for (const Job& job : items) {
+        ++found.counts.total;
+        const bool waits = job.state == JobState::queued && job.gated;
+        found.gated += waits ? 1 : 0;
+        found.past += !is_terminal(job.state) && !waits ? 1 : 0;
+        switch (job.state) {
+        case JobState::queued: ++found.counts.queued; break;
+        case JobState::running: ++found.counts.running; break;
+        case JobState::succeeded: ++found.counts.succeeded; break;
+        case JobState::failed: ++found.counts.failed; break;
+        case JobState::cancelled: ++found.counts.cancelled; break;
+        }
+    }
+    return found;
+}
+
 /// A batch of so many items that nobody adds to any more.
 inline BatchWorld sealed(Batch given, int items)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The runtime's small parts against the real kernel: folders, signals, sockets.
 #include "base/descriptor.hpp"
+#include "base/folder_world.hpp"
 #include "runtime/file_watch.hpp"
 #include "runtime/notify.hpp"
 #include "runtime/pool.hpp"
@@ -23,16 +24,6 @@ namespace freshet {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct Folder {
-    fs::path path;
-    Folder()
-    {
-        std::string name = (fs::temp_directory_path() / "freshet-runtime-XXXXXX").string();
-        path = mkdtemp(name.data());
-    }
-    ~Folder() { fs::remove_all(path); }
-};
 
 bool readable(int fd)
 {
@@ -65,8 +56,8 @@ TEST(Pool, RefusesWhatIsOverItsBound)
 
 TEST(FileWatch, SeesASaveByWritingAndByRenaming)
 {
-    const Folder folder;
-    const fs::path file = folder.path / "freshet.toml";
+    const test::Folder folder;
+    const fs::path file = folder.path() / "freshet.toml";
     FileWatch watch{file};
     ASSERT_GE(watch.fd(), 0);
     EXPECT_FALSE(watch.changed());
@@ -76,7 +67,7 @@ TEST(FileWatch, SeesASaveByWritingAndByRenaming)
     EXPECT_TRUE(watch.changed());
     EXPECT_FALSE(watch.changed());
 
-    const fs::path other = folder.path / "other";
+    const fs::path other = folder.path() / "other";
     std::ofstream{other} << "two";
     watch.changed();
     fs::rename(other, file);
@@ -104,8 +95,8 @@ TEST(Signals, AreReadInsteadOfEndingTheProcess)
 
 TEST(Notify, ReachesTheSocketOfTheManager)
 {
-    const Folder folder;
-    const std::string path = (folder.path / "notify").string();
+    const test::Folder folder;
+    const std::string path = (folder.path() / "notify").string();
     const Descriptor manager{socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
     sockaddr_un address{};
     address.sun_family = AF_UNIX;

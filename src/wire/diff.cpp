@@ -142,27 +142,17 @@ private:
 
     void compare_objects(const rows::dom::object& before, const rows::dom::object& after, const rows::Paths* ignored)
     {
-        std::vector<rows::Member> old_members, new_members;
-        rows::add_sorted(old_members, before);
-        rows::add_sorted(new_members, after);
-        auto old_one = old_members.begin(), new_one = new_members.begin();
-        while (old_one != old_members.end() || new_one != new_members.end()) {
-            const bool gone =
-                new_one == new_members.end() || (old_one != old_members.end() && old_one->first < new_one->first);
-            const bool came = !gone && (old_one == old_members.end() || new_one->first < old_one->first);
-            const std::string_view name = gone ? old_one->first : new_one->first;
+        rows::walk_members(before, after, [&](std::string_view name, const element* old_one, const element* new_one) {
             const rows::Paths* below = ignored == nullptr ? nullptr : ignored->step(name);
             at_.push(name);
             if (below == nullptr || !below->ends) {
-                if (gone || came)
+                if (old_one == nullptr || new_one == nullptr)
                     add();
                 else
-                    compare(old_one->second, new_one->second, below);
+                    compare(*old_one, *new_one, below);
             }
             at_.pop();
-            if (!came) ++old_one;
-            if (!gone) ++new_one;
-        }
+        });
     }
 
     // False: the lengths differ, so that the whole list is what differs.

@@ -108,25 +108,16 @@ private:
 
     void compare_objects(const rows::dom::object& before, const rows::dom::object& after, std::size_t level)
     {
-        std::vector<rows::Member> old_members, new_members;
-        rows::add_sorted(old_members, before);
-        rows::add_sorted(new_members, after);
-        auto old_one = old_members.begin(), new_one = new_members.begin();
-        while (old_one != old_members.end() || new_one != new_members.end()) {
-            const bool gone =
-                new_one == new_members.end() || (old_one != old_members.end() && old_one->first < new_one->first);
-            const bool came = !gone && (old_one == old_members.end() || new_one->first < old_one->first);
-            at_.push(gone ? old_one->first : new_one->first);
-            if (gone)
+        rows::walk_members(before, after, [&](std::string_view name, const element* old_one, const element* new_one) {
+            at_.push(name);
+            if (new_one == nullptr)
                 operation("remove", nullptr);
-            else if (came)
-                operation("add", &new_one->second);
+            else if (old_one == nullptr)
+                operation("add", new_one);
             else
-                compare(old_one->second, new_one->second, level + 1);
+                compare(*old_one, *new_one, level + 1);
             at_.pop();
-            if (!came) ++old_one;
-            if (!gone) ++new_one;
-        }
+        });
     }
 
     std::vector<Hash128> hashes(const std::vector<element>& elements)

@@ -65,6 +65,26 @@ private:
 /// The object's members sorted by name, of equal names the last, added to `members` from its end on.
 void add_sorted(std::vector<Member>& members, const dom::object& object);
 
+/// Walks the members of both objects in the order of their names. `see(name, before, after)` is given null for the side
+/// that has no such member.
+template <class See>
+void walk_members(const dom::object& before, const dom::object& after, const See& see)
+{
+    std::vector<Member> old_members, new_members;
+    add_sorted(old_members, before);
+    add_sorted(new_members, after);
+    auto old_one = old_members.begin(), new_one = new_members.begin();
+    while (old_one != old_members.end() || new_one != new_members.end()) {
+        const bool gone =
+            new_one == new_members.end() || (old_one != old_members.end() && old_one->first < new_one->first);
+        const bool came = !gone && (old_one == old_members.end() || new_one->first < old_one->first);
+        see(gone ? old_one->first : new_one->first, came ? nullptr : &old_one->second,
+            gone ? nullptr : &new_one->second);
+        if (!came) ++old_one;
+        if (!gone) ++new_one;
+    }
+}
+
 /// The rows, and the list they are in: nullopt where the document is one row by itself or null.
 struct Rows {
     std::vector<dom::element> rows;

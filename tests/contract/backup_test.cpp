@@ -61,7 +61,7 @@ protected:
     std::uint64_t epoch_ = 0;
 
 private:
-    Directory from_, to_;
+    test::Folder from_, to_;
 };
 
 TEST_F(Copy, HoldsTheWholeStoreAsItWas)
@@ -137,7 +137,7 @@ TEST_F(Copy, BeginsNewTenantsAtTheBaseOfTheirLife)
 
 TEST_F(Copy, IsNotMadeOnceItIsNotWanted)
 {
-    Directory other, another;
+    test::Folder other, another;
     {
         const auto store = open_sqlite_store({.data_dir = other.path()});
         const auto t = store->begin();

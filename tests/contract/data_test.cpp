@@ -19,6 +19,14 @@ protected:
         commit([&](Transaction& t) { id = t.put_payload(bytes); });
         return id;
     }
+    KeyRecord a_key_that_holds(std::int64_t payload)
+    {
+        KeyRecord key = a_key("prices");
+        key.held = HeldResult{};
+        key.held->payload = payload;
+        commit([&](Transaction& t) { t.put_key(key); });
+        return key;
+    }
 };
 FRESHET_CONTRACT(Data);
 
@@ -182,10 +190,7 @@ TEST_P(Data, DropsAPayloadWithTheLastThatNamesIt)
 TEST_P(Data, KeepsThePayloadOfAHeldResultThatBecomesAVersion)
 {
     const std::int64_t id = put_payload("held");
-    KeyRecord key = a_key("prices");
-    key.held = HeldResult{};
-    key.held->payload = id;
-    commit([&](Transaction& t) { t.put_key(key); });
+    KeyRecord key = a_key_that_holds(id);
     key.held.reset();
     commit([&](Transaction& t) {
         t.put_key(key);
@@ -197,10 +202,7 @@ TEST_P(Data, KeepsThePayloadOfAHeldResultThatBecomesAVersion)
 TEST_P(Data, DropsThePayloadOfAHeldResultThatWasDiscarded)
 {
     const std::int64_t id = put_payload("held");
-    KeyRecord key = a_key("prices");
-    key.held = HeldResult{};
-    key.held->payload = id;
-    commit([&](Transaction& t) { t.put_key(key); });
+    KeyRecord key = a_key_that_holds(id);
     key.held.reset();
     commit([&](Transaction& t) { t.put_key(key); });
     EXPECT_EQ(payload(id), std::nullopt);

@@ -58,7 +58,7 @@ protected:
         return id;
     }
 
-    Directory directory_;
+    test::Folder directory_;
 };
 
 TEST_F(SqliteFile, RefusesASecondServerInWords)

@@ -62,7 +62,7 @@ protected:
     std::unique_ptr<Store> open() { return open_sqlite_store({.data_dir = directory_.path()}); }
 
 private:
-    Directory directory_;
+    test::Folder directory_;
 };
 
 Job the_running_one()

@@ -33,13 +33,13 @@ protected:
     }
 
 private:
-    static std::string file_of_a_store(const Directory& directory)
+    static std::string file_of_a_store(const test::Folder& directory)
     {
         open_sqlite_store({.data_dir = directory.path()});
         return (directory.path() / "freshet.db").string();
     }
 
-    Directory directory_;
+    test::Folder directory_;
     sqlite::Connection connection_{file_of_a_store(directory_), ""};
 };
 

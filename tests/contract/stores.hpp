@@ -2,41 +2,18 @@
 #pragma once
 // The stores that the suite runs over, and small values to put into them. A new store adds itself to all_stores().
 
+#include "base/folder_world.hpp"
 #include "store/memory.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fmt/format.h>
 #include <functional>
 #include <memory>
-#include <stdlib.h>
 #include <string>
 
 namespace freshet::contract {
-
-/// A directory that goes with its test.
-class Directory {
-public:
-    Directory()
-    {
-        std::string name = (std::filesystem::temp_directory_path() / "freshet-contract-XXXXXX").string();
-        if (mkdtemp(name.data()) == nullptr) throw std::runtime_error{"no temporary directory"};
-        path_ = name;
-    }
-    ~Directory()
-    {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    Directory(const Directory&) = delete;
-    Directory& operator=(const Directory&) = delete;
-    const std::filesystem::path& path() const { return path_; }
-
-private:
-    std::filesystem::path path_;
-};
 
 /// Ids of what ended_jobs() or ended_batches() found.
 template <class Id>
@@ -76,7 +53,7 @@ public:
 
 private:
     Synchronous synchronous_;
-    Directory directory_;
+    test::Folder directory_;
     std::unique_ptr<Store> store_;
 };
 

@@ -5,10 +5,10 @@
 // (command_runner_test.cpp).
 
 #include "base/clock.hpp"
+#include "engine/flight_world.hpp"
 #include "runners/command/command_runner.hpp"
 #include "runners/shape/shaper.hpp"
 
-#include <condition_variable>
 #include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
@@ -16,8 +16,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <iterator>
-#include <map>
-#include <mutex>
 #include <sstream>
 #include <sys/types.h>
 #include <unistd.h>
@@ -25,56 +23,6 @@
 #include <vector>
 
 namespace freshet::test {
-
-class RememberingSink final : public FlightSink {
-public:
-    void progress(JobId job, Seq, Progress progress) override
-    {
-        const std::lock_guard lock{mutex_};
-        EXPECT_TRUE(ends_[job].empty()) << "progress after the end";
-        told_[job].push_back(std::move(progress));
-        changed_.notify_all();
-    }
-    void ended(JobId job, Seq, FlightEnd end) override
-    {
-        const std::lock_guard lock{mutex_};
-        ends_[job].push_back(std::move(end));
-        changed_.notify_all();
-    }
-
-    /// The end of the flight; the test fails if there is none in 60 s.
-    FlightEnd wait(JobId job)
-    {
-        std::unique_lock lock{mutex_};
-        const bool came = changed_.wait_for(lock, 60s, [&] { return !ends_[job].empty(); });
-        EXPECT_TRUE(came) << "the flight did not end";
-        return came ? ends_[job].front() : FlightEnd{FlightFailure{ErrorClass::fatal, "never_ended", "", {}, {}}};
-    }
-    /// The first progress: how a command says that it is where the test wants it.
-    Progress wait_progress(JobId job)
-    {
-        std::unique_lock lock{mutex_};
-        const bool came = changed_.wait_for(lock, 60s, [&] { return !told_[job].empty() || !ends_[job].empty(); });
-        EXPECT_TRUE(came && !told_[job].empty()) << "no progress came";
-        return told_[job].empty() ? Progress{} : told_[job].front();
-    }
-    std::size_t ends(JobId job)
-    {
-        const std::lock_guard lock{mutex_};
-        return ends_[job].size();
-    }
-    std::vector<Progress> told(JobId job)
-    {
-        const std::lock_guard lock{mutex_};
-        return told_[job];
-    }
-
-private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::map<JobId, std::vector<FlightEnd>> ends_;
-    std::map<JobId, std::vector<Progress>> told_;
-};
 
 inline ShapeCall shape_in_place()
 {
@@ -113,12 +61,7 @@ struct World {
 
     JobId start(const SourceDefinition& source, const std::function<void(FlightOrder&)>& change = {})
     {
-        FlightOrder order;
-        order.job = JobId{++jobs};
-        order.fence = 7;
-        order.source = std::make_shared<const SourceDefinition>(source);
-        order.now = clock.wall();
-        order.run_limit = 30s;
+        FlightOrder order = an_order(++jobs, source, clock.wall());
         if (change) change(order);
         const JobId job = order.job;
         runner.start(std::move(order), sink);
@@ -129,24 +72,6 @@ struct World {
         return sink.wait(start(source, change));
     }
 };
-
-inline const FlightData& data_of(const FlightEnd& end)
-{
-    static const FlightData none{};
-    if (const auto* failure = std::get_if<FlightFailure>(&end))
-        ADD_FAILURE() << failure->code << ": " << failure->message;
-    const auto* data = std::get_if<FlightData>(&end);
-    EXPECT_NE(data, nullptr) << "no data";
-    return data != nullptr ? *data : none;
-}
-
-inline const FlightFailure& failure_of(const FlightEnd& end)
-{
-    static const FlightFailure none{};
-    const auto* failure = std::get_if<FlightFailure>(&end);
-    EXPECT_NE(failure, nullptr) << "no failure";
-    return failure != nullptr ? *failure : none;
-}
 
 /// A text that no other process of this machine has in its arguments: the length of a very long sleep.
 inline std::string marker()

@@ -3,16 +3,14 @@
 // A SQL runner with a sink that remembers ends, for the tests of this folder.
 
 #include "base/clock.hpp"
+#include "engine/flight_world.hpp"
 #include "runners/sql/sql_runner.hpp"
 
-#include <condition_variable>
 #include <filesystem>
 #include <fmt/format.h>
 #include <functional>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <map>
-#include <mutex>
 #include <sqlite3.h>
 #include <unistd.h>
 #include <utility>
@@ -20,39 +18,14 @@
 
 namespace freshet::test {
 
-class EndSink final : public FlightSink {
+class QuerySink final : public RememberingSink {
 public:
     void progress(JobId, Seq, Progress) override { ADD_FAILURE() << "a query has no progress to tell"; }
-    void ended(JobId job, Seq fence, FlightEnd end) override
-    {
-        EXPECT_EQ(fence, 7u);
-        const std::lock_guard lock{mutex_};
-        ends_[job].push_back(std::move(end));
-        changed_.notify_all();
-    }
-    /// The end of the flight; the test fails if there is none in 60 s.
-    FlightEnd wait(JobId job)
-    {
-        std::unique_lock lock{mutex_};
-        const bool came = changed_.wait_for(lock, 60s, [&] { return !ends_[job].empty(); });
-        EXPECT_TRUE(came) << "the flight did not end";
-        return came ? ends_[job].front() : FlightEnd{FlightFailure{ErrorClass::fatal, "never_ended", "", {}, {}}};
-    }
-    std::size_t ends(JobId job)
-    {
-        const std::lock_guard lock{mutex_};
-        return ends_[job].size();
-    }
-
-private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::map<JobId, std::vector<FlightEnd>> ends_;
 };
 
 struct World {
     SystemClock clock;
-    EndSink sink;
+    QuerySink sink;
     SqlRunner runner;
     std::int64_t jobs = 0;
 
@@ -60,12 +33,7 @@ struct World {
 
     JobId start(const SourceDefinition& source, const std::function<void(FlightOrder&)>& change = {})
     {
-        FlightOrder order;
-        order.job = JobId{++jobs};
-        order.fence = 7;
-        order.source = std::make_shared<const SourceDefinition>(source);
-        order.now = from_rfc3339("2026-11-24T16:00:00Z").value();
-        order.run_limit = 30s;
+        FlightOrder order = an_order(++jobs, source, from_rfc3339("2026-11-24T16:00:00Z").value());
         if (change) change(order);
         const JobId job = order.job;
         runner.start(std::move(order), sink);
@@ -83,10 +51,7 @@ struct World {
     }
     FlightFailure failure(const SourceDefinition& source, const std::function<void(FlightOrder&)>& change = {})
     {
-        const FlightEnd end = read(source, change);
-        const auto* failure = std::get_if<FlightFailure>(&end);
-        EXPECT_NE(failure, nullptr) << "no failure";
-        return failure != nullptr ? *failure : FlightFailure{};
+        return failure_of(read(source, change));
     }
 };
 
