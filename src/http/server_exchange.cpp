@@ -96,6 +96,63 @@ HttpResponse too_often(std::string_view base_url, std::string_view path, const A
     return response;
 }
 
+/// What a request asks for, taken apart: the path is below the prefix of public_url, the query is as it was sent.
+struct Target {
+    std::string host;
+    std::string_view path;
+    std::optional<std::string_view> query;
+};
+std::expected<Target, Problem> target_of(const RequestHead& head, std::string_view prefix)
+{
+    std::string_view text = head.target;
+    Target target{std::string{head.host}, {}, {}};
+    if (!text.starts_with('/') && text != "*") {
+        const auto scheme = text.find("://");
+        if (scheme == std::string_view::npos)
+            return std::unexpected(make_problem(400, "target", "The request's target is no path",
+                                                "It is neither a path nor a URL.",
+                                                "This server is no proxy for others."));
+        text.remove_prefix(scheme + 3);
+        const auto slash = text.find_first_of("/?");
+        target.host = text.substr(0, slash);
+        text = slash == std::string_view::npos ? std::string_view{"/"} : text.substr(slash);
+    }
+    const auto question = text.find('?');
+    if (question != std::string_view::npos) target.query = text.substr(question + 1);
+    std::string_view path = text.substr(0, question);
+    if (!prefix.empty() && path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/'))
+        path.remove_prefix(prefix.size());
+    target.path = path.empty() ? "/" : path;
+    return target;
+}
+
+/// What the gate looks at of a request. The views borrow from both.
+GateRequest gate_request(const HttpRequest& request, std::string_view host)
+{
+    GateRequest asked;
+    asked.method = request.method;
+    asked.host = host;
+    asked.origin = request.header("origin");
+    asked.sec_fetch_site = request.header("sec-fetch-site");
+    asked.authorization = request.header("authorization");
+    asked.content_type = request.header("content-type");
+    asked.upgrade = request.has_header("upgrade");
+    return asked;
+}
+
+/// The path is there for other methods: OPTIONS asks which, everybody else is told.
+HttpResponse other_methods(const ServerExchange& exchange, const NoMatch& why, WallTime now)
+{
+    const HttpRequest& request = exchange.request();
+    HttpResponse response;
+    response.status = 204;
+    if (request.method != "OPTIONS")
+        response = problem_response(exchange.base_url(), request.path,
+                                    no_match_problem(why, request.method, request.path), now);
+    response.headers.emplace_back("Allow", why.allow);
+    return response;
+}
+
 } // namespace
 
 void add_cors_headers(HttpResponse& response, const std::string& origin)
@@ -233,42 +290,21 @@ void Connection::take_request(const RequestHead& head)
         if (shows_page) return exchange->respond(sign_in_page(exchange->request(), problem));
         exchange->fail(std::move(problem));
     };
-    std::string_view target = head.target;
-    std::string host{head.host};
-    if (!target.starts_with('/') && target != "*") {
-        const auto scheme = target.find("://");
-        if (scheme == std::string_view::npos)
-            return refuse_now(make_problem(400, "target", "The request's target is no path",
-                                           "It is neither a path nor a URL.", "This server is no proxy for others."));
-        target.remove_prefix(scheme + 3);
-        const auto slash = target.find_first_of("/?");
-        host = target.substr(0, slash);
-        target = slash == std::string_view::npos ? std::string_view{"/"} : target.substr(slash);
-    }
-    const auto question = target.find('?');
-    std::string_view path = target.substr(0, question);
-    const std::string& prefix = gate.public_url().prefix;
-    if (!prefix.empty() && path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/'))
-        path.remove_prefix(prefix.size());
-    request.path = path.empty() ? "/" : path;
+    const auto target = target_of(head, gate.public_url().prefix);
+    if (!target) return refuse_now(target.error());
+    const std::string& host = target->host;
+    request.path = target->path;
     if (auto problem = gate.check_host(host)) return refuse_now(std::move(*problem));
-    if (question != std::string_view::npos) {
-        auto query = parse_query(target.substr(question + 1));
+    if (target->query) {
+        auto query = parse_query(*target->query);
         if (!query)
             return refuse_now(make_problem(400, "bad_query", "The query can not be read", "It has a broken % escape.",
                                            "Encode it anew."));
         request.query = std::move(*query);
     }
 
-    GateRequest asked;
-    asked.method = request.method;
-    asked.host = host;
-    asked.origin = request.header("origin");
-    asked.sec_fetch_site = request.header("sec-fetch-site");
-    asked.authorization = request.header("authorization");
-    asked.content_type = request.header("content-type");
+    GateRequest asked = gate_request(request, host);
     asked.has_body = parser_.wants_body();
-    asked.upgrade = request.has_header("upgrade");
     asked.peer_is_loopback = peer_is_loopback_;
     const bool listed = gate.is_listed_origin(asked.origin);
     // A foreign page that would change something is told that below, whoever sits before it.
@@ -307,20 +343,10 @@ void Connection::take_request(const RequestHead& head)
     const bool identified = caller.has_value();
 
     if (!match) {
-        if (match.error().why == NoMatch::Why::method && request.method == "OPTIONS") {
-            HttpResponse response;
-            response.status = 204;
-            response.headers.emplace_back("Allow", match.error().allow);
-            return exchange->respond(std::move(response));
-        }
         if (match.error().why != NoMatch::Why::method)
             return refuse_now(no_match_problem(match.error(), request.method, request.path));
         if (parser_.wants_body()) keep_alive_ = false;
-        HttpResponse response =
-            problem_response(exchange->base_url(), request.path,
-                             no_match_problem(match.error(), request.method, request.path), core.now());
-        response.headers.emplace_back("Allow", match.error().allow);
-        return exchange->respond(std::move(response));
+        return exchange->respond(other_methods(*exchange, match.error(), core.now()));
     }
     if (auto problem = gate.check_origin(asked)) return refuse_now(std::move(*problem));
     if (identified) {
