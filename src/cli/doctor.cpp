@@ -157,7 +157,8 @@ void check_sources(Findings& findings, const Json& freshness)
         const std::string& state = row["state"].text();
         const std::string key = row["key"].text(), name = key + of_tenant(row);
         const bool failed = row["error"].kind() == Json::Kind::object;
-        std::string reason = row["error"]["message"].text();
+        // The error is of an earlier try where the last result was held.
+        std::string reason = row["last"]["outcome"].text() == "held" ? "" : row["error"]["message"].text();
         if (reason.empty()) reason = row["why"]["text"].text();
         const std::string words = fmt::format("source {}: {}{}{}", name, state, reason.empty() ? "" : ", ", reason);
         const std::string refresh = fmt::format("freshet refresh {} --wait 30s", key);

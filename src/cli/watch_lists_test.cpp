@@ -239,6 +239,16 @@ TEST(Doctor, LooksAtEverySource)
               "ok    1 key\n");
 }
 
+TEST(Doctor, SaysOfAHeldResultWhyItIsHeldAndNotWhatFailedBefore)
+{
+    Findings findings;
+    check_sources(findings, *Json::parse(R"({"now":"2026-01-01T00:30:00.000Z","items":[
+        {"key":"shop","state":"failing","error":{"message":"it answered 500"},"held":true,
+         "why":{"code":"held","text":"11 of 24 rows came"},"last":{"outcome":"held","job":"j_7"}}]})"));
+    EXPECT_EQ(findings_words(findings, false),
+              "FAIL  source shop: failing, 11 of 24 rows came.   try: freshet jobs show j_7\n");
+}
+
 TEST(Doctor, TellsOfWhoseSourceItIsAndOfWhatNeverCameOrIsLeftStale)
 {
     Findings findings;
