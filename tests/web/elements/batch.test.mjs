@@ -44,6 +44,27 @@ async function endsWell(page, ms = 20_000) {
   return counts;
 }
 
+test("A page that was left while its batch ran and comes back out of the browser's memory shows the end, told once", async () => {
+  const batch = await newBatch();
+  const page = await person.newPage();
+  world.page("/elsewhere", "<p>elsewhere</p>");
+  await page.goto(page_of(batch));
+  await until("nothing done yet", async () => (await page.evaluate(() => (window.look?.(), window.drawn ?? []))).join() === "0 / 3");
+  await page.evaluate(() => {
+    addEventListener("pageshow", ({ persisted }) => (window.kept = persisted));
+    location.href = "/elsewhere";
+  });
+  await page.waitForURL("**/elsewhere");
+  const worker = world.worker("work", 20);
+  await until("it ended meanwhile", async () => (await world.api("GET", `/v1/batches/${batch.id}`)).state === "succeeded");
+  worker.kill();
+  // Not goBack(), which waits for a load that does not come.
+  await page.evaluate(() => void history.back()).catch(() => undefined);
+  await until("it is back", () => page.evaluate(() => window.kept).catch(() => false));
+  assert.deepEqual(await endsWell(page), [0, 3]);
+  await page.close();
+});
+
 test("F6: a batch of three goes 0, 1, 2, 3 and ends by itself with the button that goes on", async () => {
   const batch = await newBatch();
   const page = await person.newPage();

@@ -21,7 +21,7 @@ let world;
 let url;
 let person;
 before(async () => {
-  world = await World.start();
+  world = await World.start(`[source.many]\nkind = "command"\nrun = ["echo", "[{n}]"]\nformat = "json"\nparams = { n = "\\\\d{1,3}" }\nfresh_for = "10m"`);
   url = world.page("/list", body, { script });
   await world.rows("ant", "bee");
   person = await world.person();
@@ -123,13 +123,35 @@ test("F2: a badge turns stale by itself when its time has come, and looking at i
   }
 });
 
-test("A wrong source, job or batch on a page says so and silences nothing else", async () => {
+test("A wrong source, job or batch on a page says so in its language and silences nothing else", async () => {
   const page = await person.newPage();
-  await page.goto(world.page("/wrong", `<freshet-badge id="a" source="nix"></freshet-badge><freshet-badge id="b" source="list"></freshet-badge><freshet-task job="nix"></freshet-task><freshet-batch batch="nix"></freshet-batch>`));
+  await page.goto(world.page("/wrong", `<freshet-badge id="a" source="nix"></freshet-badge><freshet-badge id="b" source="list"></freshet-badge><freshet-refresh source="list"></freshet-refresh><freshet-task job="nix"></freshet-task><freshet-batch batch="nix"></freshet-batch>
+    <freshet-task id="gone" job="j_01jd8m3k5w7xa"></freshet-task><freshet-batch id="past" batch="b_01jd8m3k5w7xa"></freshet-batch><freshet-diff source="nix"></freshet-diff><section lang="he"><freshet-task id="he" job="j_01jd8m3k5w7xa"></freshet-task></section>`));
   await until("the wrong job says why", async () => /"nix" is no job id/.test(await shown(page, "freshet-task")));
   await until("the wrong batch says why", async () => /"nix" is no batch id/.test(await shown(page, "freshet-batch")));
   await until("the wrong one says why", async () => /no source "nix"/.test(await shown(page, "#a")));
+  await until("the diff says why", async () => /no source "nix"/.test(await shown(page, "freshet-diff")));
+  await until("a job that is not there", async () => /there is no job/.test(await shown(page, "#gone")));
+  await until("a batch that is not there", async () => /there is no batch/.test(await shown(page, "#past")));
+  await until("a job that is not there, in Hebrew", async () => /אין כאן דבר כזה/.test(await shown(page, "#he")));
   await until("the right one lives", async () => /fresh/.test(await shown(page, "#b")));
+  const before = world.opened;
+  await button(page).click();
+  await until("the outcome", async () => /nothing new|updated/.test(await shown(page, "freshet-refresh")));
+  assert.equal(world.opened, before, "what is asked for more makes nothing begin anew");
+  await page.close();
+});
+
+test("Fifty badges on a page live by one stream, and one that names nothing costs the others nothing", async () => {
+  const page = await person.newPage();
+  const before = world.opened;
+  const many = Array.from({ length: 50 }, (_, i) => `<freshet-badge source="many/${i}"></freshet-badge>`).join(" ");
+  await page.goto(world.page("/many", `${many}<freshet-badge id="no" source="many/none"></freshet-badge>`));
+  await until("all are fresh", async () => (await page.locator("freshet-badge[state=fresh]").count()) === 50, 60_000);
+  assert.deepEqual(await page.locator("freshet-badge").evaluateAll((all) => all.slice(0, 50).map(({ data }) => data?.[0])), Array.from({ length: 50 }, (_, i) => i));
+  await until("the wrong one says why", async () => /n must match/.test(await shown(page, "#no")));
+  assert.equal(world.streams(), 1);
+  assert.ok(world.opened - before <= 2, `${world.opened - before} streams: one that was refused, and one without the wrong name`);
   await page.close();
 });
 

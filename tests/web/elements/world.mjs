@@ -116,7 +116,7 @@ ${config}`);
   }
 
   cutAll() {
-    for (const answer of this.open) answer.destroy();
+    for (const answer of this.open ?? []) answer.destroy();
   }
 
   streams() {

@@ -5,7 +5,7 @@ import { Http } from "../src/http.js";
 import { Hub, hubTimes } from "../src/hub.js";
 import { Store } from "../src/store.js";
 import type { Meta } from "../src/index.js";
-import { FakeAir, FakeLocks, FakeServer } from "./fake.js";
+import { FakeAir, FakeLocks, FakeServer, json } from "./fake.js";
 
 let server: FakeServer;
 let locks: FakeLocks;
@@ -154,4 +154,32 @@ test("A frozen leader that wakes follows whoever leads now", async () => {
   server.last.live();
   await vi.waitFor(() => expect(tabs.map((one) => one.data())).toEqual(["five", "five"]), 5_000);
   expect(server.streams[0]!.closed).toBe(true);
+});
+
+test("Slow polls ask for all every 30 s while the data is fresh and every 15 s while it is not, for a job every 2 s until it is over", async () => {
+  vi.useFakeTimers();
+  let [word, job] = ["fresh", { id: "j_1", state: "running", seq: 1 }];
+  const told = (topic: string) => ({ event: "snapshot", data: topic.startsWith("job/") ? { topic, job } : { topic, meta: { ...meta(1), state: word } } });
+  server.answer = (_, path, url) => (path === "v1/poll" ? json({ resume: "new", cursor: "1:1", now: new Date().toISOString(), events: url.searchParams.getAll("topic").map(told) }) : undefined);
+  const topics = ["data/a", "job/j_1"];
+  const store = new Store();
+  for (const topic of topics) store.listen(topic, () => {});
+  const hub = new Hub("alone", new Http("http://server.test/", undefined, undefined, server.fetch), store, new ServerClock(), () => {}, hubTimes);
+  tabs.push({ hub } as Tab);
+  hub.want(topics);
+  hub.start(undefined, "slow");
+  let before = 0;
+  const passes = async (ms: number): Promise<string[]> => {
+    await vi.advanceTimersByTimeAsync(ms);
+    const asked = server.of("GET", "v1/poll").slice(before);
+    before += asked.length;
+    return asked.map(({ url }) => url.searchParams.getAll("topic").join());
+  };
+  expect(await passes(1_000)).toEqual(["data/a,job/j_1"]);
+  expect(await passes(8_000)).toEqual(Array(4).fill("job/j_1"));
+  job = { id: "j_1", state: "succeeded", seq: 2 };
+  expect(await passes(18_000)).toEqual(["job/j_1"]);
+  word = "stale";
+  expect(await passes(10_000), "30 s after the first").toEqual(["data/a,job/j_1"]);
+  expect(await passes(30_000)).toEqual(["data/a,job/j_1", "data/a,job/j_1"]);
 });

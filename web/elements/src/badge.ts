@@ -90,11 +90,9 @@ export class FreshetBadge extends FreshetElement {
     const { meta, state } = this;
     if (!state) return this.unknown();
     const why = this.problem ? this.said(this.problem) : state === "failing" ? this.error(meta?.error) ?? this.why(meta?.why) : /overdue|empty/.test(state) ? this.why(meta?.why) : undefined;
-    const flags = (["paused", "held"] as const).filter((flag) => meta?.[flag]);
+    const flags = (["refreshing", "paused", "held"] as const).filter((flag) => meta?.[flag]);
     return html`<span class="line" dir=${this.dirOf}
-      >${this.label ? html`<bdi>${this.label}</bdi>` : nothing}${this.mark(state)}${this.busy ? html`<span class="quiet"><slot name="refreshing">${this.word("refreshing")}</slot></span>` : nothing}${flags.map((flag) => html`<span class="quiet"><slot name=${flag}>${this.word(flag)}</slot></span>`)}${
-        meta && meta.ver > 0 ? this.age(meta[this.clock as AgeOf], "age") : nothing
-      }${why ? html`<span part="why" class="quiet"><slot name="why"><bdi dir="auto">${why}</bdi></slot></span>` : nothing}</span
+      >${this.label ? html`<bdi>${this.label}</bdi>` : nothing}${this.mark(state)}${meta && meta.ver > 0 ? this.age(meta[this.clock as AgeOf], "age") : nothing}${flags.map((flag) => html`<span class="quiet"><slot name=${flag}>${this.word(flag)}</slot></span>`)}${why ? html`<span part="why" class="quiet"><slot name="why"><bdi dir="auto">${why}</bdi></slot></span>` : nothing}</span
     >`;
   }
 }

@@ -34,7 +34,8 @@ const listen = () => (ear ??= new MutationObserver(update)).observe(document, { 
 
 /** What is said where the server could not say anything. */
 export type Trouble = Pick<Problem, "code"> & Partial<Problem>;
-export const troubleIn = (error: unknown): Trouble => (error instanceof FreshetError ? error.problem : { code: "unreachable" });
+/** What a proxy says in the server's place is nobody's answer. */
+export const troubleIn = (error: unknown): Trouble => (error instanceof FreshetError && (error.code !== "http" || error.status < 500) ? error.problem : { code: "unreachable" });
 
 let hebrew: Promise<void> | undefined;
 const load = (language: string) => {
@@ -275,7 +276,7 @@ export abstract class FreshetElement extends LitElement {
 
   /** What stands in the place of a thing that is not known. */
   protected unknown(kind = "line"): TemplateResult {
-    return html`<span class="${kind} quiet" part=${kind} dir=${this.dirOf}>${this.label ? html`<bdi>${this.label}</bdi> ` : nothing}<bdi dir="auto">${this.silence ?? "…"}</bdi></span>`;
+    return html`<span class="${kind} quiet" part=${kind} dir=${this.dirOf}><span>${this.label ? html`<bdi>${this.label}</bdi> ` : nothing}<bdi>${this.silence ?? "…"}</bdi></span></span>`;
   }
   /** What went wrong, in words that may be another language's. */
   protected bad(text: string | undefined): unknown {

@@ -259,3 +259,65 @@ test("What a refused press says is on the element for all to see, in the page's 
   task.lang = "he";
   await soon(() => /זה כבר הסתיים/.test(text(task)));
 });
+
+test("What a proxy says in the server's place is told as that: nobody could be reached", async () => {
+  vi.useFakeTimers();
+  try {
+    server.answer = (method, path) => (path === "v1/me" ? json({ rights }) : method === "POST" ? new Response("<h1>Bad Gateway</h1>", { status: 502 }) : undefined);
+    const refresh = put("freshet-refresh", { source: "prices", lang: "en" });
+    await opened();
+    const told = ends(refresh);
+    const end = refresh.refresh();
+    await vi.advanceTimersByTimeAsync(10_000);
+    await end;
+    await soon(() => /failed: the server can not be reached/.test(text(refresh)));
+    expect(told).toEqual(["freshet-error unreachable"]);
+  } finally {
+    vi.runOnlyPendingTimers(); // what is to be spoken, which would hold up what the next test says
+    vi.useRealTimers();
+  }
+});
+
+test("A machine that comes back to the net is checking until the server was heard", async () => {
+  server.answer = (_, path) => (path === "v1/data/prices" ? json({ meta: meta(), data: [1] }) : path === "v1/me" ? json({ rights }) : undefined);
+  const badge = put("freshet-badge", { source: "prices" });
+  await opened();
+  await soon(() => badge.state === "fresh");
+  window.dispatchEvent(new Event("online"));
+  await badge.updateComplete;
+  expect(badge.state).toBe("checking");
+  await soon(() => server.streams.length === 2);
+  server.last.hello("ok");
+  await soon(() => badge.state === "fresh");
+});
+
+test("Times are in UTC for machines, and in the provider's zone for people", async () => {
+  const age = put("freshet-age", { source: "prices", lang: "en" });
+  age.parentElement!.setAttribute("time-zone", "Asia/Jerusalem");
+  const provider = age.parentElement!;
+  age.remove();
+  provider.append(age);
+  await opened();
+  await soon(() => age.shadowRoot!.querySelector("time"));
+  const { dateTime, title } = age.shadowRoot!.querySelector("time")!;
+  expect([dateTime, /6:00:00\sPM/.test(title)]).toEqual([time(0), true]);
+});
+
+test("A press while one runs starts nothing, and says what runs", async () => {
+  vi.useFakeTimers();
+  try {
+    server.answer = (method, path) => (path === "v1/me" ? json({ rights }) : method === "POST" ? json(job("j_1", { state: "queued" }), 202) : undefined);
+    const refresh = put("freshet-refresh", { source: "prices", label: "Prices", lang: "en" });
+    await opened();
+    await soon(() => refresh.meta);
+    void refresh.refresh();
+    await soon(() => /Prices: Refresh started/.test(document.querySelector("[role=status]")?.textContent ?? ""));
+    button(refresh)!.click();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(document.querySelector("[role=status]")!.textContent).toMatch(/^Prices: A refresh runs already: queued, \d/);
+    expect(server.asked.filter(({ method }) => method === "POST").length).toBe(1);
+  } finally {
+    vi.runOnlyPendingTimers(); // what is to be spoken, which would hold up what the next test says
+    vi.useRealTimers();
+  }
+});

@@ -3,7 +3,7 @@
 import { createClient, type Client } from "@freshet/client";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import "../src/index.js";
-import { FakeServer } from "../../client/test/fake.js";
+import { FakeServer, json } from "../../client/test/fake.js";
 
 let server: FakeServer;
 let client: Client;
@@ -52,3 +52,27 @@ test("A provider names its tenant in every request of its elements, for a token 
   provider.client.close();
   vi.unstubAllGlobals();
 });
+
+test("Where the page's own server gives no token the elements say so, and live when it gives one", async () => {
+  let signedIn = false;
+  const asked: string[] = [];
+  vi.stubGlobal("fetch", async (input: RequestInfo | URL, init?: RequestInit) => {
+    if (String(input) === "http://app.test/token") return signedIn ? json({ token: "fss_1", expires_at: "2026-11-24T16:10:00.000Z", now: "2026-11-24T16:00:00.000Z" }) : new Response("Who are you?", { status: 403 });
+    asked.push(`${new URL(String(input)).pathname} ${new Headers(init?.headers).get("authorization")}`);
+    return json({ rights: ["read"] });
+  });
+  document.body.innerHTML = `<freshet-provider server="http://server.test/" token-src="http://app.test/token" lang="en"><freshet-badge source="prices"></freshet-badge></freshet-provider>`;
+  const provider = document.querySelector("freshet-provider")!;
+  const text = () => document.querySelector("freshet-badge")!.shadowRoot!.textContent;
+  try {
+    await vi.waitFor(() => expect(text()).toMatch(/not signed in to the server/), 5_000);
+    expect(provider.getAttribute("state")).toBe("signed-out");
+    signedIn = true;
+    expect(asked, "nothing is asked without one").toEqual([]);
+    await vi.waitFor(() => expect(asked).toContain("/v1/me Bearer fss_1"), 10_000);
+    await vi.waitFor(() => expect(provider.getAttribute("state")).not.toBe("signed-out"), 5_000);
+  } finally {
+    provider.client.close();
+    vi.unstubAllGlobals();
+  }
+}, 20_000);
