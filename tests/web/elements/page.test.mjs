@@ -59,6 +59,9 @@ test("Hebrew runs from right to left by the nearest lang, also in a page that is
   await world.rows("ant");
   await page.locator("#r button").click();
   await until("the outcome in Hebrew", async () => /עודכן \+0 ?−1 ?נטו −1/.test(await shown(page, "#r")));
+  await page.evaluate(() => (document.querySelector("section").lang = "en"));
+  await until("what stands still turns with the page", async () => /queued/.test(await shown(page, "#he")) && /updated \+0 ?−1 ?net −1/.test(await shown(page, "#r")));
+  assert.deepEqual(await look("#he"), ["ltr", "ltr", "0 / 2"]);
   await person.close();
 });
 

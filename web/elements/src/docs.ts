@@ -2,7 +2,7 @@
 // The page at /elements/: every element alive on this server's own data, with the HTML to copy. It uses the elements as
 // any page does, from their one address. ?lang=he speaks Hebrew.
 import type { Client } from "@freshet/client";
-import { reference, themes, type Entry } from "./reference.js";
+import { hebrew, reference, themes, type Entry } from "./reference.js";
 
 const lang = /^(he|iw)\b/i.test(new URLSearchParams(location.search).get("lang") ?? navigator.language) ? "he" : "en";
 const words = {
@@ -47,7 +47,7 @@ function code(text: string): HTMLElement {
 
 function table(title: string, rows: Record<string, string>): Node[] {
   if (Object.keys(rows).length === 0) return [];
-  return [make("div", {}, make("h3", { textContent: title }), make("dl", {}, ...Object.entries(rows).flatMap(([name, text]) => [make("dt", {}, make("code", { textContent: name })), make("dd", { textContent: text, lang: "en" })])))];
+  return [make("div", {}, make("h3", { textContent: title }), make("dl", {}, ...Object.entries(rows).flatMap(([name, text]) => [make("dt", {}, make("code", { textContent: name })), make("dd", { textContent: (lang === "he" && hebrew[text]) || text })])))];
 }
 
 function list(title: string, names: string[]): Node[] {

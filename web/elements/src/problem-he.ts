@@ -10,7 +10,7 @@ const words: Record<string, string> = {
   // Who may ask.
   token_missing: "נדרש אסימון", token_expired: "תוקף האסימון פג", token_unknown: "האסימון אינו מוכר", token_form: "האסימון אינו בצורה הנכונה",
   limited_token: "האסימון הזה אינו למקור הזה", forbidden: "האסימון הזה אינו רשאי לכך", foreign_origin: "דף ממקור אחר אינו רשאי לשנות כאן דבר",
-  misdirected: "השרת אינו מכיר את השם הזה שלו", tenant: "זה שייך לדייר אחר", tenant_missing: "יש לציין לאיזה דייר", tenant_unknown: "אין דייר כזה",
+  misdirected: "השרת אינו מכיר את השם הזה שלו", tenant: "זה שייך לדייר אחר", tenant_missing: "יש לציין לאיזה דייר", tenant_unknown: "אין דייר כזה", tenant_gone: "הדייר אינו בהגדרות עוד",
   // What is not there.
   not_found: "אין כאן דבר כזה; מה שהסתיים נשמר רק לזמן מה", unknown_source: "אין מקור כזה", unknown_key: "אין מפתח כזה", unknown_topic: "אין כאן דבר כזה",
   no_version: "הגרסה אינה קיימת, או אינה נשמרת עוד", source_removed: "המקור אינו בהגדרות עוד",

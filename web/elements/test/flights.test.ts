@@ -26,6 +26,8 @@ function put<K extends keyof HTMLElementTagNameMap>(name: K, set: Record<string,
   document.body.append(provider);
   return element;
 }
+/** Draws it anew, which in a browser the change of the attribute brings about: what observes here may be collected. */
+const turn = (element: HTMLElement & { requestUpdate(): void }, lang: string) => ((element.lang = lang), element.requestUpdate());
 const text = (element: Element) => element.shadowRoot!.textContent!.replace(/\s+/g, " ").trim();
 const button = (element: Element) => element.shadowRoot!.querySelector("button");
 const time = (n: number) => `2026-11-24T16:00:0${n}.000Z`;
@@ -236,7 +238,7 @@ for (const [name, set] of Object.entries(cases) as [keyof typeof cases, Record<s
     server.answer = (_, path) => (path === "v1/me" ? json({ rights }) : /v1\/(stream|poll)/.test(path) ? json({ title: "No such topic", detail: "there is no such thing", status: 404, code: "not_found" }, 404) : undefined);
     const element = put(name, { ...set, lang: "en" });
     await soon(() => /there is no such thing/.test(text(element)));
-    element.lang = "he";
+    turn(element, "he");
     await soon(() => /אין כאן דבר כזה/.test(text(element)) && !/there is no such thing/.test(text(element)));
   });
 
@@ -256,12 +258,12 @@ test("What a refused press says is on the element for all to see, in the page's 
   await soon(() => button(task) && getComputedStyle(button(task)!).visibility !== "hidden");
   await task.cancel();
   await soon(() => /the job has ended/.test(text(task)));
-  task.lang = "he";
+  turn(task, "he");
   await soon(() => /זה כבר הסתיים/.test(text(task)));
 });
 
 test("What a proxy says in the server's place is told as that: nobody could be reached", async () => {
-  vi.useFakeTimers();
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   try {
     server.answer = (method, path) => (path === "v1/me" ? json({ rights }) : method === "POST" ? new Response("<h1>Bad Gateway</h1>", { status: 502 }) : undefined);
     const refresh = put("freshet-refresh", { source: "prices", lang: "en" });
@@ -304,16 +306,17 @@ test("Times are in UTC for machines, and in the provider's zone for people", asy
 });
 
 test("A press while one runs starts nothing, and says what runs", async () => {
-  vi.useFakeTimers();
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   try {
     server.answer = (method, path) => (path === "v1/me" ? json({ rights }) : method === "POST" ? json(job("j_1", { state: "queued" }), 202) : undefined);
     const refresh = put("freshet-refresh", { source: "prices", label: "Prices", lang: "en" });
     await opened();
     await soon(() => refresh.meta);
     void refresh.refresh();
+    await vi.advanceTimersByTimeAsync(6_000);
     await soon(() => /Prices: Refresh started/.test(document.querySelector("[role=status]")?.textContent ?? ""));
     button(refresh)!.click();
-    await vi.advanceTimersByTimeAsync(5_000);
+    await vi.advanceTimersByTimeAsync(6_000);
     expect(document.querySelector("[role=status]")!.textContent).toMatch(/^Prices: A refresh runs already: queued, \d/);
     expect(server.asked.filter(({ method }) => method === "POST").length).toBe(1);
   } finally {

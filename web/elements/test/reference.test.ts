@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import "../src/index.js";
 import { he } from "../src/he.js";
-import { reference, themes } from "../src/reference.js";
+import { hebrew, reference, themes } from "../src/reference.js";
 import { en } from "../src/words.js";
 
 const source = (name: string) => readFileSync(join(process.cwd(), `elements/src/${name}.ts`), "utf8");
@@ -24,6 +24,11 @@ test.each(reference.map((entry) => [entry.tag, entry] as const))("What is writte
 test("Hebrew says every word that English says, and takes as much with it", () => {
   expect(Object.keys(he).sort()).toEqual(Object.keys(en).sort());
   for (const [name, word] of Object.entries(en)) expect(typeof (he as unknown as Record<string, unknown>)[name], name).toBe(typeof word);
+});
+
+test("What is written of the elements is written in Hebrew, too, and nothing more", () => {
+  const written = reference.flatMap(({ attributes, properties, events }) => [attributes, properties, events].flatMap((rows) => Object.values(rows)));
+  expect(Object.keys(hebrew).sort()).toEqual([...new Set(written)].sort());
 });
 
 test("Every colour that a page may set is one that the elements use", () => {
