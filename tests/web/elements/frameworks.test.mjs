@@ -68,7 +68,6 @@ for (const app of ["react", "vue"])
     const person = await world.person();
     const page = await person.newPage();
     asked = [];
-    world.opened = 0;
     await page.goto(`${origin}/${app}/index.html?${new URLSearchParams({ server: world.url, job, batch })}`);
 
     await until("the badge tells", async () => /^List.*fresh/.test(await shown(page, "freshet-badge")));
@@ -106,8 +105,8 @@ for (const app of ["react", "vue"])
     await until("and its state", async () => /fresh/.test(await shown(page, "freshet-badge")));
 
     assert.equal(asked.filter((path) => path === "/token").length, 1, "one short token for all requests of a client");
-    assert.equal(world.opened, 2, "a stream for each of the two scopes, and no more, though each client has a token of its own");
-    assert.equal(world.streams(), 2);
+    // Not how many were ever opened: a machine that does not get to its timers for 5 s asks for a new hello.
+    await until("a stream for each of the two scopes, and no more, though each client has a token of its own", () => world.streams() === 2);
     await page.getByRole("button", { name: "Take away" }).click();
     await until("nobody looks: no stream", () => world.streams() === 0);
     await page.getByRole("button", { name: "Take away" }).click();
