@@ -153,8 +153,7 @@ export class Link {
 
   /** Which of these are refused: all are asked for together, then by halves. */
   async #refusals(topics: string[], signal: AbortSignal): Promise<[string, Problem][]> {
-    // Not without a wait: that may be over before the server has looked.
-    const response = await this.http.raw("GET", "v1/poll", { query: { topic: topics, wait: 5 }, signal });
+    const response = await this.http.raw("GET", "v1/poll", { query: { topic: topics, wait: 0 }, signal });
     if (!refusing(response.status)) return void response.body?.cancel(), [];
     if (topics.length === 1) return [[topics[0]!, (await refusal(response)).problem]];
     const half = topics.length >> 1;
