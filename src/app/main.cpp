@@ -35,5 +35,10 @@ int main(int argc, char** argv)
         std::cerr << failure.what() << '\n';
         return freshet::cli::exit_failed;
     }
+    // A value that never reached its file is no success: > /dev/full, or a full disk.
+    if (context.exit_code == freshet::cli::exit_done && !std::cout.flush()) {
+        std::cerr << "the output could not be written.   try: df -h; look at where it is sent\n";
+        return freshet::cli::exit_failed;
+    }
     return context.exit_code;
 }

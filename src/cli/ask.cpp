@@ -58,6 +58,12 @@ std::string ahead_words(const Json& at, WallTime now)
     return instant ? "in " + length_words(std::max(*instant - now, Millis{0})) : std::string{};
 }
 
+bool of_several_tenants(const Json& items)
+{
+    const std::vector<Json>& rows = items.items();
+    return std::ranges::any_of(rows, [&](const Json& row) { return row["tenant"].text() != rows[0]["tenant"].text(); });
+}
+
 std::string query_part(std::string_view name, std::string_view value)
 {
     return value.empty() ? std::string{} : fmt::format("&{}={}", name, percent_encode(value));

@@ -30,6 +30,8 @@ std::string ago_words(const Json& at, WallTime now);
 /// "in 3 min"; empty likewise.
 std::string ahead_words(const Json& at, WallTime now);
 
+/// Whether a list has rows of more than one tenant, so that each has to say whose it is.
+bool of_several_tenants(const Json& items);
 /// `&name=value` for what is not empty.
 std::string query_part(std::string_view name, std::string_view value);
 /// The answer as one line of JSON on stdout.

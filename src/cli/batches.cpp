@@ -64,7 +64,7 @@ CliResult<void> batches_create(CliContext& context, const BatchesCreateOptions& 
     if (!text) return std::unexpected(text.error());
     const auto items = batch_items(*text);
     if (!items) return std::unexpected(items.error());
-    const auto target = find_target(context, options.common.config);
+    const auto target = find_target(context, options.common.config, options.common.tenant);
     if (!target) return std::unexpected(target.error());
     HttpClient client{context, *target};
 
@@ -117,7 +117,7 @@ CliResult<void> batches_create(CliContext& context, const BatchesCreateOptions& 
 
 CliResult<void> batches_list(CliContext& context, const BatchesListOptions& options)
 {
-    const auto target = find_target(context, options.common.config);
+    const auto target = find_target(context, options.common.config, options.common.tenant);
     if (!target) return std::unexpected(target.error());
     HttpClient client{context, *target};
     const auto answer = ask_json(client,
@@ -157,7 +157,7 @@ CliResult<void> list_failed(CliContext& context, HttpClient& client, const std::
 
 CliResult<void> batch(CliContext& context, const BatchOptions& options)
 {
-    const auto target = find_target(context, options.common.config);
+    const auto target = find_target(context, options.common.config, options.common.tenant);
     if (!target) return std::unexpected(target.error());
     HttpClient client{context, *target};
     const std::string path = "/v1/batches/" + percent_encode(options.id);

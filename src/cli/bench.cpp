@@ -52,7 +52,7 @@ CliResult<void> bench(CliContext& context, const BenchOptions& options)
 {
     const auto path = key_path(options.key);
     if (!path) return std::unexpected(path.error());
-    const auto target = find_target(context, options.common.config);
+    const auto target = find_target(context, options.common.config, options.common.tenant);
     if (!target) return std::unexpected(target.error());
     const HttpRequest request{.path = *path, .headers = {{"Cache-Control", "only-if-cached"}}};
     HttpClient first{context, *target};

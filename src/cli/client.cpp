@@ -255,6 +255,10 @@ std::string cli_try(std::string_view code, std::string_view title)
     if (code == "unknown_key" || code == "unknown_source") return "freshet top -1 lists the keys there are";
     if (code == "bad_param" || code == "bad_key")
         return "SOURCE/PARAM..., in the order in which the config declares them";
+    if (code == "token_missing")
+        return "export FRESHET_TOKEN=...; on the server's machine: freshet token new NAME --role operator";
+    if (code == "tenant_missing") return "--tenant NAME";
+    if (code == "tenant_unknown") return "--tenant NAME, one of the config";
     if (code == "no_queue") return "freshet doctor; a queue begins with its first job or worker";
     if (code != "not_found") return {};
     if (title == "No such job") return "freshet jobs list; ended jobs are kept for a while only";

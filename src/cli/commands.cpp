@@ -37,6 +37,13 @@ void add_common(CLI::App* command, CommonOptions& common)
         ->type_name("FILE");
 }
 
+/// Of a command about what is some tenant's: a token of all tenants has to name one.
+void add_of_tenant(CLI::App* command, CommonOptions& common)
+{
+    add_common(command, common);
+    command->add_option("--tenant", common.tenant, "Whose; without it, the token's")->type_name("NAME");
+}
+
 CLI::Option* add_duration(CLI::App* command, const std::string& name, std::function<void(Millis)> put,
                           const std::string& text)
 {
@@ -53,7 +60,7 @@ void add_get(CLI::App& app, CliContext& context)
 {
     CLI::App* command = app.add_subcommand("get", "Print the data of a key as it is kept; starts no work");
     const auto options = kept<GetOptions>();
-    add_common(command, options->common);
+    add_of_tenant(command, options->common);
     command->add_option("KEY", options->key, "SOURCE, or SOURCE/PARAM...")->required();
     add_duration(
         command, "--max-age", [options](Millis age) { options->max_age = age; },
@@ -66,7 +73,7 @@ void add_refresh(CLI::App& app, CliContext& context)
 {
     CLI::App* command = app.add_subcommand("refresh", "Have a key fetched anew");
     const auto options = kept<RefreshOptions>();
-    add_common(command, options->common);
+    add_of_tenant(command, options->common);
     command->add_option("KEY", options->key, "SOURCE, or SOURCE/PARAM...")->required();
     add_duration(
         command, "--wait", [options](Millis wait) { options->wait = wait; },
@@ -78,7 +85,7 @@ void add_watch(CLI::App& app, CliContext& context)
 {
     CLI::App* command = app.add_subcommand("watch", "Print a line whenever a key changes");
     const auto options = kept<WatchOptions>();
-    add_common(command, options->common);
+    add_of_tenant(command, options->common);
     command->add_option("KEY", options->keys, "SOURCE, SOURCE/PARAM..., or SOURCE/* for all of its keys")->required();
     command->callback([&context, options] { context.exit_code = run_watch(context, *options); });
 }
@@ -89,7 +96,7 @@ void add_jobs(CLI::App& app, CliContext& context)
     jobs->require_subcommand(1);
     CLI::App* list = jobs->add_subcommand("list", "The latest jobs");
     const auto list_options = kept<JobsListOptions>();
-    add_common(list, list_options->common);
+    add_of_tenant(list, list_options->common);
     list->add_option("--state", list_options->state, "queued, running, succeeded, failed or cancelled");
     list->add_option("--queue", list_options->queue, "Of one queue; a source's refreshes have the queue of its name");
     list->add_option("--kind", list_options->kind, "refresh, task or item");
@@ -101,7 +108,7 @@ void add_jobs(CLI::App& app, CliContext& context)
 
     CLI::App* show = jobs->add_subcommand("show", "One job");
     const auto show_options = kept<JobsShowOptions>();
-    add_common(show, show_options->common);
+    add_of_tenant(show, show_options->common);
     show->add_option("JOB", show_options->id, "j_...")->required();
     show->callback([&context, show_options] { context.exit_code = run_jobs_show(context, *show_options); });
     add_work_commands(app, *jobs, context);
@@ -111,7 +118,7 @@ void add_run(CLI::App& app, CliContext& context)
 {
     CLI::App* command = app.add_subcommand("run", "Work on the jobs of a queue: one process of a program for each");
     const auto options = kept<RunOptions>();
-    add_common(command, options->common);
+    add_of_tenant(command, options->common);
     command->add_option("--queue", options->queues, "The queue; several may be served")
         ->required()
         ->expected(1)
@@ -175,7 +182,7 @@ void add_top(CLI::App& app, CliContext& context)
 {
     CLI::App* command = app.add_subcommand("top", "Every key with state, age and next refresh");
     const auto options = kept<TopOptions>();
-    add_common(command, options->common);
+    add_of_tenant(command, options->common);
     command->add_flag("-1,--once", options->once, "Once, instead of again and again");
     command->callback([&context, options] { context.exit_code = run_top(context, *options); });
 }
@@ -184,7 +191,7 @@ void add_bench(CLI::App& app, CliContext& context)
 {
     CLI::App* command = app.add_subcommand("bench", "How fast the server answers reads of a key; starts no work");
     const auto options = kept<BenchOptions>();
-    add_common(command, options->common);
+    add_of_tenant(command, options->common);
     command->add_option("KEY", options->key, "SOURCE, or SOURCE/PARAM...")->required();
     command->add_option("--clients", options->clients, "Connections that read at once")->check(CLI::Range(1, 1000));
     add_duration(
@@ -196,7 +203,7 @@ void add_doctor(CLI::App& app, CliContext& context)
 {
     CLI::App* command = app.add_subcommand("doctor", "Check config, disk, server, sources and streams");
     const auto options = kept<CommonOptions>();
-    add_common(command, *options);
+    add_of_tenant(command, *options);
     command->callback([&context, options] { context.exit_code = run_doctor(context, *options); });
 }
 

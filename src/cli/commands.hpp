@@ -16,6 +16,7 @@ namespace freshet::cli {
 struct CommonOptions {
     bool json = false;
     std::string config; ///< --config FILE; empty: ./freshet.toml
+    std::string tenant; ///< --tenant NAME; empty: the token's
 };
 
 struct GetOptions {

@@ -231,7 +231,7 @@ int run_doctor(CliContext& context, const CommonOptions& options)
 {
     const InterruptGuard guard{context};
     Findings findings;
-    const auto target = find_target(context, options.config);
+    const auto target = find_target(context, options.config, options.tenant);
     if (target) {
         if (target->local) {
             check_config(findings, context, target->config);

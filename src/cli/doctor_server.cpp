@@ -6,6 +6,7 @@
 #include "cli/words.hpp"
 #include "model/shared.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fmt/format.h>
 #include <functional>
@@ -127,6 +128,16 @@ void check_work(Findings& findings, const CliContext& context, HttpClient& clien
         check_list(context, client, path, [&](const Json& list, WallTime now) { check(findings, list, now); });
 }
 
+// Whose stream is tried. Shared keys are in everyone's list, and their own tenant is for a token of all to name.
+std::string stream_tenant(HttpClient& client, const std::set<std::string>& tenants)
+{
+    const auto own = std::ranges::find_if(tenants, [](const std::string& name) { return name != shared_tenant; });
+    if (own != tenants.end()) return *own;
+    const auto answer = client.ask({.path = "/v1/me", .timeout = answer_time});
+    const auto me = answer && answer->ok() ? Json::parse(answer->body) : std::nullopt;
+    return me && (*me)["all_tenants"].yes() ? *tenants.begin() : std::string{};
+}
+
 // The hello of a stream comes at once unless something between collects bytes before it passes them on.
 void check_stream(Findings& findings, HttpClient& client, const std::string& tenant)
 {
@@ -172,7 +183,7 @@ bool check_server(Findings& findings, CliContext& context, HttpClient& client)
     if (!check_lists(findings, context, client, tenants)) return true;
     if (tenants.empty()) tenants.emplace();
     check_work(findings, context, client, tenants);
-    if (!context.stopped()) check_stream(findings, client, *tenants.begin());
+    if (!context.stopped()) check_stream(findings, client, stream_tenant(client, tenants));
     return true;
 }
 

@@ -78,7 +78,7 @@ CliResult<void> get(CliContext& context, const GetOptions& options)
 {
     const auto path = key_path(options.key);
     if (!path) return std::unexpected(path.error());
-    const auto target = find_target(context, options.common.config);
+    const auto target = find_target(context, options.common.config, options.common.tenant);
     if (!target) return std::unexpected(target.error());
     HttpClient client{context, *target};
     const bool envelope = options.meta || options.common.json;

@@ -48,7 +48,7 @@ CliResult<void> jobs_add(CliContext& context, const JobsAddOptions& options)
     }
     body.end();
 
-    const auto target = find_target(context, options.common.config);
+    const auto target = find_target(context, options.common.config, options.common.tenant);
     if (!target) return std::unexpected(target.error());
     HttpClient client{context, *target};
     const auto answer = tell_json(client, "/v1/jobs", body.take(), "queue " + options.queue);
@@ -75,7 +75,7 @@ CliResult<void> job_verb(CliContext& context, const JobVerbOptions& options)
         out.end();
         body = out.take();
     }
-    const auto target = find_target(context, options.common.config);
+    const auto target = find_target(context, options.common.config, options.common.tenant);
     if (!target) return std::unexpected(target.error());
     HttpClient client{context, *target};
     const auto answer =
@@ -93,7 +93,7 @@ CliResult<void> job_verb(CliContext& context, const JobVerbOptions& options)
 
 CliResult<void> jobs_logs(CliContext& context, const JobsLogsOptions& options)
 {
-    const auto target = find_target(context, options.common.config);
+    const auto target = find_target(context, options.common.config, options.common.tenant);
     if (!target) return std::unexpected(target.error());
     HttpClient client{context, *target};
     bool any = false;

@@ -18,7 +18,7 @@ constexpr Millis top_every = 2s;
 
 CliResult<void> jobs_list(CliContext& context, const JobsListOptions& options)
 {
-    const auto target = find_target(context, options.common.config);
+    const auto target = find_target(context, options.common.config, options.common.tenant);
     if (!target) return std::unexpected(target.error());
     HttpClient client{context, *target};
     std::string path = fmt::format("/v1/jobs?limit={}", options.limit);
@@ -31,6 +31,7 @@ CliResult<void> jobs_list(CliContext& context, const JobsListOptions& options)
         return {};
     }
     const WallTime now = server_now(context, *answer);
+    const bool of_several = of_several_tenants(answer->json["items"]);
     std::vector<std::vector<std::string>> rows{{"JOB", "OF", "STATE", "ATTEMPT", "REQUESTED", "PROGRESS"}};
     for (const Json& job : answer->json["items"].items()) {
         const std::string& of = job["key"].text().empty() ? job["queue"].text() : job["key"].text();
@@ -40,7 +41,9 @@ CliResult<void> jobs_list(CliContext& context, const JobsListOptions& options)
             last += (last.empty() ? "" : ": ") + safe(error);
         rows.push_back({safe(job["id"].text()), safe(of), state_words(job["state"].text(), context.color),
                         std::to_string(job["attempt"].whole()), ago_words(job["requested_at"], now), last});
+        if (of_several) rows.back().insert(rows.back().begin() + 2, safe(job["tenant"].text()));
     }
+    if (of_several) rows.front().insert(rows.front().begin() + 2, "TENANT");
     if (rows.size() == 1)
         context.err << "no jobs" << std::endl;
     else
@@ -51,7 +54,7 @@ CliResult<void> jobs_list(CliContext& context, const JobsListOptions& options)
 
 CliResult<void> jobs_show(CliContext& context, const JobsShowOptions& options)
 {
-    const auto target = find_target(context, options.common.config);
+    const auto target = find_target(context, options.common.config, options.common.tenant);
     if (!target) return std::unexpected(target.error());
     HttpClient client{context, *target};
     const auto answer = ask_json(client, "/v1/jobs/" + percent_encode(options.id), options.id);
@@ -74,6 +77,7 @@ std::string summary_words(const Json& counts)
 std::string top_words(const CliContext& context, const Answered& answer)
 {
     const WallTime now = server_now(context, answer);
+    const bool of_several = of_several_tenants(answer.json["items"]);
     std::vector<std::vector<std::string>> rows{{"KEY", "STATE", "AGE", "VER", "ROWS", "LAST", "NEXT", "WHY"}};
     for (const Json& row : answer.json["items"].items()) {
         const auto next = from_rfc3339(row["next_at"].text());
@@ -89,13 +93,15 @@ std::string top_words(const CliContext& context, const Answered& answer)
                         row["rows"].null() ? "-" : std::to_string(row["rows"].whole()),
                         safe(row["last"]["outcome"].text()),
                         next ? "in " + length_words(std::max(*next - now, Millis{0})) : "-", flags + why});
+        if (of_several) rows.back().insert(rows.back().begin() + 1, safe(row["tenant"].text()));
     }
+    if (of_several) rows.front().insert(rows.front().begin() + 1, "TENANT");
     return rows.size() == 1 ? "no keys yet\n" : table_words(rows);
 }
 
 CliResult<void> top(CliContext& context, const TopOptions& options)
 {
-    const auto target = find_target(context, options.common.config);
+    const auto target = find_target(context, options.common.config, options.common.tenant);
     if (!target) return std::unexpected(target.error());
     HttpClient client{context, *target};
     const bool once = options.once || options.common.json || !context.out_terminal;

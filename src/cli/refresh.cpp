@@ -232,7 +232,7 @@ CliResult<void> refresh(CliContext& context, const RefreshOptions& options)
 {
     const auto path = key_path(options.key);
     if (!path) return std::unexpected(path.error());
-    const auto target = find_target(context, options.common.config);
+    const auto target = find_target(context, options.common.config, options.common.tenant);
     if (!target) return std::unexpected(target.error());
     return Refresh{context, options, *target}.run(*path);
 }

@@ -184,7 +184,7 @@ CliResult<int> run_jobs(CliContext& context, const RunOptions& options)
         return std::unexpected(CliError{exit_usage,
                                         fmt::format("{} cannot be started: {}", options.command.front(), error),
                                         "freshet run --queue Q -- ./program arguments"});
-    const auto target = find_target(context, options.common.config);
+    const auto target = find_target(context, options.common.config, options.common.tenant);
     if (!target) return std::unexpected(target.error());
     Runner runner{context, options};
     sdk::WorkerOptions worker_options;

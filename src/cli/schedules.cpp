@@ -19,7 +19,7 @@ std::string when_words(const Json& schedule)
 
 CliResult<void> schedules(CliContext& context, const SchedulesOptions& options)
 {
-    const auto target = find_target(context, options.common.config);
+    const auto target = find_target(context, options.common.config, options.common.tenant);
     if (!target) return std::unexpected(target.error());
     HttpClient client{context, *target};
     const auto answer = ask_json(client, "/v1/schedules?limit=500" + query_part("source", options.source), "schedules");
@@ -29,6 +29,7 @@ CliResult<void> schedules(CliContext& context, const SchedulesOptions& options)
         return {};
     }
     const WallTime now = server_now(context, *answer);
+    const bool of_several = of_several_tenants(answer->json["items"]);
     std::vector<std::vector<std::string>> rows{{"SCHEDULE", "WHEN", "NEXT", "LAST"}};
     for (const Json& schedule : answer->json["items"].items()) {
         std::string last;
@@ -44,7 +45,9 @@ CliResult<void> schedules(CliContext& context, const SchedulesOptions& options)
                         : next.empty()           ? "-"
                                                  : ahead_words(next.front(), now),
                         last});
+        if (of_several) rows.back().insert(rows.back().begin() + 1, safe(schedule["tenant"].text()));
     }
+    if (of_several) rows.front().insert(rows.front().begin() + 1, "TENANT");
     if (rows.size() == 1)
         context.err << "no schedules" << std::endl;
     else

@@ -39,11 +39,11 @@ std::string url_of_listen(std::string_view listen)
                        address->port);
 }
 
-CliResult<Target> find_target(const CliContext& context, const std::string& config_file)
+CliResult<Target> find_target(const CliContext& context, const std::string& config_file, const std::string& tenant)
 {
     Target target;
     target.token = context.environment("FRESHET_TOKEN").value_or("");
-    target.tenant = context.environment("FRESHET_TENANT").value_or("");
+    target.tenant = tenant.empty() ? context.environment("FRESHET_TENANT").value_or("") : tenant;
     if (target.token.find_first_of("\r\n") != std::string::npos)
         return std::unexpected(
             CliError{exit_usage, "FRESHET_TOKEN holds a line end", "export FRESHET_TOKEN=\"$(cat FILE)\""});

@@ -4,7 +4,7 @@
 //
 // FRESHET_URL, else `listen` of --config FILE or ./freshet.toml, else 127.0.0.1:7878. FRESHET_TOKEN, else the file
 // `cli-token` in data_dir; that file belongs to the server of that config and is never sent to FRESHET_URL. A token of
-// all tenants speaks of the one that FRESHET_TENANT names, where a command names none.
+// all tenants speaks of the one that --tenant, else FRESHET_TENANT names, where a command names none.
 
 #include "cli/context.hpp"
 
@@ -23,7 +23,8 @@ struct Target {
 };
 
 /// Exit code 2 for an address that is none, a named file that cannot be read, or a [server] with mistakes.
-CliResult<Target> find_target(const CliContext& context, const std::string& config_file);
+CliResult<Target> find_target(const CliContext& context, const std::string& config_file,
+                              const std::string& tenant = {});
 
 /// The address in the one form that a URL takes: "0.0.0.0" becomes loopback, IPv6 gets its brackets.
 std::string url_of_listen(std::string_view listen);

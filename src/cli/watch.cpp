@@ -174,7 +174,7 @@ CliResult<void> watch(CliContext& context, const WatchOptions& options)
     for (const std::string& key : options.keys)
         if (const auto path = key_path(key.ends_with("/*") ? key.substr(0, key.size() - 2) : key); !path)
             return std::unexpected(path.error());
-    const auto target = find_target(context, options.common.config);
+    const auto target = find_target(context, options.common.config, options.common.tenant);
     if (!target) return std::unexpected(target.error());
     return Watch{context, options, *target}.run();
 }

@@ -142,6 +142,54 @@ TEST(Jobs, ATokenOfAllTenantsSpeaksOfTheOneThatTheEnvironmentNames)
     EXPECT_THAT(server.requests().back().path, Not(HasSubstr("acme")));
 }
 
+TEST(Tenants, AreNamedByEveryCommandThatIsAboutWhatIsTheirs)
+{
+    FakeServer server{[](const FakeRequest& request) {
+        if (request.path == "/v1/jobs/j_1")
+            return FakeAnswer{400,
+                              {{"Content-Type", "application/problem+json"}},
+                              R"({"code":"tenant_missing","detail":"The token is of all tenants.",
+                "try":"Name it: ?tenant=NAME."})"};
+        return json(R"({"items":[],"id":"j_1","now":"2026-11-24T16:00:00Z"})");
+    }};
+    TestWorld world{server.url()};
+    EXPECT_EQ(world.run({"jobs", "show", "j_1"}), exit_usage);
+    EXPECT_THAT(world.err.str(), HasSubstr("The token is of all tenants.   try: --tenant NAME"));
+    for (const std::vector<std::string>& command : {std::vector<std::string>{"jobs", "show", "j_1"},
+                                                    {"jobs", "list"},
+                                                    {"jobs", "cancel", "j_1"},
+                                                    {"batches", "list"},
+                                                    {"schedules"},
+                                                    {"top", "-1"},
+                                                    {"get", "sales"},
+                                                    {"refresh", "sales"}}) {
+        std::vector<std::string> named = command;
+        named.insert(named.end(), {"--tenant", "a b"});
+        (void)world.run(named);
+        EXPECT_THAT(server.requests().back().path, ::testing::EndsWith("tenant=a%20b")) << command[0];
+    }
+    EXPECT_EQ(server.requests()[1].path, "/v1/jobs/j_1?tenant=a%20b");
+    EXPECT_EQ(server.requests()[2].path, "/v1/jobs?limit=50&tenant=a%20b");
+}
+
+TEST(Tenants, AreAColumnOfListsThatShowSeveral)
+{
+    std::string answer;
+    FakeServer server{[&](const FakeRequest&) { return json(answer); }};
+    TestWorld world{server.url()};
+    answer = R"({"items":[{"id":"j_2","key":"own","tenant":"a","state":"failed"},
+                          {"id":"j_1","key":"own","tenant":"b","state":"failed"}],"now":"2026-11-24T16:00:00Z"})";
+    EXPECT_EQ(world.run({"jobs", "list"}), exit_done);
+    EXPECT_THAT(world.out.str(), AllOf(HasSubstr("JOB  OF   TENANT"), HasSubstr("j_1  own  b ")));
+    answer = R"({"items":[{"key":"own","tenant":"a","state":"fresh"},{"key":"own","tenant":"b","state":"fresh"}],
+                 "now":"2026-11-24T16:00:00Z"})";
+    EXPECT_EQ(world.run({"top", "-1"}), exit_done);
+    EXPECT_THAT(world.out.str(), AllOf(HasSubstr("KEY  TENANT"), HasSubstr("own  b ")));
+    answer = R"({"items":[{"id":"own","tenant":"a"},{"id":"own","tenant":"b"}],"now":"2026-11-24T16:00:00Z"})";
+    EXPECT_EQ(world.run({"schedules"}), exit_done);
+    EXPECT_THAT(world.out.str(), AllOf(HasSubstr("SCHEDULE  TENANT"), HasSubstr("own       b ")));
+}
+
 const char* const freshness = R"({"items":[
   {"key":"sales","state":"fresh","age_ms":4000,"ver":412,"rows":9,"next_at":"2026-11-24T16:00:20Z","refreshing":true,"last":{"outcome":"updated","job":"j_1"}},
   {"key":"rates/EUR","state":"failing","age_ms":7200000,"ver":3,"rows":1,"error":{"message":"connection refused"},"last":{"outcome":"failed","job":"j_2"}},
@@ -172,6 +220,26 @@ FakeAnswer healthy(const FakeRequest& request)
                                 to_rfc3339(SystemClock{}.wall())));
     if (request.path.starts_with("/v1/stream")) return sse("event: hello\ndata: {}\n\n");
     return {404, {}, ""};
+}
+
+TEST(Doctor, TriesTheStreamThatItsTokenMayOpen)
+{
+    std::string tenants;
+    FakeServer server{[&](const FakeRequest& request) {
+        if (request.path.starts_with("/v1/freshness"))
+            return json(fmt::format(R"({{"items":[{}],"now":"{}"}})", tenants, to_rfc3339(SystemClock{}.wall())));
+        if (request.path == "/v1/me") return json(R"({"tenant":"a","all_tenants":false})");
+        return healthy(request);
+    }};
+    TestWorld world{server.url()};
+    const auto asked = [&](const std::string& rows) {
+        tenants = rows;
+        (void)world.run({"doctor"});
+        return server.requests().back().path;
+    };
+    const std::string shared = R"({"key":"rates","tenant":"*shared","state":"fresh"})";
+    EXPECT_EQ(asked(shared + R"(,{"key":"own","tenant":"a","state":"fresh"})"), "/v1/stream?topic=freshness&tenant=a");
+    EXPECT_EQ(asked(shared), "/v1/stream?topic=freshness") << "which is its own, with what is shared in it";
 }
 
 TEST(Doctor, SaysOkInOneLineWhenAllIsWell)

@@ -18,6 +18,7 @@ std::shared_ptr<Options> common_of(CLI::App* command)
         ->add_option("--config", options->common.config,
                      "The server's config file; its listen is the address, unless FRESHET_URL is set")
         ->type_name("FILE");
+    command->add_option("--tenant", options->common.tenant, "Whose; without it, the token's")->type_name("NAME");
     return options;
 }
 
