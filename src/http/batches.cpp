@@ -58,7 +58,7 @@ bool read_idempotency(const ExchangePtr& exchange, std::string route, std::optio
 
 std::string item_of(Core& core, const Job& item)
 {
-    return item_json(item, queue_paused(core, item.tenant, item.queue), core.now());
+    return item_json(core.work().with_progress(item), queue_paused(core, item.tenant, item.queue), core.now());
 }
 
 void answer_batch(Core& core, const ExchangePtr& exchange, const BatchChanged& changed, int status)

@@ -64,11 +64,13 @@ void explain(Core& core, const ExchangePtr& exchange, std::span<const std::strin
             out.text("key", key);
             out.raw_if("meta", meta_json(streams::meta_input(view, *definitions), core.now()));
             write_policy(out, *definitions, *source);
-            if (found->refresh)
-                out.raw_if("refresh", streams::shown_job_json(*found->refresh,
-                                                              terms_of(*definitions, *found->refresh,
-                                                                       is_paused(core, found->refresh->tenant, key)),
-                                                              core.now()));
+            if (found->refresh) {
+                const Job refresh = core.work().with_progress(*found->refresh);
+                out.raw_if(
+                    "refresh",
+                    streams::shown_job_json(
+                        refresh, terms_of(*definitions, refresh, is_paused(core, refresh.tenant, key)), core.now()));
+            }
             out.time("now", core.now());
             out.end();
             respond_status(exchange, out.take());

@@ -30,6 +30,7 @@ public:
         const KeyView* view = key.empty() ? nullptr : core_.cached(tenant, key);
         return view != nullptr && view->paused;
     }
+    Job with_progress(Job job) override { return core_.work().with_progress(std::move(job)); }
     bool job_paused(const Job& job) override
     {
         return job.key.empty() ? queue_paused(core_, job.tenant, job.queue) : paused(job.tenant, job.key);

@@ -26,8 +26,9 @@ namespace freshet::http {
 
 namespace {
 
-std::string shown(Core& core, const Job& job)
+std::string shown(Core& core, const Job& stored)
 {
+    const Job job = core.work().with_progress(stored);
     const bool paused =
         job.key.empty() ? queue_paused(core, job.tenant, job.queue) : is_paused(core, job.tenant, job.key);
     return streams::shown_job_json(job, terms_of(*core.definitions(), job, paused), core.now());
@@ -162,7 +163,8 @@ void list_jobs(Core& core, const ExchangePtr& exchange, std::span<const std::str
             JsonOut out;
             out.begin();
             out.begin_list("items");
-            for (const Job& job : found->jobs) {
+            for (const Job& stored : found->jobs) {
+                const Job job = core.work().with_progress(stored);
                 const bool paused = found->paused.contains(job.tenant, job.queue);
                 out.raw(streams::shown_job_json(job, terms_of(*core.definitions(), job, paused), core.now()));
             }

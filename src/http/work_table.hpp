@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What one core knows of remote work beside the read cache: the workers and the queues as notices told of them.
+// What one core knows of remote work beside the read cache: the workers, the queues, and the progress of running jobs,
+// as notices told of them.
 //
 // Life: one per core, ends with it. Threads: the loop's only. Always holds: the same on every core that has applied the
-// same notices; workers are those of this process's life, since a worker is known by its calls.
+// same notices; workers are those of this process's life, since a worker is known by its calls. Progress is written to
+// its job's row now and then only: whoever shows a job that was read from the store shows it with_progress().
 
 #include "engine/view.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <utility>
 
 namespace freshet::http {
@@ -30,6 +34,9 @@ public:
                 workers_[name] = worker;
         }
         for (const auto& queue : notice.queues) queues_[queue->queue] = queue;
+        for (const auto& job : notice.progress) moving_[job->id.value] = job;
+        for (const auto& job : notice.jobs)
+            if (job->state != JobState::running) moving_.erase(job->id.value);
     }
 
     /// As far as notices told: a pause of an earlier process is on disk only.
@@ -37,6 +44,18 @@ public:
     {
         const auto found = queues_.find(queue);
         return found != queues_.end() && found->second->paused;
+    }
+    /// The job as those see it who watched it: a later reader is told no less (F6).
+    Job with_progress(Job job) const
+    {
+        const auto found = moving_.find(job.id.value);
+        if (found == moving_.end() || job.state != JobState::running || found->second->fence != job.fence) return job;
+        const Job& known = *found->second;
+        if (job.progress_at && known.progress_at < job.progress_at) return job;
+        job.progress = known.progress;
+        job.progress_at = known.progress_at;
+        job.beat_at = std::max(job.beat_at, known.beat_at);
+        return job;
     }
     /// By tenant and id.
     const Workers& workers() const { return workers_; }
@@ -53,6 +72,7 @@ public:
 private:
     Workers workers_;
     std::map<std::string, std::shared_ptr<const QueueView>, std::less<>> queues_;
+    std::unordered_map<std::int64_t, std::shared_ptr<const Job>> moving_; ///< running, with progress
     std::map<std::uint64_t, std::function<void()>> claims_;
     std::uint64_t offers_ = 0;
 };

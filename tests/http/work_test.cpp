@@ -80,6 +80,38 @@ TEST_F(Work, ATaskGoesFromItsEnqueueToItsResult)
     EXPECT_EQ(queue.json("/counts/succeeded"), "1") << queue.body;
 }
 
+TEST_F(Work, F6WhoComesLaterIsToldTheSameProgressAsWhoWatched)
+{
+    const Answer batch = client.post("/v1/batches", json, R"({"queue":"mail","items":[{"key":"a"}]})");
+    const std::string of_batch = "/v1/batches/" + batch.json("/id").value_or("?");
+    const Answer given = claim("w1");
+    const std::string id = given.json("/jobs/0/id").value_or("?"), fence = given.json("/jobs/0/fence").value_or("0");
+    // Soon after the claim, when no row is written for it, and said once.
+    const auto beat = [&](const std::string& progress) {
+        return client.post(
+            "/v1/work/beat", json,
+            fmt::format(R"({{"worker":"w1","jobs":[{{"id":"{}","fence":{}{}}}]}})", id, fence, progress));
+    };
+    ASSERT_EQ(beat(R"(,"progress":{"phase":"send","done":3,"total":4})").json("/jobs/0/answer"), "ok");
+    const auto is_told = [&] {
+        for (int loop = 0; loop < 4; ++loop) { // each connection may be of another loop
+            Client later = server.client();
+            EXPECT_EQ(later.get("/v1/jobs/" + id).json("/progress/done"), "3");
+            EXPECT_EQ(later.get("/v1/jobs?queue=mail").json("/items/0/progress/done"), "3");
+            EXPECT_EQ(later.get(of_batch + "/items").json("/items/0/progress/done"), "3");
+            EXPECT_EQ(later.get("/v1/poll?wait=0&topic=job/" + id).json("/events/0/data/job/progress/done"), "3");
+            EXPECT_EQ(later.get("/v1/poll?wait=0&topic=jobs/mail").json("/events/0/data/items/0/progress/done"), "3");
+            EXPECT_EQ(later.get("/v1/poll?wait=0&topic=batch/" + batch.json("/id").value_or("?"))
+                          .json("/events/0/data/items/0/progress/done"),
+                      "3");
+        }
+    };
+    is_told();
+    ASSERT_EQ(beat("").json("/jobs/0/answer"), "ok");
+    is_told();
+    EXPECT_EQ(end("complete", id, fence, R"("result":1)").json("/state"), "succeeded");
+}
+
 TEST_F(Work, AnOpenClaimIsAnsweredAsSoonAsWorkComes)
 {
     Answer given;

@@ -44,6 +44,8 @@ public:
     /// The key with its body; at once or later; null when the store failed.
     virtual void view(std::string_view tenant, std::string_view key,
                       std::function<void(std::shared_ptr<const KeyView>)> then) = 0;
+    /// The job with what this loop was told of its progress since its row was written.
+    virtual Job with_progress(Job job) { return job; }
     /// Whether the key's source is paused, as far as this loop knows.
     virtual bool paused(std::string_view tenant, std::string_view key) = 0;
     /// Whether what the job waits in is paused: its queue, or of a refresh its source.

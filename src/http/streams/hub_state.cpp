@@ -125,9 +125,9 @@ void Hub::step_job(const StreamPtr& stream, const StateStep& step, const Done& d
     read_for(
         stream, [found, id = step.job](Reads& reads) { *found = reads.job(id); },
         [this, stream, found, step, done] {
-            const std::optional<Job>& job = *found;
             // A job whose time of keeping is over has no state to tell; its end was told while it was there.
-            if (!job || !may_see(*stream, *job)) return done();
+            if (!*found || !may_see(*stream, **found)) return done();
+            const std::optional<Job> job = host_->with_progress(std::move(**found));
             const bool over = is_terminal(job->state);
             const std::string topic = "job/" + freshet::to_text(job->id);
             const std::string data =
@@ -170,7 +170,8 @@ void Hub::step_queue(const StreamPtr& stream, const StateStep& step, const Done&
             out.begin();
             out.text("topic", "jobs/" + step.name);
             out.begin_list("items");
-            for (const Job& job : *jobs) {
+            for (Job& stored : *jobs) {
+                const Job job = host_->with_progress(std::move(stored));
                 out.raw(
                     shown_job_json(job, terms_of(*host_->definitions(), job, host_->job_paused(job)), host_->now()));
                 seq = std::max(seq, job.seq);
@@ -201,6 +202,7 @@ void Hub::step_batch(const StreamPtr& stream, const StateStep& step, const Done&
             const bool snapshot = step.kind == StateStep::Kind::batch;
             if (!snapshot && !over) return done();
             const auto paused = [this](const Job& item) { return host_->job_paused(item); };
+            for (Job& item : found->items) item = host_->with_progress(std::move(item));
             send_state(*stream, snapshot ? "snapshot" : "batch", batch_state_json(*found, paused, host_->now()));
             const std::string topic = "batch/" + freshet::to_text(batch.id);
             std::erase_if(stream->pending, [&](const Pending& p) {
