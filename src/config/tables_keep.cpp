@@ -55,9 +55,9 @@ constexpr std::array retention_rows{
             .max = 100'000'000,
             .text = "Rows of a tenant's audit; beyond it the oldest go."},
 };
-constexpr SettingTable retention_rows_table{
-    "retention", retention_rows,
-    "What is kept of what is over: by age, and per tenant by number and bytes. A reload applies it at once."};
+constexpr SettingTable retention_rows_table{"retention", retention_rows,
+                                            "What is kept of what is over: by age, and per tenant by number and bytes. "
+                                            "A reload applies it; what is too much by then goes within the hour."};
 
 } // namespace
 

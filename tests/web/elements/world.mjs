@@ -138,6 +138,11 @@ ${config}`);
     if (!response.ok) throw new Error(await response.text());
   }
 
+  /** What the site counts. */
+  async sight() {
+    return (await fetch(`http://127.0.0.1:${this.sitesPort}/_control/any`)).json();
+  }
+
   rows(...names) {
     return this.site({ body: JSON.stringify(names.map((name) => ({ name, price: name.length }))), content_type: "application/json" });
   }

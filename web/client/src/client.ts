@@ -166,7 +166,8 @@ export function createClient(options: ClientOptions) {
   const shown = () => {
     if (page?.visibilityState === "visible" && started) Date.now() - lastTick > 5_000 ? tick() : hub?.tick();
   };
-  const online = () => started && hub?.check();
+  // Also when the net goes: a stream that nobody ends would be called live until its next beat is missed.
+  const network = () => started && hub?.check();
   const hidden = (event: Event) => (event as PageTransitionEvent).persisted && stop();
   const again = (event: Event) => {
     if (!(event as PageTransitionEvent).persisted || !counts.size) return;
@@ -186,7 +187,7 @@ export function createClient(options: ClientOptions) {
     if (!page) return;
     const listen = on ? "addEventListener" : "removeEventListener";
     page[listen]("visibilitychange", shown);
-    for (const [name, act] of [["online", online], ["pagehide", hidden], ["pageshow", again]] as const) globalThis[listen](name, act);
+    for (const [name, act] of [["online", network], ["offline", network], ["pagehide", hidden], ["pageshow", again]] as const) globalThis[listen](name, act);
   }
 
   // ---- topics ----

@@ -280,12 +280,12 @@ test("What a proxy says in the server's place is told as that: nobody could be r
   }
 });
 
-test("A machine that comes back to the net is checking until the server was heard", async () => {
+test.each(["online", "offline"])("A machine that goes %s is checking until the server was heard", async (turn) => {
   server.answer = (_, path) => (path === "v1/data/prices" ? json({ meta: meta(), data: [1] }) : path === "v1/me" ? json({ rights }) : undefined);
   const badge = put("freshet-badge", { source: "prices" });
   await opened();
   await soon(() => badge.state === "fresh");
-  window.dispatchEvent(new Event("online"));
+  window.dispatchEvent(new Event(turn));
   await badge.updateComplete;
   expect(badge.state).toBe("checking");
   await soon(() => server.streams.length === 2);
