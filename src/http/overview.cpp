@@ -7,6 +7,7 @@
 #include "http/sorted_page.hpp"
 #include "http/status_answer.hpp"
 #include "http/streams/present.hpp"
+#include "model/pauses.hpp"
 
 #include <algorithm>
 #include <array>
@@ -42,6 +43,7 @@ struct Rows {
     std::int64_t total = 0, refreshing = 0;
     bool counted = true;
     std::set<std::string, std::less<>> read; ///< sources without parameters whose key is on disk
+    Pauses paused;
 
     /// Two parts of one tenant's rows, each in the order of keys, become one.
     void merge(const Rows& other, std::size_t limit)
@@ -75,6 +77,7 @@ struct RowsQuery {
 
 void read_rows(Reads& reads, const RowsQuery& query, const Definitions& definitions, WallTime now, Rows& rows)
 {
+    reads.in_one_view([&](StoreReads& store) { rows.paused = Pauses{store.paused()}; });
     std::string at;
     for (;;) {
         const Views page = reads.keys(query.tenant, query.source, at, scan_page);
@@ -108,7 +111,7 @@ void read_rows(Reads& reads, const RowsQuery& query, const Definitions& definiti
 void add_unread(Rows& rows, const RowsQuery& query, const Definitions& definitions)
 {
     if (rows.more || (query.state && *query.state != SnapshotState::empty)) return;
-    for (auto& view : streams::unread_keys(definitions, query.tenant, rows.read, query.reader))
+    for (auto& view : streams::unread_keys(definitions, query.tenant, rows.paused, rows.read, query.reader))
         if ((query.source.empty() || query.source == view->record.source) && view->record.key > query.after)
             rows.shown.push_back(std::move(view));
     std::ranges::sort(rows.shown, {}, [](const auto& view) -> const std::string& { return view->record.key; });
@@ -136,11 +139,8 @@ void answer_rows(Core& core, const ExchangePtr& exchange, const Rows& rows, cons
     JsonOut out;
     out.begin();
     out.begin_list("items");
-    for (const auto& view : rows.shown) {
-        KeyView shown = *view;
-        shown.paused = is_paused(core, view->record.tenant, view->record.key);
-        out.raw(freshness_row_json(streams::meta_input(shown, definitions), core.now()));
-    }
+    for (const auto& view : rows.shown)
+        out.raw(freshness_row_json(streams::meta_input(*view, definitions), core.now()));
     out.end_list();
     if (rows.counted) {
         out.begin("counts");

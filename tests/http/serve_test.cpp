@@ -128,6 +128,30 @@ TEST(Serve, F1AfterARestartItAnswersAtOnceWithoutAskingTheSource)
     EXPECT_EQ(server.local_token(), token);
 }
 
+TEST(Serve, F2TheListOfFreshnessTellsAPauseToEveryConnectionAndAfterARestart)
+{
+    Upstream upstream;
+    upstream.set("/rates", one_row);
+    Server server{rates_config(upstream, "[source.unread]\nkind = \"command\"\nrun = [\"true\"]\n")};
+    ASSERT_EQ(server.client().get("/v1/data/rates").status, 200);
+    for (const char* name : {"rates", "unread"})
+        ASSERT_EQ(server.client().post(fmt::format("/v1/sources/{}/pause", name)).status, 200);
+    const auto is_told = [&] {
+        for (int i = 0; i < 4; ++i) { // each may be of another loop, which did not read the key
+            const Answer rows = server.client().get("/v1/freshness");
+            const Answer told = server.client().get("/v1/poll?wait=0&topic=freshness");
+            for (const int row : {0, 1}) {
+                EXPECT_EQ(rows.json(fmt::format("/items/{}/paused", row)), "true") << rows.body;
+                EXPECT_EQ(told.json(fmt::format("/events/0/data/items/{}/paused", row)), "true") << told.body;
+            }
+        }
+    };
+    is_told();
+    server.kill();
+    server.start();
+    is_told();
+}
+
 TEST(Serve, F10AfterKillNineWhatWasAcknowledgedIsThere)
 {
     Upstream upstream;

@@ -14,6 +14,7 @@
 #include "engine/view.hpp"
 #include "http/streams/host.hpp"
 #include "http/streams/stream.hpp"
+#include "model/pauses.hpp"
 
 #include <functional>
 #include <map>
@@ -169,7 +170,7 @@ private:
     void step_batch(const StreamPtr& stream, const StateStep& step, const Done& done);
     void step_batches(const StreamPtr& stream, const StateStep& step, const Done& done);
     void step_list(const StreamPtr& stream, const StateStep& step, const Done& done);
-    std::vector<std::string> complete_rows(const Stream& stream, const StateStep& step,
+    std::vector<std::string> complete_rows(const Stream& stream, const StateStep& step, const Pauses& paused,
                                            std::vector<std::shared_ptr<const KeyView>>& views, bool full);
     void step_rows(const StreamPtr& stream, const StateStep& step, const Done& done);
     void send_state(Stream& stream, std::string_view event, std::string_view data);

@@ -277,7 +277,7 @@ void Hub::step_list(const StreamPtr& stream, const StateStep& step, const Done& 
 // A page of the rows of GET /v1/freshness: without keys of sources that left the config or are kept elsewhere by now,
 // and behind the last page of a ledger with those that nobody read yet. Gives the sources whose keys were seen up to
 // here.
-std::vector<std::string> Hub::complete_rows(const Stream& stream, const StateStep& step,
+std::vector<std::string> Hub::complete_rows(const Stream& stream, const StateStep& step, const Pauses& paused,
                                             std::vector<std::shared_ptr<const KeyView>>& views, bool full)
 {
     const Definitions& definitions = *host_->definitions();
@@ -292,7 +292,7 @@ std::vector<std::string> Hub::complete_rows(const Stream& stream, const StateSte
     for (const auto& view : views)
         if (view->record.key == view->record.source) seen.push_back(view->record.source);
     if (!full)
-        std::ranges::move(unread_keys(definitions, ledger, {seen.begin(), seen.end()}, reader),
+        std::ranges::move(unread_keys(definitions, ledger, paused, {seen.begin(), seen.end()}, reader),
                           std::back_inserter(views));
     return seen;
 }
@@ -302,6 +302,7 @@ void Hub::step_rows(const StreamPtr& stream, const StateStep& step, const Done& 
 {
     struct Page {
         std::vector<std::shared_ptr<const KeyView>> views;
+        Pauses paused;
         std::string last;
         bool full = false;
     };
@@ -315,6 +316,7 @@ void Hub::step_rows(const StreamPtr& stream, const StateStep& step, const Done& 
                                          keys_per_page);
                 page->full = page->views.size() == keys_per_page;
                 if (page->full) page->last = page->views.back()->record.key;
+                reads.in_one_view([&](StoreReads& store) { page->paused = Pauses{store.paused()}; });
                 return;
             }
             for (const std::string& key : step.keys)
@@ -325,13 +327,7 @@ void Hub::step_rows(const StreamPtr& stream, const StateStep& step, const Done& 
             const bool shared_follows = all && !page->full && !step.of_shared && stream->reads_shared;
             const bool more = page->full || shared_follows;
             StateStep next{StateStep::Kind::rows_all};
-            if (all) next.keys = complete_rows(*stream, step, views, page->full);
-            for (auto& view : views) {
-                if (!host_->paused(view->record.tenant, view->record.key)) continue;
-                auto paused = std::make_shared<KeyView>(*view);
-                paused->paused = true;
-                view = std::move(paused);
-            }
+            if (all) next.keys = complete_rows(*stream, step, page->paused, views, page->full);
             // A key that is not on disk any more keeps its row as the client has it until it asks for the list again.
             if (!all) std::erase_if(views, [](const auto& view) { return view->record.source.empty(); });
             if (all || !views.empty())

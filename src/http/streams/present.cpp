@@ -76,6 +76,7 @@ std::string rows_json(std::span<const std::shared_ptr<const KeyView>> views, con
 }
 
 std::vector<std::shared_ptr<const KeyView>> unread_keys(const Definitions& definitions, std::string_view tenant,
+                                                        const Pauses& paused,
                                                         const std::set<std::string, std::less<>>& read,
                                                         std::string_view reader)
 {
@@ -87,6 +88,7 @@ std::vector<std::shared_ptr<const KeyView>> unread_keys(const Definitions& defin
         auto view = std::make_shared<KeyView>();
         view->record.tenant = tenant;
         view->record.key = view->record.source = name;
+        view->paused = paused.contains(tenant, name);
         unread.push_back(std::move(view));
     }
     return unread;

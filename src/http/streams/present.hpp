@@ -5,6 +5,7 @@
 #include "engine/reads.hpp"
 #include "engine/view.hpp"
 #include "http/streams/topic.hpp"
+#include "model/pauses.hpp"
 #include "wire/json_out.hpp"
 #include "wire/views.hpp"
 
@@ -40,6 +41,7 @@ std::string rows_json(std::span<const std::shared_ptr<const KeyView>> views, con
 /// @param read    sources whose key is on disk
 /// @param reader  of the tenant of shared sources: who is shown those that it lists; empty: the tenant
 std::vector<std::shared_ptr<const KeyView>> unread_keys(const Definitions& definitions, std::string_view tenant,
+                                                        const Pauses& paused,
                                                         const std::set<std::string, std::less<>>& read,
                                                         std::string_view reader = {});
 
