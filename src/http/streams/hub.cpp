@@ -35,6 +35,11 @@ StreamRefusal busy()
     return {503, "busy", "the server has no room for this stream now", "try again in a few seconds"};
 }
 
+StreamRefusal ended_early()
+{
+    return {503, "busy", "the stream ended before it began", "open it again"};
+}
+
 // What a reader that is limited may ask for. Whose a job or a batch is shows when it is looked up.
 bool within(const Topic& topic, const TokenScope& scope)
 {
@@ -123,7 +128,8 @@ std::uint64_t Hub::open(OpenStream request, Ready ready)
     beat_later();
     look_up(stream, found,
             if_alive([this, stream, found, ready = std::move(ready)](std::optional<StreamRefusal> refusal) {
-                if (!is_here(*stream)) return;
+                // Its token, the config or the server went meanwhile, or the reader did: it is answered all the same.
+                if (!is_here(*stream)) refusal = ended_early();
                 if (refusal) {
                     drop(stream);
                     ready(&*refusal);

@@ -128,6 +128,16 @@ TEST_F(HubTest, RefusesAJobThatIsNotThereAndTopicsItDoesNotKnow)
     EXPECT_EQ(world.hub->streams(), 0u);
 }
 
+TEST_F(HubTest, AnswersAReaderWhoseStreamEndedBeforeItBegan)
+{
+    const auto reader = open({"data/prices/eu"});
+    world.hub->stop("stopping");
+    EXPECT_FALSE(reader->refused);
+    world.settle();
+    EXPECT_TRUE(reader->refused);
+    EXPECT_EQ(reader->refusal.status, 503);
+}
+
 TEST_F(HubTest, F9ShowsNoJobOfAnotherTenant)
 {
     world.put_job(a_job(9));

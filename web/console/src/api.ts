@@ -66,7 +66,7 @@ export function chooseTenant(tenant: string | undefined): void {
 }
 
 /** Another reader hears another stream. */
-function renew(): void {
+export function renew(): void {
   client.close();
   client = make();
 }

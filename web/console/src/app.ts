@@ -3,7 +3,7 @@
 import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { keyed } from "lit/directives/keyed.js";
 import { html as literal, unsafeStatic } from "lit/static-html.js";
-import { base, chooseTenant, client, me, onSession, problemOf, root, signIn, signOut, whoAmI } from "./api.js";
+import { base, chooseTenant, client, me, onSession, problemOf, renew, root, signIn, signOut, whoAmI } from "./api.js";
 import { lang, own, refusalText, setLang, t, tw, wantedLang, type Lang, type Word } from "./i18n.js";
 import { href, keyOf, keyText, onPlace, place } from "./router.js";
 import { action, ago, focusHead, head, problemBox, sayProblem } from "./ui.js";
@@ -78,7 +78,10 @@ class App extends LitElement {
   private async lookAgain(): Promise<void> {
     if (document.hidden || !this.ready || me || this.problem) return;
     await whoAmI().catch(() => undefined);
-    if (me) await this.enter();
+    if (!me) return;
+    // The client here is of who was signed out.
+    renew();
+    await this.enter();
   }
   private async enter(): Promise<void> {
     this.wrong = "";
