@@ -111,6 +111,25 @@ test("the length of a name takes no page out of its frame, from the smallest scr
   }
 });
 
+test("what came of a press stands whole in its row, its numbers in one line", async () => {
+  const reader = await world.person({ viewport: { width: 1280, height: 800 } });
+  const page = await reader.newPage();
+  await page.goto(`${world.url}/console/`);
+  await settled(page);
+  world.write([{ name: "ant" }, { name: "bee" }, { name: "cow" }, { name: "dog" }]);
+  const refresh = page.locator("tbody tr").filter({ has: page.getByRole("link", { name: "list", exact: true }) }).locator("freshet-refresh");
+  await refresh.getByRole("button").click();
+  await refresh.getByText("updated").waitFor();
+  const [outcome, sum, frame] = await refresh.evaluate((element) => {
+    const box = (one) => one.getBoundingClientRect();
+    const part = element.shadowRoot.querySelector("[part=outcome]");
+    return [box(part), box(part.querySelector(".sum")), box(element.closest(".scroll"))].map(({ left, right, height }) => ({ left, right, height }));
+  });
+  assert.ok(outcome.left >= frame.left && outcome.right <= frame.right, JSON.stringify([outcome, frame]));
+  assert.ok(sum.height < 30, `the numbers are ${sum.height} px high`);
+  await reader.close();
+});
+
 test("a page whose file does not come is told in words, and comes when it is asked for again", async () => {
   const page = await open("");
   await person.setOffline(true);
