@@ -39,7 +39,7 @@ public:
             if (job->state != JobState::running) moving_.erase(job->id.value);
     }
 
-    /// As far as notices told: a pause of an earlier process is on disk only.
+    /// As far as notices told; each process tells anew what was set before it.
     bool queue_paused(std::string_view queue) const
     {
         const auto found = queues_.find(queue);

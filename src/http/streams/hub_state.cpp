@@ -127,15 +127,15 @@ void Hub::step_job(const StreamPtr& stream, const StateStep& step, const Done& d
         [this, stream, found, step, done] {
             // A job whose time of keeping is over has no state to tell; its end was told while it was there.
             if (!*found || !may_see(*stream, **found)) return done();
-            const std::optional<Job> job = host_->with_progress(std::move(**found));
-            const bool over = is_terminal(job->state);
-            const std::string topic = "job/" + freshet::to_text(job->id);
+            const Job job = host_->with_progress(std::move(**found));
+            const bool over = is_terminal(job.state);
+            const std::string topic = "job/" + freshet::to_text(job.id);
             const std::string data =
-                job_state_json(*job, terms_of(*host_->definitions(), *job, host_->job_paused(*job)), host_->now());
+                job_state_json(job, terms_of(*host_->definitions(), job, host_->job_paused(job)), host_->now());
             if (step.kind == StateStep::Kind::job) {
                 send_state(*stream, "snapshot", data);
                 std::erase_if(stream->pending, [&](const Pending& p) {
-                    return p.message->topic() == topic && p.message->seq() <= job->seq;
+                    return p.message->topic() == topic && p.message->seq() <= job.seq;
                 });
             } else if (over) {
                 send_state(*stream, "job", data);

@@ -160,7 +160,7 @@ test("Changes of topics are told one after the other, since of two at once the l
   link.want(["data/a"]);
   await vi.waitFor(() => expect(told()).toEqual([{ add: [], drop: ["data/b"] }]), 5_000);
   link.want(["data/a", "data/b"]);
-  await new Promise((done) => setTimeout(done, 40));
+  await new Promise((done) => setTimeout(done, 40)); // time itself: longer than changes are gathered
   expect(told().length, "the first is not answered yet").toBe(1);
   answers[0]!();
   await vi.waitFor(() => expect(told()[1]).toEqual({ add: ["data/b"], drop: [] }), 5_000);

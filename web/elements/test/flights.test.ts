@@ -10,7 +10,6 @@ let server: FakeServer;
 let client: Client;
 const rights = ["read", "refresh", "operate"];
 const soon = (holds: () => unknown) => vi.waitFor(() => expect(holds()).toBeTruthy(), 5_000);
-const pause = () => new Promise((done) => setTimeout(done, 30));
 
 beforeEach(() => {
   server = new FakeServer();
@@ -58,10 +57,9 @@ test("Nobody sees a button that would be refused: as long as the rights are not 
     expect(getComputedStyle(button(element)!).visibility).toBe("hidden");
     button(element)!.click();
   }
-  await pause();
-  expect(server.asked.filter(({ method }) => method === "POST")).toEqual([]);
   tell(json({ rights: ["read"] }));
   for (const element of elements) await soon(() => !button(element));
+  expect(server.asked.filter(({ method }) => method === "POST")).toEqual([]);
 });
 
 test("Who may sees the button as soon as that is known", async () => {
@@ -90,7 +88,8 @@ test("F3: the end of a flight from before a press is not the end of the press", 
   await soon(() => refresh.receipt?.id === "j_old");
   void refresh.refresh();
   server.last.send("job", { topic: "job/j_old", job: over("j_old") });
-  await pause();
+  server.last.send("change", { topic: "data/prices", meta: meta({ seq: 2, refreshing: true, refresh: { id: "j_old", requested_at: time(1) } }) });
+  await soon(() => refresh.meta?.seq === 2);
   expect([told, refresh.busy, button(refresh)!.getAttribute("aria-disabled")]).toEqual([[], true, "true"]);
   answer(json(job("j_new", { state: "queued", requested_at: time(2) }), 202));
   await asked("job/j_new");
@@ -129,7 +128,7 @@ test("Another source is another source: of a press of the one before it nothing 
   expect(button(refresh)!.getAttribute("aria-disabled")).toBeNull();
   answer(json({ title: "Too often", status: 429, code: "limited", outcome: "limited" }, 429));
   expect((await result)!.outcome, "who asked is answered").toBe("limited");
-  await pause();
+  await refresh.updateComplete;
   expect([told, text(refresh)]).toEqual([[], "Refresh"]);
 });
 
@@ -200,9 +199,9 @@ test("A badge tells when it is paused, when something is held back, when what we
   const steps = [{ paused: true }, { held: true }, { state: "failing", error: { class: "retryable", code: "connect", message: "no way" } }, { state: "failing", error: { class: "retryable", code: "dns", message: "no name" } }, { state: "failing", error: { class: "retryable", code: "dns", message: "no name" } }, { state: "failing", error: { class: "retryable", code: "dns", message: "no name" }, retry_at: time(9) }];
   for (const [i, step] of steps.entries()) {
     server.last.send("change", { topic: "data/prices", meta: meta({ seq: i + 2, ...step }) });
-    await pause();
+    await soon(() => badge.meta?.seq === i + 2);
+    await badge.updateComplete;
   }
-  await soon(() => told.length >= 6);
   expect(told).toEqual(["fresh", "fresh,paused", "fresh,held", "failing,no way", "failing,no name", `failing,no name,${time(9)}`]);
 });
 
@@ -214,13 +213,14 @@ test("The answer to a press that comes after what it led to changes nothing", as
   server.last.hello();
   server.last.send("snapshot", { topic: "job/j_1", job: job("j_1") });
   await soon(() => button(task) && getComputedStyle(button(task)!).visibility !== "hidden");
-  button(task)!.click();
+  const pressed = task.cancel();
   await soon(() => button(task)!.getAttribute("aria-disabled"));
   button(task)!.click();
   server.last.send("job", { topic: "job/j_1", job: job("j_1", { state: "cancelled", seq: 6 }) });
   await soon(() => task.state === "cancelled");
   answer(json(job("j_1", { state: "cancelling", seq: 4 })));
-  await pause();
+  await pressed;
+  await task.updateComplete;
   expect(task.state).toBe("cancelled");
   expect(server.asked.filter(({ method }) => method === "POST").length, "one thing at a time").toBe(1);
 });

@@ -9,7 +9,7 @@ const titles: Record<string, string> = {
   target: "הכתובת אינה נתיב", target_too_long: "הכתובת ארוכה מדי", head_too_large: "בבקשה יותר מדי כותרות", body_too_large: "גוף הבקשה גדול מדי", too_slow: "הבקשה הגיעה לאט מדי",
   expectation: "ציפייה לא מוכרת", version: "אין זה HTTP/1.1", websocket_version: "נדרשת גרסה אחרת של WebSocket", subprotocol: "לא הוצע תת־פרוטוקול שמדברים כאן",
   idempotency_key: "ה־Idempotency-Key ארוך מדי", idempotency_reused: "ה־Idempotency-Key שימש לבקשה אחרת", content_type: "הגוף חייב להיות JSON", not_acceptable: "לשינויים שתי צורות",
-  token_missing: "נדרש אסימון", token_expired: "תוקף האסימון פג", token_form: "אין זה אסימון Bearer", token_unknown: "האסימון אינו מוכר", limited_token: "לא באסימון של כמה מקורות בלבד",
+  token_missing: "נדרש אסימון", token_expired: "תוקף האסימון פג", token_form: "אין זה אסימון Bearer", token_unknown: "האסימון אינו מוכר", limited_token: "לא באסימון קצר",
   token_taken: "השם כבר שייך לאסימון אחר", token_in_file: "האסימון הזה רשום בקובץ ההגדרות", tokens_full: "יש יותר מדי אסימונים",
   link_used: "הקישור הזה כבר אינו מכניס", link_without_token: "קישור בא במקום אסימון", no_web: "לשרת הזה אין קונסולה",
   ticket_unknown: "הכרטיס אינו מוכר", ticket_late: "הכרטיס ישן מדי", ticket_used: "הכרטיס שייך לזרם אחר",
@@ -30,7 +30,7 @@ export const titleHe = ({ code, title }: Problem): string => titles[code] ?? tit
 
 /** What may be done about it, where the code alone says that. */
 const advice: Record<string, string> = {
-  forbidden: "התפקיד של האסימון אינו מתיר זאת. מנהל יכול ליצור אסימון אחר.", limited_token: "האסימון הוא של כמה מקורות בלבד. נדרש אסימון של הדייר כולו.",
+  forbidden: "התפקיד של האסימון אינו מתיר זאת. מנהל יכול ליצור אסימון אחר.", limited_token: "האסימון הוא של כמה מקורות ותורים בלבד. נדרש אסימון של הדייר כולו.",
   token_missing: "נכנסים באסימון. במחשב של השרת, freshet console מדפיסה קישור כניסה.", token_unknown: "אולי נשלל או הועתק בחלקו. מנהל יכול ליצור אחר.", token_expired: "מנהל יכול ליצור אסימון חדש.",
   link_used: "כל קישור מכניס פעם אחת. freshet console מדפיסה קישור חדש.", token_taken: "בחרו שם אחר, או שללו קודם את האסימון בשם הזה.", token_in_file: "מוחקים אותו מקובץ ההגדרות.",
   tenant_gone: "נתוניו נשמרים לזמן מה. החזירו את [tenant.NAME] לקובץ ההגדרות, או היכנסו באסימון של דייר אחר.",
